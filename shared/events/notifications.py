@@ -1,0 +1,49 @@
+"""Facts about messages (`notifications.messages`, key: the employee a message is about)."""
+
+from typing import ClassVar, Literal
+
+from shared.events.hr import EmployeeId
+from shared.events.mentoring import Fact
+
+TOPIC = "notifications.messages"
+RecipientRole = Literal["hire", "mentor", "manager", "coordinator"]
+
+
+class MessageFact(Fact):
+    """`message_id` is the ledger key, `recipient_id` an employee id, `channel` such as `email`."""
+
+    TOPIC: ClassVar[str] = TOPIC
+    employee_id: EmployeeId
+    message_id: str
+    template: str
+    recipient_id: EmployeeId
+    recipient_role: RecipientRole
+    channel: str
+
+    @property
+    def subject(self) -> str:
+        """The stream's key."""
+        return self.employee_id
+
+
+class MessageSent(MessageFact):
+    """The channel accepted the message."""
+
+    TYPE: ClassVar[str] = "notifications.message.sent.v1"
+
+
+class MessageFailed(MessageFact):
+    """The channel refused the message for good; `reason` is a code such as `smtp_550`."""
+
+    TYPE: ClassVar[str] = "notifications.message.failed.v1"
+    reason: str
+
+
+class MessageSuppressed(MessageFact):
+    """The message was not sent on purpose; `reason` is a code such as `no_address`, `withdrawn`, `outdated`."""
+
+    TYPE: ClassVar[str] = "notifications.message.suppressed.v1"
+    reason: str
+
+
+NOTIFICATION_EVENTS: tuple[type[Fact], ...] = (MessageSent, MessageFailed, MessageSuppressed)
