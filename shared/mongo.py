@@ -1,0 +1,128 @@
+"""MongoDB: the one module that imports Motor, so that its successor can replace it in one place (docs/decisions)."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
+from pymongo import ASCENDING, DESCENDING, DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+__all__ = [
+    "ASCENDING",
+    "DESCENDING",
+    "Client",
+    "Database",
+    "DeleteMany",
+    "DeleteOne",
+    "Document",
+    "DuplicateKeyError",
+    "IndexModel",
+    "InsertOne",
+    "PyMongoError",
+    "ReplaceOne",
+    "Session",
+    "UpdateMany",
+    "UpdateOne",
+    "WriteOp",
+    "connect",
+    "is_conflict",
+    "is_duplicate",
+    "is_outage",
+    "transaction",
+]
+
+Document: TypeAlias = dict[str, Any]
+WriteOp: TypeAlias = InsertOne[Document] | ReplaceOne[Document] | UpdateOne | UpdateMany | DeleteOne | DeleteMany
+if TYPE_CHECKING:
+    Client: TypeAlias = AsyncIOMotorClient[Document]
+    Database: TypeAlias = AsyncIOMotorDatabase[Document]
+    Session: TypeAlias = AsyncIOMotorClientSession
+else:  # Motor's classes are generic in its stubs only
+    Client, Database, Session = AsyncIOMotorClient, AsyncIOMotorDatabase, AsyncIOMotorClientSession
+
+WRITABLE_WITHIN_S = 30.0  # an election takes about 12 s with default settings; twice that and some
+OUTAGES = (AutoReconnect, ConnectionFailure, NetworkTimeout, ServerSelectionTimeoutError, WTimeoutError, ExecutionTimeout)
+NOT_PRIMARY_CODES = frozenset({91, 189, 10058, 10107, 11600, 11602, 13435, 13436})  # NotWritablePrimary and kin, shutdown
+CONFLICT_CODES = frozenset({112, 251})  # WriteConflict, NoSuchTransaction (aborted by the server)
+DUPLICATE_CODE = 11000
+
+
+async def connect(uri: str, *, within: float = WRITABLE_WITHIN_S) -> Client:
+    """A client whose primary is writable. Sessions opened before that fail, so nothing else may connect by itself.
+
+    Raises `ServerSelectionTimeoutError` when no writable primary answers `within` seconds.
+    """
+    client: Client = AsyncIOMotorClient(
+        uri, tz_aware=True, serverSelectionTimeoutMS=5_000, retryWrites=True, w="majority", uuidRepresentation="standard"
+    )
+    deadline = asyncio.get_running_loop().time() + within
+    while True:
+        try:
+            if (await client.admin.command("hello")).get("isWritablePrimary"):
+                return client
+            problem: Exception = ServerSelectionTimeoutError("the replica set has no writable primary")
+        except OUTAGES as error:
+            problem = error
+        if asyncio.get_running_loop().time() > deadline:
+            client.close()
+            raise ServerSelectionTimeoutError(
+                f"no writable primary within {within:.0f} s; is FIRSTMATE_MONGO a replica set that is up? ({problem})"
+            )
+        await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def transaction(db: Database) -> AsyncIterator[Session]:
+    """One transaction with snapshot reads and majority writes; commits on leaving, aborts on any exception.
+
+    Unlike `with_transaction` it never runs anything again by itself: the caller reloads states first.
+    """
+    async with (
+        await db.client.start_session() as session,
+        session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")),
+    ):
+        yield session
+
+
+def _codes(error: PyMongoError) -> set[int]:
+    details: Mapping[str, Any] = getattr(error, "details", None) or {}
+    codes = {int(item["code"]) for item in details.get("writeErrors", [])}
+    code = getattr(error, "code", None)
+    return codes | ({int(code)} if code is not None else set())
+
+
+def is_duplicate(error: PyMongoError) -> bool:
+    """A unique key was taken: inside a transaction that means somebody else inserted the same document first."""
+    return isinstance(error, DuplicateKeyError) or (isinstance(error, BulkWriteError) and DUPLICATE_CODE in _codes(error))
+
+
+def is_conflict(error: PyMongoError) -> bool:
+    """Another transaction came first (or the commit's outcome is unknown): run again on fresh states."""
+    labelled = error.has_error_label("TransientTransactionError") or error.has_error_label("UnknownTransactionCommitResult")
+    return labelled or bool(_codes(error) & CONFLICT_CODES)
+
+
+def is_outage(error: PyMongoError) -> bool:
+    """The database can't be reached or can't write now: wait and try again."""
+    return isinstance(error, OUTAGES) or (isinstance(error, OperationFailure) and bool(_codes(error) & NOT_PRIMARY_CODES))
+
+
+def raw(db: Database, name: str) -> Any:
+    """The collection with byte strings left as they are (dead letters, outbox)."""
+    return db.get_collection(name, codec_options=CodecOptions(tz_aware=True))

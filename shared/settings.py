@@ -1,0 +1,47 @@
+"""Settings, read once at the edge from environment variables with the prefix `FIRSTMATE_`.
+
+`FIRSTMATE_KAFKA` and `FIRSTMATE_MONGO` point the same services at any cluster; everything else has a default that
+suits one machine.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+Names = Annotated[list[str], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Everything a process of Firstmate can be told from outside."""
+
+    model_config = SettingsConfigDict(env_prefix="FIRSTMATE_", extra="ignore")
+
+    kafka: str = Field("127.0.0.1:9092", description="Bootstrap servers, comma separated.")
+    kafka_groups: bool = Field(
+        False, description="Share partitions through consumer groups. Off: one worker per service with all partitions assigned."
+    )
+    mongo: str = Field("mongodb://127.0.0.1:27017/?directConnection=true", description="A replica set's URI.")
+    instance: str = Field("0", description="This replica's stable name: static group membership and lease holder.")
+    smtp: str = Field("127.0.0.1:1025", description="host:port of the mail server.")
+    mail_from: str = Field("Firstmate <welcome@firstmate.example>", description="Sender of every message.")
+    mail_reply_to: str | None = None
+    mail_dir: Path | None = Field(None, description="Maildir of the local mail sink; its viewer appears when set.")
+    brand_name: str = "Firstmate"
+    web_url: str = Field("http://127.0.0.1:8080", description="The origin that links in messages point to.")
+    data_dir: Path = Path("data")
+    coordinators: Names = Field([], description="Employee ids of those who run the programme, comma separated.")
+    secret: SecretStr = Field(SecretStr(""), description="Signs sessions and links; required by the web process.")
+    token: SecretStr = Field(SecretStr(""), description="Bearer token of the operator; empty switches it off.")
+    sample_sign_in: bool = Field(False, description="Offer the sample people on the sign-in page (loopback only).")
+    health_port: int = Field(0, description="Port of a worker's /healthz, /readyz and /metrics; 0 switches it off.")
+    peers: Names = Field([], description="name=URL of each worker's health address, for the origin's own /healthz.")
+    policy_file: Path | None = Field(None, description="Matching policy; the shipped one when unset.")
+    programmes_dir: Path | None = Field(None, description="Folder of programme templates; the shipped ones when unset.")
+    log_level: str = "INFO"
+
+    @field_validator("coordinators", "peers", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

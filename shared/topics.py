@@ -1,0 +1,65 @@
+"""The one declared list of topics, used by the embedded stack, the checks of `doctor` and the published AsyncAPI.
+
+Topics are never created by producing to them: a misspelt name must fail, not start a topic of its own.
+"""
+
+from dataclasses import dataclass
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from shared.events import hr, mentoring, notifications, onboarding
+
+DAY_MS = 24 * 60 * 60 * 1000
+SERVICES = ("matching", "onboarding", "notifications")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic: `retention_ms` of -1 keeps records for ever (our own facts rebuild the read models)."""
+
+    name: str
+    purpose: str
+    partitions: int = 6  # two for each of three workers; more only help once one worker per partition is busy
+    retention_ms: int = -1
+
+
+def dead_letter_topic(service: str) -> str:
+    """Where `service` publishes records that it can't process."""
+    return f"{service}.dead-letters"
+
+
+TOPICS: tuple[Topic, ...] = (
+    Topic(hr.TOPIC, "What HR systems tell: hires, moves, leavers. Holds personal data.", retention_ms=30 * DAY_MS),
+    Topic(mentoring.MENTORS_TOPIC, "Who mentors, with which capacity."),
+    Topic(mentoring.ASSIGNMENTS_TOPIC, "Who has which mentor, who waits."),
+    Topic(onboarding.TOPIC, "Journeys: milestones, meetings, surveys."),
+    Topic(notifications.TOPIC, "What was sent to whom, or not."),
+    *(
+        Topic(dead_letter_topic(service), f"Records that {service} can't process.", partitions=1, retention_ms=90 * DAY_MS)
+        for service in SERVICES
+    ),
+)
+PARTITIONS = {topic.name: topic.partitions for topic in TOPICS}
+
+
+async def ensure_topics(address: str, *, replication: int = 1) -> list[str]:
+    """Create the declared topics that are missing; returns their names. Raises a KafkaError when one can't be made."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    await admin.start()
+    try:
+        missing = [topic for topic in TOPICS if topic.name not in set(await admin.list_topics())]
+        if not missing:
+            return []
+        answer = await admin.create_topics(
+            [
+                NewTopic(topic.name, topic.partitions, replication, topic_configs={"retention.ms": str(topic.retention_ms)})
+                for topic in missing
+            ]
+        )
+        for name, code, *message in answer.topic_errors:
+            if code and for_code(code) is not TopicAlreadyExistsError:
+                raise for_code(code)(f"topic {name} could not be created: {message}")
+        return [topic.name for topic in missing]
+    finally:
+        await admin.close()
