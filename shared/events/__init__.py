@@ -7,15 +7,18 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from shared.events.envelope import (
+    OWN_SOURCES,
     Envelope,
     Event,
     Headers,
     Unprocessable,
+    envelope_from_attributes,
     envelope_from_json,
     envelope_from_record,
+    read_json,
     to_record,
 )
-from shared.events.hr import HR_EVENTS, HrEvent, refuse_forbidden_fields
+from shared.events.hr import HR_EVENTS, HrEvent, refuse_forbidden_fields, shown_name
 from shared.events.mentoring import MENTORING_EVENTS, Fact
 from shared.events.notifications import NOTIFICATION_EVENTS
 from shared.events.onboarding import ONBOARDING_EVENTS
@@ -31,20 +34,23 @@ __all__ = [
     "decode",
     "decode_record",
     "describe",
+    "envelope_from_attributes",
     "envelope_from_json",
+    "new_event",
+    "read_json",
+    "refuse_forbidden_fields",
     "to_record",
 ]
 
 Payload = HrEvent | Fact
-EVENT_TYPES: Mapping[str, type[HrEvent] | type[Fact]] = {
-    model.TYPE: model for model in (*HR_EVENTS, *MENTORING_EVENTS, *ONBOARDING_EVENTS, *NOTIFICATION_EVENTS)
-}
+_MODELS: tuple[type[HrEvent] | type[Fact], ...] = (*HR_EVENTS, *MENTORING_EVENTS, *ONBOARDING_EVENTS, *NOTIFICATION_EVENTS)
+EVENT_TYPES: Mapping[str, type[HrEvent] | type[Fact]] = {model.TYPE: model for model in _MODELS}
 
 
 def describe(error: ValidationError) -> Unprocessable:
     """The first fault of a validation in words that name the field and never its value."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    path = ".".join(str(part) for part in first["loc"]) or None
+    path = ".".join(shown_name(part) for part in first["loc"]) or None
     message = first["msg"].removeprefix("Value error, ")
     code = "missing_field" if first["type"] == "missing" else "invalid_field"
     return Unprocessable(code, f"{path or 'data'}: {message}", path)
@@ -54,13 +60,18 @@ def decode(envelope: Envelope, topic: str | None = None, received_at: datetime |
     """Validate an envelope's data against the type it names.
 
     `topic`, where given, must be the one the type belongs to. `received_at` stands in for a missing `time`.
-    Raises `Unprocessable`: `unknown_type`, `wrong_topic`, `forbidden_field`, `missing_field`, `invalid_field`, `subject_mismatch`.
+    Raises `Unprocessable`: `unknown_type`, `wrong_topic`, `malformed_data`, `forbidden_field`, `missing_field`,
+    `invalid_field`, `subject_mismatch`.
     """
     model = EVENT_TYPES.get(envelope.type)
     if model is None:
-        raise Unprocessable("unknown_type", f"event type '{envelope.type}' is not one that Firstmate knows; see /asyncapi", "type")
-    if topic is not None and model.TOPIC != topic:
-        raise Unprocessable("wrong_topic", f"event type '{envelope.type}' belongs on topic '{model.TOPIC}', not '{topic}'", "type")
+        raise Unprocessable(
+            "unknown_type", f"event type '{envelope.type}' is not one that Firstmate knows; see /asyncapi", "type"
+        )
+    if topic is not None and topic != model.TOPIC:
+        raise Unprocessable(
+            "wrong_topic", f"event type '{envelope.type}' belongs on topic '{model.TOPIC}', not '{topic}'", "type"
+        )
     if not isinstance(envelope.data, dict):
         raise Unprocessable("malformed_data", "the event's data must be a JSON object", "data")
     if issubclass(model, HrEvent):
@@ -70,7 +81,9 @@ def decode(envelope: Envelope, topic: str | None = None, received_at: datetime |
     except ValidationError as error:
         raise describe(error) from None
     if envelope.subject is not None and envelope.subject != data.subject:
-        raise Unprocessable("subject_mismatch", "the event's subject is not the person in its data; they must be the same", "subject")
+        raise Unprocessable(
+            "subject_mismatch", "the event's subject is not the person in its data; they must be the same", "subject"
+        )
     return Event(
         id=envelope.id,
         source=envelope.source,
@@ -78,7 +91,7 @@ def decode(envelope: Envelope, topic: str | None = None, received_at: datetime |
         subject=data.subject,
         time=envelope.time or received_at or datetime.fromtimestamp(0, UTC),
         data=data,
-        sequence=envelope.sequence,
+        sequence=envelope.sequence if envelope.source.startswith(OWN_SOURCES) else None,
         traceparent=envelope.traceparent,
     )
 

@@ -6,7 +6,7 @@ ignored). Source of the format: CloudEvents specification 1.0.2 and its Kafka pr
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -18,13 +18,19 @@ JSON = "application/json"
 STRUCTURED = "application/cloudevents+json"
 MAX_RECORD_BYTES = 256 * 1024  # a hire event is about 1 kB; two hundred times that is a mistake, not a person
 MAX_ATTRIBUTE = 256  # longer ids and subjects do not fit an index key comfortably
-_ATTRIBUTE = re.compile(r"^[\x20-\x7e\u00a0-\ud7ff\ue000-\ufffd]+$")
+MAX_SEQUENCE = 2**63 - 1  # what the database holds as an integer
+OWN_SOURCES = "/firstmate/"  # every source of ours starts so; only these keep count per stream
+ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "time", "sequence", "traceparent")
+_HEADERS = frozenset(f"ce_{name}" for name in ATTRIBUTES)
+_ATTRIBUTE = re.compile(r"[\x20-\x7e\u00a0-\ud7ff\ue000-\ufffd]+")
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 Headers = Sequence[tuple[str, bytes | None]]
-P = TypeVar("P", bound=BaseModel, covariant=True)
+P_co = TypeVar("P_co", bound=BaseModel, covariant=True)
 
 
-class Unprocessable(ValueError):
+class Unprocessable(ValueError):  # noqa: N818 - the word of the design, used in every message
     """A record that can never be processed, whatever is tried again.
 
     `code` is a stable word for machines (`malformed_json`, `invalid_field`, ...); `detail` says what was wrong,
@@ -53,11 +59,11 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
-class Event(Generic[P]):
+class Event(Generic[P_co]):
     """One fact with its envelope, decoded.
 
     `subject` is the stream's key (an employee id). `sequence` counts the events of that stream from 1 where the
-    source keeps count (our own services do, HR systems don't). `time` is when it became true, in UTC.
+    source keeps count (our own services do; whatever others count is ignored). `time` is when it became true, in UTC.
     """
 
     id: str
@@ -65,19 +71,25 @@ class Event(Generic[P]):
     type: str
     subject: str
     time: datetime
-    data: P
+    data: P_co
     sequence: int | None = None
     traceparent: str | None = field(default=None, compare=False)
 
 
-def _text(headers: Mapping[str, bytes | None], name: str) -> str | None:
-    raw = headers.get(name)
-    if raw is None:
-        return None
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Unprocessable("malformed_header", f"header {name} is not UTF-8; send it as UTF-8 text", name) from None
+def _headers(headers: Headers, wanted: Collection[str]) -> dict[str, str | None]:
+    """The wanted headers as text, names in lower case. Others are never looked at: a tolerant reader."""
+    named: dict[str, str | None] = {}
+    for spelled, raw in headers:
+        name = spelled.lower()
+        if name not in wanted:
+            continue
+        try:
+            text = None if raw is None else raw.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Unprocessable("malformed_header", f"header {name} is not UTF-8; send it as UTF-8 text", name) from None
+        if named.setdefault(name, text) != text:
+            raise Unprocessable("duplicate_header", f"header {name} stands twice with different values; send it once", name)
+    return named
 
 
 def _attribute(value: object, name: str) -> str:
@@ -85,7 +97,7 @@ def _attribute(value: object, name: str) -> str:
         raise Unprocessable("missing_attribute", f"CloudEvents attribute '{name}' is missing; every event needs one", name)
     if not isinstance(value, str):
         raise Unprocessable("invalid_attribute", f"CloudEvents attribute '{name}' must be a string", name)
-    if len(value) > MAX_ATTRIBUTE or not _ATTRIBUTE.match(value):
+    if len(value) > MAX_ATTRIBUTE or not _ATTRIBUTE.fullmatch(value):
         raise Unprocessable(
             "invalid_attribute", f"CloudEvents attribute '{name}' must be 1 to {MAX_ATTRIBUTE} printable characters", name
         )
@@ -96,12 +108,15 @@ def _time(value: object) -> datetime | None:
     if value is None or value == "":
         return None
     try:
-        parsed = datetime.fromisoformat(str(value))
-    except ValueError:
+        text = value.upper() if isinstance(value, str) else ""
+        if not _RFC_3339.fullmatch(text):
+            raise ValueError
+        parsed = datetime.fromisoformat(text)
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # OverflowError: an offset that leads out of the years 1 to 9999
         raise Unprocessable(
             "invalid_attribute", "CloudEvents attribute 'time' must be an RFC 3339 time such as 2027-01-11T08:00:00Z", "time"
         ) from None
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def _sequence(value: object) -> int | None:
@@ -109,13 +124,25 @@ def _sequence(value: object) -> int | None:
         number = int(str(value)) if value not in (None, "") else None
     except ValueError:
         return None  # other systems may use the extension's name for something else: tolerant reader
-    return number if number is not None and number > 0 else None
+    return number if number is not None and 0 < number <= MAX_SEQUENCE else None
 
 
-def _json(raw: bytes) -> Any:
+def _traceparent(value: object) -> str | None:
+    return value if isinstance(value, str) and _TRACEPARENT.fullmatch(value) else None
+
+
+def _refuse_constant(_: str) -> None:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def read_json(raw: bytes) -> Any:
+    """JSON as RFC 8259 has it: UTF-8, no NaN or Infinity. Raises `Unprocessable` (`malformed_json`)."""
     try:
-        return json.loads(raw)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        return _DECODER.decode(raw.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:  # ValueError: not UTF-8, not JSON, or a number of thousands of digits
         where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         raise Unprocessable("malformed_json", f"the value is not JSON{where}; send UTF-8 JSON") from None
 
@@ -123,9 +150,8 @@ def _json(raw: bytes) -> Any:
 def envelope_from_attributes(attributes: Mapping[str, Any], data: Any) -> Envelope:
     """Check CloudEvents attributes (names without prefix). Raises `Unprocessable` naming the attribute."""
     version = attributes.get("specversion")
-    if version != SPEC_VERSION:
-        found = "missing" if version in (None, "") else "not 1.0"
-        raise Unprocessable("missing_attribute", f"CloudEvents 'specversion' is {found}; it must be 1.0", "specversion")
+    if _attribute(version, "specversion") != SPEC_VERSION:
+        raise Unprocessable("invalid_attribute", "CloudEvents attribute 'specversion' must be 1.0", "specversion")
     subject = attributes.get("subject")
     return Envelope(
         id=_attribute(attributes.get("id"), "id"),
@@ -135,7 +161,7 @@ def envelope_from_attributes(attributes: Mapping[str, Any], data: Any) -> Envelo
         time=_time(attributes.get("time")),
         data=data,
         sequence=_sequence(attributes.get("sequence")),
-        traceparent=attributes.get("traceparent") or None,
+        traceparent=_traceparent(attributes.get("traceparent")),
     )
 
 
@@ -157,20 +183,22 @@ def envelope_from_record(value: bytes | None, headers: Headers) -> Envelope:
         raise Unprocessable("null_value", "the record has no value; a tombstone means nothing here, send an event")
     if len(value) > MAX_RECORD_BYTES:
         raise Unprocessable("too_large", f"the value has {len(value)} bytes; at most {MAX_RECORD_BYTES} are accepted")
-    named = {name.lower(): raw for name, raw in headers}
-    content_type = _text(named, "content-type") or ""
+    content_type = _headers(headers, ("content-type",)).get("content-type") or ""
     if content_type.lower().startswith("application/cloudevents"):
-        return envelope_from_json(_json(value))
-    attributes = {name[3:]: _text(named, name) for name in named if name.startswith("ce_")}
-    if not attributes:
+        return envelope_from_json(read_json(value))
+    named = _headers(headers, _HEADERS)
+    if not named:
         raise Unprocessable(
             "not_a_cloudevent", "no ce_ headers and no application/cloudevents+json content type; send a CloudEvent"
         )
-    return envelope_from_attributes(attributes, _json(value))
+    return envelope_from_attributes({name.removeprefix("ce_"): text for name, text in named.items()}, read_json(value))
 
 
 def to_record(event: Event[BaseModel]) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
-    """The Kafka record of an event in binary mode: key, value, headers."""
+    """The Kafka record of an event in binary mode: key, value, headers.
+
+    Fields that were never set are left out. One that was set to null stays: in an update it clears the field.
+    """
     headers = [
         ("ce_specversion", SPEC_VERSION),
         ("ce_id", event.id),
@@ -184,5 +212,7 @@ def to_record(event: Event[BaseModel]) -> tuple[bytes, bytes, list[tuple[str, by
         headers.append(("ce_sequence", str(event.sequence)))
     if event.traceparent:
         headers.append(("ce_traceparent", event.traceparent))
-    value = event.data.model_dump_json(exclude_none=True).encode()
+    data = event.data
+    unset = {name for name in type(data).model_fields if name not in data.model_fields_set and getattr(data, name) is None}
+    value = data.model_dump_json(exclude=unset).encode()
     return event.subject.encode(), value, [(name, text.encode()) for name, text in headers]

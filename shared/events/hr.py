@@ -5,10 +5,12 @@ are required. Unknown fields are ignored; demographic and government-id fields a
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal, Self
-from zoneinfo import ZoneInfo
+from zoneinfo import available_timezones
 
 from babel import Locale
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -16,42 +18,167 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from shared.events.envelope import Unprocessable
 
 TOPIC = "hr.employees"
+REMOVED = "[removed]"
+_UNPRINTABLE = ("Cc", "Zl", "Zp", "Cs")  # controls, ends of lines and paragraphs, halves of characters
+_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # can make one name read as another
 EARLIEST_START = date(2000, 1, 1)  # outside these two a start date is a typing error, not a plan
 LATEST_START = date(2100, 1, 1)
 
 FORBIDDEN_FIELDS = frozenset(
-    """birth_date date_of_birth birthdate birthday dob age gender sex gender_identity pronouns ethnicity race
-    nationality citizenship religion sexual_orientation disability disabilities health marital_status pregnancy
-    veteran_status political_affiliation union_membership ssn social_security_number national_id government_id
-    passport_number tax_id bank_account iban salary compensation""".split()
+    {
+        "birth_date",
+        "birth_day",
+        "birth_month",
+        "birth_year",
+        "birth_name",
+        "birth_place",
+        "date_of_birth",
+        "year_of_birth",
+        "place_of_birth",
+        "country_of_birth",
+        "dob",
+        "age",
+        "gender",
+        "sex",
+        "gender_identity",
+        "gender_pronouns",
+        "pronouns",
+        "ethnicity",
+        "ethnic_group",
+        "ethnic_origin",
+        "race",
+        "nationality",
+        "citizenship",
+        "religion",
+        "religious_affiliation",
+        "belief",
+        "sexual_orientation",
+        "sexuality",
+        "disability",
+        "disabilities",
+        "health",
+        "health_status",
+        "medical_conditions",
+        "marital_status",
+        "civil_status",
+        "family_status",
+        "pregnancy",
+        "pregnant",
+        "maiden_name",
+        "veteran_status",
+        "political_affiliation",
+        "political_opinion",
+        "union_membership",
+        "trade_union_membership",
+        "criminal_record",
+        "ssn",
+        "social_security_number",
+        "social_insurance_number",
+        "national_insurance_number",
+        "national_id",
+        "national_id_number",
+        "government_id",
+        "identity_card_number",
+        "id_card_number",
+        "personal_identity_number",
+        "passport_number",
+        "driving_licence_number",
+        "driver_license_number",
+        "tax_id",
+        "tax_number",
+        "tax_identification_number",
+        "bank_account",
+        "bank_account_number",
+        "iban",
+        "salary",
+        "compensation",
+    }
 )
-"""Names refused at the edge. Compared after lower-casing and turning camelCase, spaces and dashes into snake_case."""
+"""Names refused at the edge. Compared by their letters and digits alone, in any case and any spelling of the gaps."""
 
 
 def snake_case(name: str) -> str:
-    """`dateOfBirth`, `Date of Birth` and `date-of-birth` are all `date_of_birth`."""
+    """`startDate`, `Start Date` and `start-date` are all `start_date`."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
-    return re.sub(r"[\s\-.:]+", "_", spaced).lower()
+    return re.sub(r"[\s\-.:_]+", "_", spaced).lower()
 
 
-def refuse_forbidden_fields(data: Mapping[str, Any], path: str = "") -> None:
-    """Raise `Unprocessable` (`forbidden_field`) if a demographic or government-id field stands anywhere in `data`."""
-    for name, value in data.items():
-        where = f"{path}{name}"
-        if snake_case(str(name)) in FORBIDDEN_FIELDS:
-            raise Unprocessable(
-                "forbidden_field", f"field '{where}' is personal data that Firstmate refuses; remove it at the source", where
-            )
-        for index, item in enumerate(value if isinstance(value, list) else [value]):
-            if isinstance(item, Mapping):
-                refuse_forbidden_fields(item, f"{where}[{index}]." if isinstance(value, list) else f"{where}.")
+def _letters(name: str) -> str:
+    """`dateOfBirth`, `Date of Birth`, `DATE_OF_BIRTH` and full-width letters are all `dateofbirth`."""
+    return re.sub(r"[^a-z0-9]", "", unicodedata.normalize("NFKC", name).casefold())
+
+
+_FORBIDDEN = frozenset(_letters(name) for name in FORBIDDEN_FIELDS)
+
+
+@lru_cache(maxsize=4096)  # the names in a feed are few; the bound keeps a hostile feed from filling the memory
+def _known_forbidden(name: str) -> bool:
+    return _letters(name) in _FORBIDDEN
+
+
+def is_forbidden_field(name: str) -> bool:
+    """Whether a field of this name is demographic or government-id data, however it is spelled."""
+    return _known_forbidden(name) if len(name) <= 64 else _letters(name) in _FORBIDDEN
+
+
+def shown_name(part: object) -> str:
+    """One step of a field's path for an error message: a name or an index as it is, anything else (a value used as a
+    key, say) as `?`."""
+    text = str(part)
+    return text if len(text) <= 40 and re.fullmatch(r"[A-Za-z0-9_-]+", text) else "?"
+
+
+def refuse_forbidden_fields(data: Mapping[str, Any]) -> None:
+    """Raise `Unprocessable` (`forbidden_field`) if a demographic or government-id field stands anywhere in `data`.
+
+    Walks with a list of its own instead of by recursion: data may be nested as deep as the JSON reader allows.
+    """
+    waiting: list[tuple[tuple[object, ...], Any]] = [((), data)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, Mapping):
+            for name, inner in value.items():
+                if is_forbidden_field(str(name)):
+                    where = ".".join([shown_name(part) for part in path[-5:]] + [re.sub(r"[^\w -]", "?", str(name))[:40]])
+                    raise Unprocessable(
+                        "forbidden_field",
+                        f"field '{where}' is personal data that Firstmate refuses; remove it at the source",
+                        where,
+                    )
+                if isinstance(inner, (Mapping, list)):
+                    waiting.append(((*path[-5:], name), inner))
+        else:
+            waiting += [((*path[-5:], index), item) for index, item in enumerate(value) if isinstance(item, (Mapping, list))]
+
+
+def without_forbidden_fields(data: Any) -> Any:
+    """A copy of JSON `data` in which every forbidden field keeps its name and loses its value (`"[removed]"`).
+
+    For whatever must be kept of a refused record. `data` too deep to walk comes back as `"[removed]"` whole.
+    """
+    try:
+        return _without_forbidden_fields(data)
+    except RecursionError:
+        return REMOVED
+
+
+def _without_forbidden_fields(data: Any) -> Any:
+    if isinstance(data, Mapping):
+        return {
+            name: REMOVED if is_forbidden_field(str(name)) else _without_forbidden_fields(inner) for name, inner in data.items()
+        }
+    return [_without_forbidden_fields(item) for item in data] if isinstance(data, list) else data
+
+
+@lru_cache(maxsize=1)
+def _time_zones() -> frozenset[str]:
+    """Every IANA name, without the two that mean something else on each machine."""
+    return frozenset(available_timezones()) - {"localtime", "Factory"}
 
 
 def _time_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError; a directory name gives OSError
-        raise ValueError("unknown IANA time zone; use a name such as Europe/Paris") from None
+    if value not in _time_zones():
+        raise ValueError("unknown IANA time zone; use a name such as Europe/Paris")
     return value
 
 
@@ -83,8 +210,14 @@ def _plausible(value: date) -> date:
 
 
 def _printable(value: str) -> str:
-    if any(ord(character) < 32 or ord(character) == 127 for character in value):
-        raise ValueError("must not contain line breaks or control characters")
+    if any(unicodedata.category(character) in _UNPRINTABLE or character in _OVERRIDES for character in value):
+        raise ValueError("must not contain line breaks, control characters or changes of the writing direction")
+    return value
+
+
+def _address(value: str) -> str:
+    if not re.fullmatch(r"[^@\s<>()\[\]:;,\"\\]+@[^@\s<>()\[\]:;,\"\\]+", value):
+        raise ValueError("must be one mail address such as ada@example.org")
     return value
 
 
@@ -92,7 +225,9 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 EmployeeId = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._@:-]*$")
 ]
-Email = Annotated[str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(_printable)]
+Email = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=254), AfterValidator(_printable), AfterValidator(_address)
+]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)]
 LocaleTag = Annotated[str, StringConstraints(max_length=35), AfterValidator(_locale)]
 Language = Annotated[str, AfterValidator(_language), StringConstraints(min_length=2, max_length=8, pattern=r"^[a-z]+$")]
@@ -139,6 +274,14 @@ class Profile(HrEvent):
     work_arrangement: WorkArrangement | None = None
     skills: Words | None = None
     interests: Words | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_text_is_nothing(cls, data: Any) -> Any:
+        """Many systems send `""` where they have no value; that is the same as null."""
+        if not isinstance(data, dict):
+            return data
+        return {name: None if isinstance(value, str) and not value.strip() else value for name, value in data.items()}
 
     def profile(self) -> dict[str, Any]:
         """Only the descriptive fields that were sent, ready for JSON or BSON (dates as ISO text)."""
