@@ -6,7 +6,6 @@ are required. Unknown fields are ignored; demographic and government-id fields a
 
 import re
 import unicodedata
-from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -19,8 +18,8 @@ from shared.events.envelope import Unprocessable
 
 TOPIC = "hr.employees"
 REMOVED = "[removed]"
-_UNPRINTABLE = ("Cc", "Zl", "Zp", "Cs")  # controls, ends of lines and paragraphs, halves of characters
-_OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # can make one name read as another
+# Controls, ends of lines and paragraphs, halves of characters, and the overrides that make one name read as another.
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 EARLIEST_START = date(2000, 1, 1)  # outside these two a start date is a typing error, not a plan
 LATEST_START = date(2100, 1, 1)
 
@@ -128,7 +127,7 @@ def shown_name(part: object) -> str:
     return text if len(text) <= 40 and re.fullmatch(r"[A-Za-z0-9_-]+", text) else "?"
 
 
-def refuse_forbidden_fields(data: Mapping[str, Any]) -> None:
+def refuse_forbidden_fields(data: dict[str, Any]) -> None:
     """Raise `Unprocessable` (`forbidden_field`) if a demographic or government-id field stands anywhere in `data`.
 
     Walks with a list of its own instead of by recursion: data may be nested as deep as the JSON reader allows.
@@ -136,7 +135,7 @@ def refuse_forbidden_fields(data: Mapping[str, Any]) -> None:
     waiting: list[tuple[tuple[object, ...], Any]] = [((), data)]
     while waiting:
         path, value = waiting.pop()
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             for name, inner in value.items():
                 if is_forbidden_field(str(name)):
                     where = ".".join([shown_name(part) for part in path[-5:]] + [re.sub(r"[^\w -]", "?", str(name))[:40]])
@@ -145,10 +144,10 @@ def refuse_forbidden_fields(data: Mapping[str, Any]) -> None:
                         f"field '{where}' is personal data that Firstmate refuses; remove it at the source",
                         where,
                     )
-                if isinstance(inner, (Mapping, list)):
+                if isinstance(inner, (dict, list)):
                     waiting.append(((*path[-5:], name), inner))
         else:
-            waiting += [((*path[-5:], index), item) for index, item in enumerate(value) if isinstance(item, (Mapping, list))]
+            waiting += [((*path[-5:], index), item) for index, item in enumerate(value) if isinstance(item, (dict, list))]
 
 
 def without_forbidden_fields(data: Any) -> Any:
@@ -163,7 +162,7 @@ def without_forbidden_fields(data: Any) -> Any:
 
 
 def _without_forbidden_fields(data: Any) -> Any:
-    if isinstance(data, Mapping):
+    if isinstance(data, dict):
         return {
             name: REMOVED if is_forbidden_field(str(name)) else _without_forbidden_fields(inner) for name, inner in data.items()
         }
@@ -182,12 +181,19 @@ def _time_zone(value: str) -> str:
     return value
 
 
-def _locale(value: str) -> str:
-    tag = value.replace("_", "-")
+@lru_cache(maxsize=1024)  # babel looks for a file each time
+def _is_locale(tag: str) -> bool:
     try:
         Locale.parse(tag, sep="-")
     except Exception:  # babel raises several kinds; each means the same here
-        raise ValueError("unknown locale; use a BCP 47 tag such as fr-FR") from None
+        return False
+    return True
+
+
+def _locale(value: str) -> str:
+    tag = value.replace("_", "-")
+    if not _is_locale(tag):
+        raise ValueError("unknown locale; use a BCP 47 tag such as fr-FR")
     return tag
 
 
@@ -210,7 +216,7 @@ def _plausible(value: date) -> date:
 
 
 def _printable(value: str) -> str:
-    if any(unicodedata.category(character) in _UNPRINTABLE or character in _OVERRIDES for character in value):
+    if _UNPRINTABLE.search(value):
         raise ValueError("must not contain line breaks, control characters or changes of the writing direction")
     return value
 
