@@ -1,0 +1,166 @@
+"""Server-rendered pages: one layout, one style, one way to render. Services bring their own templates.
+
+    PAGES = templates(Path(__file__).parent / "templates")
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    @router.get("/coordinator/waitlist")
+    async def waitlist(request: Request, viewer: CurrentViewer) -> HTMLResponse:
+        check(viewer, "see_waitlist")
+        return PAGES.render(request, "waitlist.html", viewer=viewer, waiting=...)
+
+A template begins with `{% extends "layout.html" %}` and fills the blocks `title` and `main`. Everywhere `parts` has the macros of
+`parts.html` for what repeats (person, badge, icon, bar, empty); `static/style.css` begins with the list of its building blocks.
+Scripts and styles come from `/static` alone: the policy sent with each page forbids inline ones and other origins.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.routing import APIRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from shared.access import Viewer, viewer_or_none
+from shared.pages import words
+from shared.problems import Refused
+from shared.settings import Settings
+
+FOLDER = Path(__file__).parent
+STATIC = FOLDER / "static"
+FOREVER = "public, max-age=31536000, immutable"  # an asset's address holds the hash of its content
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",  # pages show people; a shared computer must not keep them
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One entry of the navigation; `key` is what `Viewer.places` holds for those who have it, None: whoever sees all."""
+
+    label: str
+    path: str
+    key: str | None = None
+
+
+PLACES = (
+    Place("Board", "/board", "board"),
+    Place("My page", "/me", "me"),
+    Place("Waitlist", "/coordinator/waitlist"),
+    Place("Mentors", "/coordinator/mentors"),
+    Place("Mail", "/mail"),
+)
+
+
+def nav(viewer: Viewer | None) -> list[Place]:
+    """The pages to offer a viewer. What they may really see is decided by each page with `shared.access`."""
+    if viewer is None:
+        return []
+    return [place for place in PLACES if place.key in viewer.places or (viewer.sees_all and place.key != "me")]
+
+
+def asset(name: str) -> str:
+    """The address of a static file, with its content's hash so that it can be cached for ever."""
+    return f"/static/{name}?v={blake2b((STATIC / name).read_bytes(), digest_size=6).hexdigest()}"
+
+
+class Templates:
+    """A Jinja environment over the shared layout and a service's own folders."""
+
+    def __init__(self, folders: tuple[Path, ...]) -> None:
+        loader = jinja2.FileSystemLoader([*folders, FOLDER / "templates"])
+        self.environment = jinja2.Environment(
+            loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        )
+        for word in (
+            words.day,
+            words.relative,
+            words.moment,
+            words.plural,
+            words.listed,
+            words.humane,
+            words.initials,
+            words.tint,
+        ):
+            self.environment.filters[word.__name__] = word
+        assets = {path.name: asset(path.name) for path in STATIC.iterdir() if path.is_file()}
+        self.environment.globals["asset"] = assets.__getitem__
+        self.environment.globals["parts"] = self.environment.get_template("parts.html").module
+
+    def partial(self, name: str, **context: Any) -> str:
+        """A template without the layout around it, for live updates."""
+        return self.environment.get_template(name).render(context)
+
+    def render(self, request: Request, name: str, *, viewer: Viewer | None, status: int = 200, **context: Any) -> HTMLResponse:
+        """A whole page. Templates also get `viewer`, `nav`, `path` and `brand`."""
+        around = {
+            "viewer": viewer,
+            "nav": nav(viewer),
+            "path": request.url.path,
+            "brand": getattr(request.app.state, "brand", "Firstmate"),
+        }
+        return HTMLResponse(self.partial(name, **around, **context), status_code=status, headers=HEADERS)
+
+
+def templates(*folders: Path) -> Templates:
+    """The templates of a service; later folders and the shared ones stand behind earlier ones."""
+    return Templates(folders)
+
+
+_SHARED = templates()
+
+
+class PageRoute(APIRoute):
+    """A route whose refusals are read by people: a page that says what happened, or the way to sign in."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_for_people(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Refused as refused:
+                return refusal_page(request, refused)
+            except RequestValidationError as error:
+                first = error.errors()[0]
+                field = str(first["loc"][-1])
+                return refusal_page(request, Refused(422, "invalid_request", f"{field}: {first['msg']}", field=field))
+
+        return handle_for_people
+
+
+def refusal_page(request: Request, refused: Refused) -> Response:
+    """What a person sees instead of a problem document; who is not signed in is shown the way there and comes back."""
+    if refused.status == 401:
+        back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        wanted = f"?next={quote(back, safe='')}" if request.method == "GET" and back != "/" else ""
+        return RedirectResponse(f"/sign-in{wanted}", status_code=303)
+    return _SHARED.render(request, "refused.html", viewer=viewer_or_none(request), status=refused.status, refused=refused)
+
+
+class _Assets(StaticFiles):
+    def file_response(self, full_path: Any, stat_result: Any, scope: Scope, status_code: int = 200) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["Cache-Control"] = FOREVER if b"v=" in scope["query_string"] else "no-cache"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+def install_pages(app: FastAPI, settings: Settings) -> None:
+    """Serve the static files and give every page its brand. Call once, before the app serves."""
+    app.state.brand = settings.brand_name
+    app.mount("/static", _Assets(directory=STATIC), name="static")

@@ -1,0 +1,72 @@
+"""Dates, names and codes in words, for every page. Pure: `today` comes in as an argument."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from hashlib import blake2b
+from zoneinfo import ZoneInfo
+
+NEAR_DAYS = 13  # up to here people count days, beyond it they want the date
+AVATAR_TINTS = 6  # as many as style.css has
+
+
+def as_day(value: date | str) -> date:
+    """A calendar day from a date, a datetime or ISO text (as MongoDB and JSON hold it)."""
+    if isinstance(value, datetime):
+        return value.date()
+    return value if isinstance(value, date) else date.fromisoformat(value[:10])
+
+
+def day(value: date | str, today: date | None = None) -> str:
+    """`Mon 11 Jan`; with the year where it is not this year's or `today` is not given."""
+    given = as_day(value)
+    short = f"{given:%a} {given.day} {given:%b}"
+    return short if today is not None and given.year == today.year else f"{short} {given.year}"
+
+
+def relative(value: date | str, today: date) -> str:
+    """`today`, `tomorrow`, `in 3 days`, `2 days ago`; a date beyond a fortnight."""
+    given = as_day(value)
+    days = (given - today).days
+    named = {0: "today", 1: "tomorrow", -1: "yesterday"}
+    if days in named:
+        return named[days]
+    if abs(days) > NEAR_DAYS:
+        return day(given, today)
+    return f"in {days} days" if days > 0 else f"{-days} days ago"
+
+
+def moment(value: datetime | str, zone: str | None = None) -> str:
+    """`11 Jan 2027, 09:30` in the IANA `zone`, or in UTC and saying so."""
+    given = datetime.fromisoformat(value) if isinstance(value, str) else value
+    given = given if given.tzinfo else given.replace(tzinfo=UTC)
+    local = given.astimezone(ZoneInfo(zone) if zone else UTC)
+    return f"{local.day} {local:%b %Y, %H:%M}" + ("" if zone else " UTC")
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """`1 person`, `3 people`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *first, last = words or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def humane(code: str) -> str:
+    """A code as words: `mentor_paused` and `mentor-paused` become `Mentor paused`."""
+    words = re.sub(r"[_\-.]+", " ", code).strip()
+    return words[:1].upper() + words[1:]
+
+
+def initials(name: str) -> str:
+    """At most two letters for a round picture: first and last word of a name."""
+    words = [word for word in name.split() if word[0].isalnum()]
+    return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper() or "?"
+
+
+def tint(key: str) -> int:
+    """A stable colour number 0..5 for a person."""
+    return blake2b(key.encode(), digest_size=1).digest()[0] % AVATAR_TINTS
