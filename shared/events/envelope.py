@@ -30,7 +30,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 P_co = TypeVar("P_co", bound=BaseModel, covariant=True)
 
 
-class Unprocessable(ValueError):  # noqa: N818 - the word of the design, used in every message
+class Unprocessable(ValueError):
     """A record that can never be processed, whatever is tried again.
 
     `code` is a stable word for machines (`malformed_json`, `invalid_field`, ...); `detail` says what was wrong,
