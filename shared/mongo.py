@@ -5,15 +5,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
 from pymongo import ASCENDING, DESCENDING, DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
     ConnectionFailure,
+    DocumentTooLarge,
     DuplicateKeyError,
     ExecutionTimeout,
+    InvalidName,
     NetworkTimeout,
     OperationFailure,
     PyMongoError,
@@ -34,6 +35,7 @@ __all__ = [
     "DuplicateKeyError",
     "IndexModel",
     "InsertOne",
+    "OperationFailure",
     "PyMongoError",
     "ReplaceOne",
     "Session",
@@ -44,6 +46,7 @@ __all__ = [
     "is_conflict",
     "is_duplicate",
     "is_outage",
+    "is_rejected",
     "transaction",
 ]
 
@@ -61,6 +64,7 @@ OUTAGES = (AutoReconnect, ConnectionFailure, NetworkTimeout, ServerSelectionTime
 NOT_PRIMARY_CODES = frozenset({91, 189, 10058, 10107, 11600, 11602, 13435, 13436})  # NotWritablePrimary and kin, shutdown
 CONFLICT_CODES = frozenset({112, 251})  # WriteConflict, NoSuchTransaction (aborted by the server)
 DUPLICATE_CODE = 11000
+REJECTED_CODES = frozenset({2, 9, 14, 52, 121, 10334, 17280, 17419})  # BadValue, FailedToParse, ..., BSONObjectTooLarge
 
 
 async def connect(uri: str, *, within: float = WRITABLE_WITHIN_S) -> Client:
@@ -118,11 +122,11 @@ def is_conflict(error: PyMongoError) -> bool:
     return labelled or bool(_codes(error) & CONFLICT_CODES)
 
 
+def is_rejected(error: PyMongoError) -> bool:
+    """The server or driver refuses this very document (too large, not storable): trying again can't mend it."""
+    return isinstance(error, (DocumentTooLarge, InvalidName)) or bool(_codes(error) & REJECTED_CODES)
+
+
 def is_outage(error: PyMongoError) -> bool:
     """The database can't be reached or can't write now: wait and try again."""
     return isinstance(error, OUTAGES) or (isinstance(error, OperationFailure) and bool(_codes(error) & NOT_PRIMARY_CODES))
-
-
-def raw(db: Database, name: str) -> Any:
-    """The collection with byte strings left as they are (dead letters, outbox)."""
-    return db.get_collection(name, codec_options=CodecOptions(tz_aware=True))

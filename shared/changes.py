@@ -1,0 +1,81 @@
+"""Everything that one transaction writes, gathered in memory and then committed at once."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from pymongo.results import BulkWriteResult
+
+from shared.events import Event, to_record
+from shared.mongo import Database, Document, InsertOne, Session, WriteOp, transaction
+
+OUTBOX = "outbox"
+
+
+class Conflict(Exception):
+    """A guard did not hold: somebody else was first. The attempt runs again on fresh states."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """Writes by collection, and the records for the outbox."""
+
+    _guarded: dict[str, list[WriteOp]] = field(default_factory=lambda: defaultdict(list))
+    _unguarded: dict[str, list[WriteOp]] = field(default_factory=lambda: defaultdict(list))
+    _records: list[Document] = field(default_factory=list)
+
+    def guarded(self, collection: str, op: WriteOp) -> None:
+        """A write that must insert or match exactly one document; otherwise the attempt is a conflict."""
+        self._guarded[collection].append(op)
+
+    def write(self, collection: str, op: WriteOp) -> None:
+        """A write that may be repeated and may match nothing: upserts with `$set` or `$setOnInsert`, deletes."""
+        self._unguarded[collection].append(op)
+
+    def publish(self, event: Event[Any]) -> None:
+        """An event for the outbox; its topic and key follow from its data."""
+        key, value, headers = to_record(event)
+        self.publish_raw(event.data.TOPIC, key, value, headers)
+
+    def publish_raw(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]] | Any
+    ) -> None:
+        """A record for the outbox as it is (dead letters)."""
+        self._records.append({"topic": topic, "key": key, "value": value, "headers": [list(header) for header in headers]})
+
+    def merge(self, other: "Changes") -> None:
+        """Take over the other's writes and records, after one's own."""
+        for mine, theirs in ((self._guarded, other._guarded), (self._unguarded, other._unguarded)):
+            for collection, ops in theirs.items():
+                mine[collection].extend(ops)
+        self._records.extend(other._records)
+
+    def __bool__(self) -> bool:
+        return bool(self._guarded or self._unguarded or self._records)
+
+    async def in_transaction(self, db: Database) -> None:
+        """Open a transaction, carry everything out, commit. Raises as `commit` does; nothing is tried again."""
+        async with transaction(db) as session:
+            await self.commit(db, session)
+
+    async def commit(self, db: Database, session: Session) -> None:
+        """Carry everything out inside the session's transaction, one round trip per collection.
+
+        Raises `Conflict` when a guard fails, PyMongoError as it comes.
+        """
+        if self._records:
+            # One document a batch: fewer and cheaper documents are what throughput depends on.
+            self._unguarded[OUTBOX].append(InsertOne({"records": self._records, "published_at": None}))
+        for collection in sorted(self._guarded.keys() | self._unguarded.keys()):
+            guarded = self._guarded.get(collection, [])
+            if guarded:
+                _held(await db[collection].bulk_write(guarded, ordered=True, session=session), len(guarded), collection)
+            unguarded = self._unguarded.get(collection, [])
+            if unguarded:
+                await db[collection].bulk_write(unguarded, ordered=True, session=session)
+
+
+def _held(result: BulkWriteResult, expected: int, collection: str) -> None:
+    found = result.inserted_count + result.matched_count + result.deleted_count + result.upserted_count
+    if found != expected:
+        raise Conflict(f"{expected - found} of {expected} guarded writes to {collection} met another version")

@@ -1,0 +1,141 @@
+"""Each service's own directory: the few personal fields it needs of each person, folded from HR events.
+
+Erasing a person touches directories only: our own topics carry ids. Collection `directory`, document
+`{_id: employee_id, <fields>, "left": bool}` with the JSON types of `shared.events.hr`.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from shared.changes import Changes
+from shared.events import Event
+from shared.events.hr import (
+    EmployeeHired,
+    EmployeeRehired,
+    EmployeeTerminated,
+    HireRescinded,
+    Profile,
+    StartDateChanged,
+    TerminationCancelled,
+)
+from shared.mongo import Database, Document, UpdateOne
+
+COLLECTION = "directory"
+NAMES = ("given_name", "family_name", "display_name")
+CHAIN_LIMIT = 30  # deeper reporting lines than this are a loop in the data
+
+
+class Directory:
+    """The people one attempt touches; `fields` are the profile fields this service keeps."""
+
+    def __init__(self, fields: Collection[str]) -> None:
+        self._fields = frozenset(fields)
+        self._people: dict[str, Document | None] = {}
+        self._changed: dict[str, Document] = {}
+
+    async def load(self, db: Database, ids: Iterable[str]) -> None:
+        """Read the people not loaded yet, in one query."""
+        wanted = sorted(set(ids) - self._people.keys())
+        if not wanted:
+            return
+        self._people |= dict.fromkeys(wanted)
+        async for person in db[COLLECTION].find({"_id": {"$in": wanted}}):
+            self._people[person["_id"]] = person
+
+    def get(self, id: str) -> Document | None:
+        """The person as known now, including what this attempt has applied; None when unknown."""
+        return self._people.get(id)
+
+    def apply(self, event: Event[Any]) -> None:
+        """Fold one HR event that was not applied before; others change nothing here."""
+        change = _change(event.data, self._fields)
+        if not change:
+            return
+        self._people[event.subject] = (self._people.get(event.subject) or {"_id": event.subject, "left": False}) | change
+        self._changed[event.subject] = self._changed.get(event.subject, {}) | change
+
+    def add_to(self, changes: Changes) -> None:
+        """Hand the changed people to the transaction."""
+        for id, change in self._changed.items():
+            defaults = {} if "left" in change else {"left": False}
+            update: Document = {"$set": change} | ({"$setOnInsert": defaults} if defaults else {})
+            changes.write(COLLECTION, UpdateOne({"_id": id}, update, upsert=True))
+
+
+def _change(data: Any, fields: frozenset[str]) -> Document:
+    if isinstance(data, Profile):
+        change: Document = {name: value for name, value in data.profile().items() if name in fields}
+        return change | ({"left": False} if isinstance(data, (EmployeeHired, EmployeeRehired)) else {})
+    if isinstance(data, StartDateChanged):
+        return {"start_date": data.start_date.isoformat()} if "start_date" in fields else {}
+    if isinstance(data, (EmployeeTerminated, HireRescinded)):
+        return {"left": True}
+    if isinstance(data, TerminationCancelled):
+        return {"left": False}
+    return {}
+
+
+def name_of(person: Document | None, id: str) -> str:
+    """The name to show for a person, or the id of somebody unknown."""
+    if person is None:
+        return id
+    full = " ".join(part for part in (person.get("given_name"), person.get("family_name")) if part)
+    return person.get("display_name") or full or id
+
+
+async def people(db: Database, ids: Iterable[str]) -> dict[str, Document]:
+    """The known ones among these people, by id, in one query."""
+    return {person["_id"]: person async for person in db[COLLECTION].find({"_id": {"$in": sorted(set(ids))}})}
+
+
+async def chain(db: Database, employee_id: str) -> list[str]:
+    """The managers above a person, nearest first. A loop in the data ends the chain; nobody manages themselves."""
+    managers: list[str] = []
+    walk: list[Document] = [
+        {"$match": {"_id": employee_id}},
+        {
+            "$graphLookup": {
+                "from": COLLECTION,
+                "startWith": "$manager_id",
+                "connectFromField": "manager_id",
+                "connectToField": "_id",
+                "as": "above",
+                "maxDepth": CHAIN_LIMIT,
+            }
+        },
+        {"$project": {"manager_id": 1, "above._id": 1, "above.manager_id": 1}},
+    ]
+    async for found in db[COLLECTION].aggregate(walk):
+        above = {person["_id"]: person.get("manager_id") for person in found["above"]}
+        current = found.get("manager_id")
+        while current and current not in managers and current != employee_id and len(managers) < CHAIN_LIMIT:
+            managers.append(current)
+            current = above.get(current)
+    return managers
+
+
+async def below(db: Database, manager_id: str) -> set[str]:
+    """Everybody in the reporting tree under a manager, without the manager. Needs the index on `manager_id`."""
+    walk: list[Document] = [
+        {"$match": {"manager_id": manager_id}},
+        {
+            "$graphLookup": {
+                "from": COLLECTION,
+                "startWith": "$_id",
+                "connectFromField": "_id",
+                "connectToField": "manager_id",
+                "as": "under",
+                "maxDepth": CHAIN_LIMIT,
+            }
+        },
+        {"$project": {"under._id": 1}},
+    ]
+    found: set[str] = set()
+    async for person in db[COLLECTION].aggregate(walk):
+        found |= {person["_id"], *(other["_id"] for other in person["under"])}
+    return found - {manager_id}
+
+
+async def ensure_indexes(db: Database) -> None:
+    """The index that `below` walks."""
+    await db[COLLECTION].create_index("manager_id")

@@ -1,0 +1,71 @@
+"""Health of a worker: alive is not enough, its consumers must move.
+
+A consumer is *stuck* when records wait for it and its progress has not moved for `STUCK_AFTER_S`, or when its consume
+loop has ended. Liveness (`/healthz`) says so; readiness (`/readyz`) asks the broker and the database.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from shared.progress import Place
+
+STUCK_AFTER_S = 90.0  # longer than one batch may wait for an outage (60 s), so that waiting is not called being stuck
+
+
+@dataclass(slots=True)
+class Pulse:
+    """What is watched of one consumer. Times are `time.monotonic()` seconds."""
+
+    consumer: str
+    lag: Mapping[Place, int] = field(default_factory=dict)
+    progress: Mapping[Place, int] = field(default_factory=dict)
+    running: bool = True
+    moved_at: float = field(default_factory=monotonic)
+
+    def observe(self, lag: Mapping[Place, int], progress: Mapping[Place, int], *, running: bool, at: float) -> None:
+        """Take note of where the consumer stands."""
+        if progress != self.progress or sum(lag.values()) <= 0:
+            self.moved_at = at
+        self.lag, self.progress, self.running = dict(lag), dict(progress), running
+
+    def problem(self, at: float) -> str | None:
+        """Why this consumer is not well, or None."""
+        if not self.running:
+            return "its consume loop has ended"
+        waiting = sum(self.lag.values())
+        if waiting > 0 and at - self.moved_at > STUCK_AFTER_S:
+            return f"{waiting} records wait and nothing has moved for {at - self.moved_at:.0f} s"
+        return None
+
+
+def report(pulses: Mapping[str, Pulse], at: float) -> tuple[bool, dict[str, Any]]:
+    """Whether all is well, and the state of each consumer."""
+    consumers = {name: {"lag": sum(pulse.lag.values()), "problem": pulse.problem(at)} for name, pulse in sorted(pulses.items())}
+    well = all(consumer["problem"] is None for consumer in consumers.values())
+    return well, {"status": "ok" if well else "stuck", "consumers": consumers}
+
+
+def health_app(pulses: Mapping[str, Pulse], ready: Callable[[], Awaitable[dict[str, str | None]]]) -> Starlette:
+    """The worker's own small HTTP side. `ready` gives, per part (`kafka`, `mongo`), None or what is wrong."""
+
+    async def healthz(_: Request) -> JSONResponse:
+        well, body = report(pulses, monotonic())
+        return JSONResponse(body, status_code=200 if well else 503)
+
+    async def readyz(_: Request) -> JSONResponse:
+        parts = await ready()
+        well = all(problem is None for problem in parts.values())
+        return JSONResponse({"status": "ok" if well else "unavailable", "parts": parts}, status_code=200 if well else 503)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])

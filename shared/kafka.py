@@ -1,0 +1,145 @@
+"""Kafka: the producer, and batches of records from FastStream to a processor.
+
+Acknowledgement is `NACK_ON_ERROR` on every subscriber (a test looks at each): the offset is committed after the
+batch is settled in the database, and a batch that could not be settled is fetched again. Kafka's offsets follow the
+recorded progress; they never decide what is processed.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka import TopicPartition as AssignedPartition
+
+from shared.processing import BATCH_RECORDS, PATIENCE_S
+from shared.progress import Place, TopicShorter
+from shared.record import Record
+from shared.settings import Settings
+from shared.topics import PARTITIONS
+
+MAX_REQUEST_BYTES = 8 * 1024 * 1024  # dead letters carry whatever a producer managed to send
+EMPTY_POLL_MS = 20  # FastStream sleeps this long after an empty poll: half of it is the mean delay of an idle hop
+SESSION_TIMEOUT_MS = 30_000  # a garbage collection or a busy machine is no death
+MAX_POLL_INTERVAL_MS = 300_000
+assert PATIENCE_S * 1000 < MAX_POLL_INTERVAL_MS
+
+Handler = Callable[[Sequence[Record]], Awaitable[None]]
+
+
+def producer(address: str) -> AIOKafkaProducer:
+    """An idempotent producer that waits for all replicas; `start()` it before use, `stop()` it after."""
+    return AIOKafkaProducer(
+        bootstrap_servers=address, enable_idempotence=True, acks="all", linger_ms=0, max_request_size=MAX_REQUEST_BYTES
+    )
+
+
+def broker(settings: Settings, service: str) -> KafkaBroker:
+    """FastStream's broker for a service's worker. Types are applied by the processor, per record."""
+    return KafkaBroker(
+        settings.kafka,
+        client_id=f"{service}-{settings.instance}",
+        apply_types=False,
+        allow_auto_create_topics=False,
+        logger=None,
+        graceful_timeout=15.0,
+    )
+
+
+def subscribe(kafka: KafkaBroker, settings: Settings, consumer: str, topics: Sequence[str], handler: Handler) -> Any:
+    """Register a batch subscriber of `topics`; returns FastStream's subscriber.
+
+    With `settings.kafka_groups` partitions are shared through the consumer group (static membership); without, this
+    process takes all of them, since the embedded broker never evicts a dead member.
+    """
+    shared_out = settings.kafka_groups
+    names = tuple(topics) if shared_out else ()
+    partitions = () if shared_out else [AssignedPartition(topic, number) for topic, number in places(topics)]
+    subscriber = kafka.subscriber(
+        *names,
+        partitions=partitions,
+        group_id=consumer,
+        group_instance_id=f"{consumer}-{settings.instance}" if shared_out else None,
+        batch=True,
+        max_records=BATCH_RECORDS,
+        batch_timeout_ms=EMPTY_POLL_MS,
+        auto_offset_reset="earliest",
+        session_timeout_ms=SESSION_TIMEOUT_MS,
+        max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
+        rebalance_timeout_ms=int(PATIENCE_S * 1000) + 10_000,
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+        parser=_tolerant_parser,
+        decoder=_raw_records,
+        no_reply=True,
+    )
+    subscriber(handler)
+    return subscriber
+
+
+async def _tolerant_parser(batch: tuple[ConsumerRecord[Any, Any], ...], original: Any) -> Any:
+    # FastStream's parser raises on a header that is null or not UTF-8, and the records would be gone: hide headers from it.
+    message = await original(tuple(replace(record, headers=()) for record in batch))
+    message.raw_message = batch
+    return message
+
+
+async def _raw_records(message: Any) -> list[Record]:
+    return [to_record(record) for record in message.raw_message]
+
+
+def to_record(record: ConsumerRecord[Any, Any]) -> Record:
+    """A client library's record as ours."""
+    return Record(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers),
+        timestamp=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+    )
+
+
+def places(topics: Sequence[str]) -> list[Place]:
+    """All partitions of the declared topics."""
+    return [(topic, number) for topic in topics for number in range(PARTITIONS[topic])]
+
+
+async def align_offsets(address: str, consumer: str, progress: dict[Place, int]) -> None:
+    """Set the group's offsets to the recorded progress, before its members start.
+
+    After a restored database the group may stand ahead of it, and records would be skipped. Raises `TopicShorter` when
+    a topic ends before the progress. While other members of a group are active the broker refuses; they hold the place.
+    """
+    client = AIOKafkaConsumer(bootstrap_servers=address, group_id=consumer, enable_auto_commit=False)
+    await client.start()
+    try:
+        assigned = {place: TopicPartition(*place) for place in progress}
+        client.assign(list(assigned.values()))
+        ends = await client.end_offsets(list(assigned.values()))
+        for place, partition in assigned.items():
+            if ends[partition] < progress[place]:
+                raise TopicShorter(consumer, place, ends[partition], progress[place])
+        begins = await client.beginning_offsets(list(assigned.values()))
+        try:
+            await client.commit({partition: max(progress[place], begins[partition]) for place, partition in assigned.items()})
+        except KafkaError as error:
+            if "Member" not in type(error).__name__ and "Generation" not in type(error).__name__:
+                raise
+    finally:
+        await client.stop()
+
+
+def lags(consumer: AIOKafkaConsumer, progress: dict[Place, int]) -> dict[Place, int]:
+    """Records between the recorded progress and the topic's end, per assigned partition, as of the last fetch."""
+    behind: dict[Place, int] = {}
+    for partition in consumer.assignment():
+        end = consumer.highwater(partition)
+        place = (partition.topic, partition.partition)
+        if end is not None:
+            behind[place] = end - progress.get(place, 0)
+    return behind

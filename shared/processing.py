@@ -1,0 +1,279 @@
+"""Processing events once in effect: small batches, one transaction each, progress in the database.
+
+The road of a batch (docs/decisions/0001-progress-in-the-database.md):
+
+1. decode each record; one that can't be read goes to the dead letters, the others go on;
+2. drop what lies below this consumer's recorded progress; load all states the batch touches;
+3. fold the batch through the service's pure decisions in memory, in order;
+4. commit progress, states, dead letters and outbox in one transaction;
+5. on a conflict run again on fresh states; on a deterministic failure halve the batch until the bad record stands
+   alone in the dead letters; on an outage wait with growing, jittered pauses and keep the place.
+
+A crash anywhere repeats work and never an effect. Commands from HTTP and from the clock take the same road from
+step 2 on (`execute`), with an idempotency key instead of an offset.
+"""
+
+import asyncio
+import secrets
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from shared import metrics, progress
+from shared.changes import Changes, Conflict
+from shared.clock import Clock
+from shared.clock import now as system_clock
+from shared.dead_letters import REPLAY_HEADER, bury
+from shared.events import Event, Unprocessable, decode_record
+from shared.lease import Fence
+from shared.mongo import Database, InsertOne, PyMongoError, is_conflict, is_duplicate, is_outage, is_rejected
+from shared.problems import Refused
+from shared.progress import Place
+from shared.record import Record
+
+BATCH_RECORDS = 500  # bulk writes level off here
+FIRST_PAUSE_S = 0.02  # a conflicting transaction is over within milliseconds
+LONGEST_PAUSE_S = 5.0  # an election takes about 12 s: two or three tries in it, no thundering herd after it
+PATIENCE_S = 60.0  # well under max_poll_interval_ms (300 s); after it the batch is fetched again, place kept
+COMMAND_PATIENCE_S = 8.0  # a person waits
+DUPLICATES_BEFORE_REJECTED = 5  # a lost race for an insert is gone at the next try; five in a row are a fault of the record
+
+T = TypeVar("T")
+log = structlog.get_logger()
+_random = secrets.SystemRandom()
+
+
+class Work(Protocol):
+    """What one service does with one batch. A new object for every attempt, so that what it read is fresh."""
+
+    async def load(self, events: Sequence[Event[Any]]) -> None:
+        """Read every state the events touch, in a fixed number of queries. May raise PyMongoError."""
+        ...
+
+    def decide(self, event: Event[Any], now: datetime) -> None:
+        """Fold one event, purely and in memory. An exception counts as deterministic: the record goes to the dead letters."""
+        ...
+
+    def conclude(self, now: datetime) -> None:
+        """Called once after the last event of the batch."""
+        ...
+
+    def changes(self) -> Changes:
+        """Everything to commit."""
+        ...
+
+
+class Stuck(Exception):
+    """The database stayed away longer than a batch may wait; the records are fetched again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A record with what decoding made of it: an event, or the fault that keeps it from being one, or neither (passed by)."""
+
+    record: Record
+    event: Event[Any] | None = None
+    fault: Unprocessable | None = None
+
+
+class Processor:
+    """Applies records and commands to one service's database. Safe to run in several processes at once.
+
+    `consumer` names the progress; `work` makes the service's part for one attempt.
+    """
+
+    def __init__(
+        self, *, service: str, consumer: str, db: Database, work: Callable[[], Work], clock: Clock = system_clock
+    ) -> None:
+        self.service = service
+        self.consumer = consumer
+        self._db = db
+        self._work = work
+        self._clock = clock
+        self._places: dict[Place, int] = {}  # progress as last committed; the commit's guard tells when it is stale
+
+    async def process(self, records: Sequence[Record]) -> None:
+        """Settle the records: each applied, repeated, or in the dead letters when this returns.
+
+        Raises `Stuck` after `PATIENCE_S` without the database; nothing is then lost or half done.
+        """
+        if not records:
+            return
+        with metrics.BATCH_SECONDS.labels(self.service, self.consumer).time():
+            await self._settle([self._read(record) for record in records])
+
+    async def execute(self, commands: Sequence[Event[Any]], *, key: str | None = None, fence: Fence | None = None) -> Work | None:
+        """Carry out commands in one transaction; returns the work done, or None when `key` was carried out before.
+
+        A `Refused` (or any exception) from a decision comes out and nothing is written. With `fence`, raises `LeaseLost`
+        when the lease has another holder. Raises `Refused` 503 after `COMMAND_PATIENCE_S` without the database.
+        """
+        try:
+            return await self._persist(lambda: self._command(commands, key, fence), COMMAND_PATIENCE_S)
+        except Stuck as error:
+            raise Refused(503, "database_unavailable", "the database can't be reached now; try again in a few seconds") from error
+
+    def progress(self) -> dict[Place, int]:
+        """The next offset of each place this process has processed, as last committed."""
+        return dict(self._places)
+
+    def _read(self, record: Record) -> Item:
+        meant_for = record.header(REPLAY_HEADER)
+        if meant_for is not None and meant_for != self.consumer.encode():
+            return Item(record)
+        try:
+            return Item(record, event=decode_record(record.topic, record.value, record.headers, record.timestamp))
+        except Unprocessable as fault:
+            return Item(record, fault=fault)
+
+    async def _settle(self, items: Sequence[Item]) -> None:
+        try:
+            await self._persist(lambda: self._attempt(items), PATIENCE_S)
+        except (Stuck, progress.TopicShorter):
+            raise
+        except Exception as error:
+            if len(items) > 1:
+                middle = len(items) // 2
+                await self._settle(items[:middle])
+                await self._settle(items[middle:])
+            elif items[0].fault is None:
+                log.error("processing_failed", consumer=self.consumer, error=type(error).__name__, where=_where(error))
+                await self._settle([Item(items[0].record, fault=_fault_of(error))])
+            else:  # even its burial is refused: that is no fault of the record
+                raise
+
+    async def _persist(self, attempt: Callable[[], Awaitable[T]], patience: float) -> T:
+        """Run the attempt until it is through, pausing between tries; deterministic failures come out at once."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience
+        pause, duplicates = FIRST_PAUSE_S, 0
+        while True:
+            try:
+                return await attempt()
+            except (Conflict, PyMongoError, OSError) as error:
+                reason = _reason_to_retry(error)
+                duplicates = duplicates + 1 if isinstance(error, PyMongoError) and is_duplicate(error) else 0
+                if reason is None or duplicates >= DUPLICATES_BEFORE_REJECTED:
+                    raise
+                self._places.clear()
+                metrics.RETRIES.labels(self.service, self.consumer, reason).inc()
+                if loop.time() + pause > deadline:
+                    raise Stuck(
+                        f"{self.consumer}: no commit within {patience:.0f} s ({reason}: {type(error).__name__})"
+                    ) from error
+                log_retry = log.debug if reason == "conflict" else log.warning
+                log_retry("attempt_failed", consumer=self.consumer, reason=reason, error=type(error).__name__, pause=pause)
+            await asyncio.sleep(pause * _random.uniform(0.5, 1.0))
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    async def _attempt(self, items: Sequence[Item]) -> None:
+        before = await self._progress({item.record.place for item in items})
+        fresh = [item for item in items if item.record.offset >= before[item.record.place]]
+        after: dict[Place, int] = {}
+        for item in fresh:
+            after[item.record.place] = max(after.get(item.record.place, 0), item.record.offset + 1)
+        if fresh:
+            now = self._clock()
+            changes = await self._decisions([item.event for item in fresh if item.event is not None], now)
+            for item in fresh:
+                if item.fault is not None:
+                    bury(changes, self.service, self.consumer, item.record, item.fault, now)
+            progress.advance(changes, self.consumer, before, after)
+            await changes.in_transaction(self._db)
+            self._places |= after
+        self._report(items, fresh)
+
+    async def _progress(self, places: set[Place]) -> dict[Place, int]:
+        if not places <= self._places.keys():
+            self._places |= await progress.read(self._db, self.consumer, places)
+        return self._places
+
+    async def _decisions(self, events: Sequence[Event[Any]], now: datetime) -> Changes:
+        if not events:
+            return Changes()
+        return (await self._decided(events, now)).changes()
+
+    async def _decided(self, events: Sequence[Event[Any]], now: datetime) -> Work:
+        work = self._work()
+        await work.load(events)
+        for event in events:
+            work.decide(event, now)
+        work.conclude(now)
+        return work
+
+    async def _command(self, commands: Sequence[Event[Any]], key: str | None, fence: Fence | None) -> Work | None:
+        if key is not None and await self._db["requests"].find_one({"_id": key}) is not None:
+            return None
+        if fence is not None:
+            await fence.check(self._db)
+        now = self._clock()
+        work = await self._decided(commands, now)
+        changes = work.changes()
+        if not changes:
+            return work
+        if key is not None:
+            changes.write("requests", InsertOne({"_id": key, "at": now}))
+        if fence is not None:
+            fence.guard(changes)
+        await changes.in_transaction(self._db)
+        return work
+
+    def _report(self, items: Sequence[Item], fresh: Sequence[Item]) -> None:
+        buried = [item for item in fresh if item.fault is not None]
+        outcomes = {
+            "applied": len(fresh) - len(buried),
+            "repeated": len(items) - len(fresh),
+            "dead_lettered": len(buried),
+        }
+        for outcome, count in outcomes.items():
+            if count:
+                metrics.RECORDS.labels(self.service, self.consumer, outcome).inc(count)
+        for item in buried:
+            _log_burial(self.consumer, item)
+        ids = [item.event.id for item in fresh if item.event is not None]
+        log.info("batch_committed", consumer=self.consumer, event_ids=ids[:20], **outcomes)
+
+
+def _log_burial(consumer: str, item: Item) -> None:
+    record, fault = item.record, item.fault
+    log.warning(
+        "dead_lettered",
+        consumer=consumer,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        event_id=item.event.id if item.event else None,
+        code=fault.code if fault else None,
+        field=fault.field if fault else None,
+    )
+
+
+def _reason_to_retry(error: Exception) -> str | None:
+    """`conflict`, `outage`, or None for a failure that trying again can't mend."""
+    if isinstance(error, Conflict):
+        return "conflict"
+    if isinstance(error, PyMongoError):
+        if is_conflict(error) or is_duplicate(error):
+            return "conflict"
+        # Whatever else the server answers (no rights, no space, no primary) is no fault of one record, unless it says so.
+        return None if is_rejected(error) and not is_outage(error) else "outage"
+    return "outage"
+
+
+def _where(error: BaseException) -> str:
+    """The line that raised; the message itself may quote a personal value and stays out of the log."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+
+
+def _fault_of(error: Exception) -> Unprocessable:
+    if isinstance(error, Unprocessable):
+        return error
+    if isinstance(error, Refused):
+        return Unprocessable(error.code, error.detail, error.field)
+    return Unprocessable("processing_failed", f"{type(error).__name__} while processing; see the worker's log, mend, then replay")

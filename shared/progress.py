@@ -1,0 +1,71 @@
+"""A consumer's progress: the next offset per topic and partition, in the service's own database.
+
+Collection `progress`, document `{_id: "<consumer> <topic> <partition>", consumer, topic, partition, next}`. It moves in
+the transaction of the batch's effects, from exactly the value it was read at: that is what makes processing once.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from shared.changes import Changes
+from shared.mongo import Database, UpdateOne
+
+COLLECTION = "progress"
+Place = tuple[str, int]
+"""A topic and one of its partitions."""
+
+
+class TopicShorter(Exception):
+    """A topic ends before the recorded progress: it was recreated, restored or lost records."""
+
+    def __init__(self, consumer: str, place: Place, end: int, progress: int) -> None:
+        topic, partition = place
+        super().__init__(
+            f"topic {topic} partition {partition} ends at offset {end}, but consumer {consumer} has processed up to {progress}: "
+            f"the topic was recreated or lost records. Restore the topic; or, if what it lost is given up, stop the workers "
+            f"and run './firstmate doctor --reset-progress {consumer}:{topic}' to read it again from its beginning."
+        )
+
+
+def _id(consumer: str, place: Place) -> str:
+    return f"{consumer} {place[0]} {place[1]}"
+
+
+async def read(db: Database, consumer: str, places: Iterable[Place]) -> dict[Place, int]:
+    """The next offset of each place; a place never read before gets its document with 0."""
+    wanted = sorted(set(places))
+    found = await _find(db, consumer)
+    missing = [place for place in wanted if place not in found]
+    if missing:
+        ops = [
+            UpdateOne(
+                {"_id": _id(consumer, place)},
+                {"$setOnInsert": {"consumer": consumer, "topic": place[0], "partition": place[1], "next": 0}},
+                upsert=True,
+            )
+            for place in missing
+        ]
+        await db[COLLECTION].bulk_write(ops, ordered=False)
+        found = await _find(db, consumer)
+    return {place: found[place] for place in wanted}
+
+
+async def _find(db: Database, consumer: str) -> dict[Place, int]:
+    cursor = db[COLLECTION].find({"consumer": consumer})
+    return {(document["topic"], document["partition"]): document["next"] async for document in cursor}
+
+
+def advance(changes: Changes, consumer: str, before: Mapping[Place, int], after: Mapping[Place, int]) -> None:
+    """Move each place from exactly `before` to `after`; anybody else's move in between is a conflict."""
+    for place, offset in sorted(after.items()):
+        here = {"_id": _id(consumer, place), "next": before[place]}
+        changes.guarded(COLLECTION, UpdateOne(here, {"$set": {"next": offset}}))
+
+
+async def reset(db: Database, consumer: str, topic: str) -> int:
+    """Forget the progress in a topic (an operator's decision); returns how many partitions were reset."""
+    return (await db[COLLECTION].update_many({"consumer": consumer, "topic": topic}, {"$set": {"next": 0}})).modified_count
+
+
+async def ensure_indexes(db: Database) -> None:
+    """The index by consumer."""
+    await db[COLLECTION].create_index("consumer")

@@ -1,0 +1,151 @@
+"""Streams: the state of one aggregate with what makes processing it once possible.
+
+A stream is one document: `{_id, version, sequence, seen, recent, state}`.
+
+* `version` guards the write: it moves by one with each commit, and only from the value that was read.
+* `sequence` counts the events this stream has emitted; consumers drop what they have seen.
+* `seen` holds, per source, the sequence number last applied; `recent` the ids of the last events without a
+  sequence number (HR systems count nothing).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from shared.changes import Changes
+from shared.events import Event, Fact, new_event
+from shared.mongo import Database, Document, InsertOne, ReplaceOne
+
+RECENT_IDS = 64  # an HR system repeats itself within hours; 64 facts about one person span years
+
+S = TypeVar("S", bound=BaseModel)
+
+
+@dataclass(slots=True)
+class Stream(Generic[S]):
+    """One aggregate while a batch is decided in memory. `state` is None where nothing has happened yet."""
+
+    id: str
+    service: str
+    state: S | None = None
+    version: int = 0
+    sequence: int = 0
+    seen: dict[str, int] = field(default_factory=dict)
+    recent: list[str] = field(default_factory=list)
+    outgoing: list[Event[Any]] = field(default_factory=list)
+    changed: bool = False
+
+    def is_repeat(self, event: Event[Any]) -> bool:
+        """Whether this fact was applied already, under this or another offset."""
+        if event.sequence is not None:
+            return event.sequence <= self.seen.get(_counter(event), 0)
+        return _identity(event) in self.recent
+
+    def remember(self, event: Event[Any]) -> None:
+        """Note that the fact is applied; the note is committed with the state."""
+        if event.sequence is not None:
+            self.seen[_counter(event)] = event.sequence
+        else:
+            self.recent = [*self.recent, _identity(event)][-RECENT_IDS:]
+        self.changed = True
+
+    def emit(self, payload: Fact, now: datetime, cause: Event[Any] | None = None) -> Event[Any]:
+        """Add a fact of ours to the stream. Its id follows from stream and sequence: the same again after a crash."""
+        self.sequence += 1
+        event: Event[Any] = new_event(
+            payload,
+            source=f"/firstmate/{self.service}",
+            id=f"{self.service}/{self.id}/{self.sequence}",
+            time=now,
+            sequence=self.sequence,
+            traceparent=cause.traceparent if cause else None,
+        )
+        self.outgoing.append(event)
+        self.changed = True
+        return event
+
+    def put(self, state: S | None) -> None:
+        """Replace the state without a fact (what a service only remembers)."""
+        self.state = state
+        self.changed = True
+
+    def document(self) -> Document:
+        """What is stored, at the next version."""
+        return {
+            "_id": self.id,
+            "version": self.version + 1,
+            "sequence": self.sequence,
+            "seen": self.seen,
+            "recent": self.recent,
+            "state": self.state.model_dump(mode="json") if self.state is not None else None,
+        }
+
+
+def _counter(event: Event[Any]) -> str:
+    # A source may keep streams on several topics, each with its own count; a dot would nest in MongoDB.
+    return f"{event.source}:{event.data.TOPIC}".replace(".", "_")
+
+
+def _identity(event: Event[Any]) -> str:
+    return f"{event.source} {event.id}"
+
+
+class Streams(Generic[S]):
+    """All streams of one collection that one attempt touches.
+
+    `model` is the state's pydantic model, stored as its JSON form; `service` names the source of emitted events.
+    """
+
+    def __init__(self, collection: str, model: type[S], service: str) -> None:
+        self.collection = collection
+        self._model = model
+        self._service = service
+        self._streams: dict[str, Stream[S]] = {}
+
+    async def load(self, db: Database, ids: Iterable[str]) -> None:
+        """Read the streams not loaded yet, in one query; an id without a document becomes an empty stream."""
+        wanted = sorted(set(ids) - self._streams.keys())
+        if not wanted:
+            return
+        for id in wanted:
+            self._streams[id] = Stream(id, self._service)
+        async for document in db[self.collection].find({"_id": {"$in": wanted}}):
+            self._streams[document["_id"]] = self._read(document)
+
+    def _read(self, document: Document) -> Stream[S]:
+        state = document["state"]
+        return Stream(
+            id=document["_id"],
+            service=self._service,
+            state=self._model.model_validate(state) if state is not None else None,
+            version=document["version"],
+            sequence=document["sequence"],
+            seen=document["seen"],
+            recent=document["recent"],
+        )
+
+    def __getitem__(self, id: str) -> Stream[S]:
+        """The loaded stream. Raises KeyError for one that was not loaded: a bug in `load`."""
+        return self._streams[id]
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._streams
+
+    def __iter__(self) -> Iterator[Stream[S]]:
+        return iter(self._streams.values())
+
+    def add_to(self, changes: Changes) -> None:
+        """Hand the changed streams, each guarded by its version, and what they emitted to the transaction."""
+        for stream in self._streams.values():
+            if not stream.changed:
+                continue
+            document = stream.document()
+            if stream.version == 0:
+                changes.guarded(self.collection, InsertOne(document))
+            else:
+                changes.guarded(self.collection, ReplaceOne({"_id": stream.id, "version": stream.version}, document))
+            for event in stream.outgoing:
+                changes.publish(event)

@@ -1,0 +1,65 @@
+"""What every HTTP side shares: the application's frame, cursor pages, idempotency keys."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import APIRouter, FastAPI, Header, Query
+from pydantic import BaseModel
+
+from shared.problems import install_problem_handlers, invalid
+
+T = TypeVar("T")
+PAGE_DEFAULT = 50
+PAGE_LIMIT = 200  # a page of more is slow to read for people and no faster for machines
+
+Limit = Annotated[int, Query(ge=1, le=PAGE_LIMIT, description="Items per page.")]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before.")]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", max_length=200, description="Repeat a request with the same key and it is carried out once."),
+]
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a listing; `next` is the cursor of the following page, or null at the end."""
+
+    items: list[T]
+    next: str | None = None
+
+
+def encode_cursor(values: Sequence[Any]) -> str:
+    """An opaque cursor of the sort key's JSON values of the last item."""
+    return base64.urlsafe_b64encode(json.dumps(list(values)).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None, length: int) -> list[Any] | None:
+    """The sort key in a cursor of ours. Raises `Refused` 422 for anything else."""
+    if cursor is None:
+        return None
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, binascii.Error):
+        values = None
+    if not isinstance(values, list) or len(values) != length or not all(isinstance(v, (str, int, float, bool)) for v in values):
+        raise invalid("cursor is not one that this listing gave; start again without it", "invalid_cursor", "cursor")
+    return values
+
+
+def scoped_key(key: str | None, *scope: str) -> str | None:
+    """An idempotency key that holds for one operation on one thing by one caller only."""
+    return " ".join((*scope, key)) if key else None
+
+
+def make_app(
+    title: str, routers: Sequence[APIRouter], *, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
+) -> FastAPI:
+    """An application whose refusals are problem documents and whose documentation loads nothing from elsewhere."""
+    app = FastAPI(title=title, version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    install_problem_handlers(app)
+    for router in routers:
+        app.include_router(router)
+    return app

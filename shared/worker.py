@@ -1,0 +1,233 @@
+"""A service's worker process: its subscriptions, and its duties under the service's lease.
+
+Every replica consumes; one replica at a time, holding the lease, also relays the outbox and runs the duties
+(schedulers, senders). A service with `single_owner` consumes under the lease too: one owner, others stand by.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import structlog
+import uvicorn
+from faststream.kafka import KafkaBroker
+
+from shared import dead_letters, directory, kafka, lease, metrics, outbox, progress
+from shared.health import Pulse, health_app
+from shared.lease import Fence, LeaseLost
+from shared.mongo import Database, PyMongoError, connect
+from shared.processing import Processor, Work
+from shared.settings import Settings
+
+WATCH_EVERY_S = 1.0
+LONGEST_PAUSE_S = 10.0
+REQUESTS_KEPT_S = 30 * 24 * 3600  # an HTTP client that repeats itself after a month means something new
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Topics one consumer follows. `work` makes the service's part of one attempt; `consumer` names group and progress."""
+
+    consumer: str
+    topics: Sequence[str]
+    work: Callable[[Database], Work]
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Something one replica does at a time: `run` goes on until cancelled, or raises and is started again after a pause."""
+
+    name: str
+    run: Callable[[Database, Fence], Awaitable[None]]
+
+
+def every(seconds: float, job: Callable[[Database, Fence], Awaitable[None]]) -> Callable[[Database, Fence], Awaitable[None]]:
+    """Make a duty's `run` of a job: at once, then with `seconds` of pause after each end."""
+
+    async def run(db: Database, fence: Fence) -> None:
+        while True:
+            await job(db, fence)
+            await asyncio.sleep(seconds)
+
+    return run
+
+
+async def prepare_database(db: Database) -> None:
+    """Collections and indexes that every service needs."""
+    for part in (outbox, progress, dead_letters, directory):
+        await part.ensure_indexes(db)
+    await db["requests"].create_index("at", expireAfterSeconds=REQUESTS_KEPT_S)
+
+
+@dataclass(slots=True)
+class Worker:
+    """One service's worker. `prepare` makes the service's own indexes; `run` ends when cancelled or when the lease of a single
+    owner is lost, and raises what can't be waited out (`TopicShorter`)."""
+
+    service: str
+    settings: Settings
+    subscriptions: Sequence[Subscription]
+    duties: Sequence[Duty] = ()
+    single_owner: bool = False
+    prepare: Callable[[Database], Awaitable[None]] | None = None
+    pulses: dict[str, Pulse] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        client = await connect(self.settings.mongo)
+        db: Database = client[self.service]
+        try:
+            await prepare_database(db)
+            if self.prepare is not None:
+                await self.prepare(db)
+            async with _serving(self._health(db), self.settings.health_port), asyncio.TaskGroup() as tasks:
+                if self.single_owner:
+                    tasks.create_task(self._lead(db, consume=True))
+                else:
+                    tasks.create_task(self._consume(db))
+                    tasks.create_task(self._lead(db, consume=False))
+        finally:
+            client.close()
+
+    async def _consume(self, db: Database) -> None:
+        """Follow the topics from the recorded progress."""
+        kafka_broker = kafka.broker(self.settings, self.service)
+        followers: list[tuple[Processor, Any]] = []
+        for subscription in self.subscriptions:
+            recorded = await progress.read(db, subscription.consumer, kafka.places(subscription.topics))
+            await kafka.align_offsets(self.settings.kafka, subscription.consumer, recorded)
+            processor = _processor(self.service, subscription, db)
+            subscriber = kafka.subscribe(
+                kafka_broker, self.settings, subscription.consumer, subscription.topics, processor.process
+            )
+            followers.append((processor, subscriber))
+            self.pulses[subscription.consumer] = Pulse(subscription.consumer)
+        await kafka_broker.start()
+        log.info("consuming", consumers=[subscription.consumer for subscription in self.subscriptions])
+        try:
+            while True:
+                await asyncio.sleep(WATCH_EVERY_S)
+                for processor, subscriber in followers:
+                    self._watch(processor, subscriber)
+        finally:
+            await kafka_broker.stop()
+
+    def _watch(self, processor: Processor, subscriber: Any) -> None:
+        done = processor.progress()
+        behind = kafka.lags(subscriber.consumer, done) if subscriber.consumer is not None else {}
+        for place, records in behind.items():
+            if records < 0:
+                raise progress.TopicShorter(processor.consumer, place, done[place] + records, done[place])
+            metrics.LAG.labels(self.service, processor.consumer, place[0], place[1]).set(records)
+        running = any(not task.done() for task in subscriber.tasks)
+        self.pulses[processor.consumer].observe(behind, done, running=running, at=monotonic())
+
+    async def _lead(self, db: Database, *, consume: bool) -> None:
+        """Wait for the lease, act under it, and start over when it is lost."""
+        holder = f"{self.service}-{self.settings.instance}"
+        while True:
+            fence = await _take(db, self.service, holder)
+            log.info("leading", fence=fence.number)
+            metrics.LEADING.labels(self.service).set(1)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(_keep(db, fence))
+                    tasks.create_task(self._again(db, fence, Duty("relay", self._relay)))
+                    for duty in self.duties:
+                        tasks.create_task(self._again(db, fence, duty))
+                    if consume:
+                        tasks.create_task(self._consume(db))
+            except* LeaseLost:
+                log.warning("lease_lost", fence=fence.number)
+            finally:
+                metrics.LEADING.labels(self.service).set(0)
+                with suppress(PyMongoError):
+                    await asyncio.shield(lease.release(db, fence))
+
+    async def _again(self, db: Database, fence: Fence, duty: Duty) -> None:
+        """Run a duty for ever: what it raises is logged and it starts again after a growing pause."""
+        pause = 0.1
+        while True:
+            started = monotonic()
+            try:
+                await duty.run(db, fence)
+            except LeaseLost:
+                raise
+            except Exception as error:
+                log.warning("duty_failed", duty=duty.name, error=type(error).__name__, pause=pause)
+            await fence.check_if_reachable(db)
+            pause = 0.1 if monotonic() - started > LONGEST_PAUSE_S else min(pause * 2, LONGEST_PAUSE_S)
+            await asyncio.sleep(pause)
+
+    async def _relay(self, db: Database, fence: Fence) -> None:
+        producer = kafka.producer(self.settings.kafka)
+        await producer.start()
+        try:
+            await outbox.Relay(service=self.service, db=db, producer=producer, fence=fence).run()
+        finally:
+            await producer.stop()
+
+    def _health(self, db: Database) -> Any:
+        async def ready() -> dict[str, str | None]:
+            return {"mongo": await _problem(db.command("ping")), "kafka": await _problem(_reach(self.settings.kafka))}
+
+        return health_app(self.pulses, ready)
+
+
+def _processor(service: str, subscription: Subscription, db: Database) -> Processor:
+    return Processor(service=service, consumer=subscription.consumer, db=db, work=lambda: subscription.work(db))
+
+
+async def _take(db: Database, name: str, holder: str) -> Fence:
+    while True:
+        with suppress(PyMongoError):
+            if (fence := await lease.take(db, name, holder)) is not None:
+                return fence
+        await asyncio.sleep(lease.RENEW_EVERY_S / 3)
+
+
+async def _keep(db: Database, fence: Fence) -> None:
+    """Renew until the lease is lost. While the database is away nobody else can take it either."""
+    while True:
+        await asyncio.sleep(lease.RENEW_EVERY_S)
+        with suppress(PyMongoError):
+            await lease.renew(db, fence)
+
+
+async def _problem(question: Awaitable[Any]) -> str | None:
+    try:
+        await asyncio.wait_for(question, 5)
+    except Exception as error:
+        return f"{type(error).__name__}"
+    return None
+
+
+async def _reach(address: str) -> None:
+    probe = KafkaBroker(address, logger=None)
+    try:
+        await probe.connect()
+        if not await probe.ping(timeout=4):
+            raise ConnectionError("no answer")
+    finally:
+        await probe.stop()
+
+
+@asynccontextmanager
+async def _serving(app: Any, port: int) -> AsyncIterator[None]:
+    """Answer on the health port, where there is one, until left."""
+    if not port:
+        yield
+        return
+    server = uvicorn.Server(uvicorn.Config(app, host="0.0.0.0", port=port, log_config=None, access_log=False))  # noqa: S104
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    serving = asyncio.create_task(server._serve())
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
