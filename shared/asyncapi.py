@@ -30,7 +30,7 @@ def asyncapi_document(kafka: str | None = None) -> Json:
             "version": _version(),
             "description": (
                 f"CloudEvents 1.0 on Kafka, one JSON object per record, at most {MAX_RECORD_BYTES // 1024} KiB. Firstmate writes "
-                f"binary mode (attributes as `ce_` headers) and reads binary and structured mode (`{STRUCTURED}`). The record key "
+                f"binary mode (attributes as `ce_` headers) and reads that and structured mode (`{STRUCTURED}`). The record key "
                 "is the event's subject. Unknown fields are ignored; a changed payload is a new version of its type."
             ),
             "license": {"name": "Apache-2.0"},
