@@ -61,11 +61,20 @@ def problem_response(refused: Refused, headers: dict[str, str] | None = None) ->
     return JSONResponse(refused.problem(), status_code=refused.status, media_type=PROBLEM_JSON, headers=headers)
 
 
-def _field_at_fault(error: RequestValidationError) -> Refused:
+def refused_by_validation(error: RequestValidationError) -> Refused:
+    """The first field at fault of a request that FastAPI could not read (422)."""
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
     where = ".".join(path[1:]) or path[0]
     return Refused(422, "invalid_request", f"{where}: {first['msg']}", field=where)
+
+
+def refused_by_database(request: Request, error: PyMongoError) -> Refused:
+    """What to answer when the database failed: 503 while it can't be reached, 500 where it refused. Logs the kind of error."""
+    log.error("database_failed", path=request.url.path, error=type(error).__name__)
+    if is_outage(error):
+        return Refused(503, "database_unavailable", "the database can't be reached now; try again in a few seconds")
+    return Refused(500, "database_error", "the database refused the operation; see the log")
 
 
 def install_problem_handlers(app: FastAPI) -> None:
@@ -81,7 +90,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        return problem_response(_field_at_fault(error))
+        return problem_response(refused_by_validation(error))
 
     @app.exception_handler(HTTPException)
     async def _http(_: Request, error: HTTPException) -> JSONResponse:
@@ -90,8 +99,5 @@ def install_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(PyMongoError)
     async def _database(request: Request, error: PyMongoError) -> JSONResponse:
-        log.error("database_failed", path=request.url.path, error=type(error).__name__)
-        if is_outage(error):
-            detail = "the database can't be reached now; try again in a few seconds"
-            return problem_response(Refused(503, "database_unavailable", detail), {"Retry-After": "5"})
-        return problem_response(Refused(500, "database_error", "the database refused the operation; see the log"))
+        refused = refused_by_database(request, error)
+        return problem_response(refused, {"Retry-After": "5"} if refused.status == 503 else None)

@@ -13,6 +13,7 @@ A template begins with `{% extends "layout.html" %}` and fills the blocks `title
 Scripts and styles come from `/static` alone: the policy sent with each page forbids inline ones and other origins.
 """
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -29,13 +30,25 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from shared.access import Viewer, viewer_or_none
+from shared.mongo import PyMongoError
 from shared.pages import words
-from shared.problems import Refused
+from shared.problems import Refused, refused_by_database, refused_by_validation
 from shared.settings import Settings
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
 FOREVER = "public, max-age=31536000, immutable"  # an asset's address holds the hash of its content
+
+FILTERS: tuple[Callable[..., object], ...] = (
+    words.day,
+    words.relative,
+    words.moment,
+    words.plural,
+    words.listed,
+    words.humane,
+    words.initials,
+    words.tint,
+)
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -136,9 +149,9 @@ class PageRoute(APIRoute):
             except Refused as refused:
                 return refusal_page(request, refused)
             except RequestValidationError as error:
-                first = error.errors()[0]
-                field = str(first["loc"][-1])
-                return refusal_page(request, Refused(422, "invalid_request", f"{field}: {first['msg']}", field=field))
+                return refusal_page(request, refused_by_validation(error))
+            except PyMongoError as error:
+                return refusal_page(request, refused_by_database(request, error))
 
         return handle_for_people
 
@@ -161,6 +174,10 @@ class _Assets(StaticFiles):
 
 
 def install_pages(app: FastAPI, settings: Settings) -> None:
-    """Serve the static files and give every page its brand. Call once, before the app serves."""
+    """Serve the static files and give every page its brand. Call once, before the app serves.
+
+    Whoever runs the server sets `app.state.stopping` when it begins to stop, so that open live pages let go of it.
+    """
     app.state.brand = settings.brand_name
+    app.state.stopping = asyncio.Event()
     app.mount("/static", _Assets(directory=STATIC), name="static")
