@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from shared.events.envelope import (
     OWN_SOURCES,
@@ -47,12 +48,15 @@ _MODELS: tuple[type[HrEvent] | type[Fact], ...] = (*HR_EVENTS, *MENTORING_EVENTS
 EVENT_TYPES: Mapping[str, type[HrEvent] | type[Fact]] = {model.TYPE: model for model in _MODELS}
 
 
-def describe(error: ValidationError) -> Unprocessable:
-    """The first fault of a validation in words that name the field and never its value."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    path = ".".join(shown_name(part) for part in first["loc"]) or None
-    message = first["msg"].removeprefix("Value error, ")
-    code = "missing_field" if first["type"] == "missing" else "invalid_field"
+def describe(error: ValidationError) -> list[Unprocessable]:
+    """Every fault of a validation, in words that name the field and never its value."""
+    return [_fault(fault) for fault in error.errors(include_url=False, include_input=False, include_context=False)]
+
+
+def _fault(fault: ErrorDetails) -> Unprocessable:
+    path = ".".join(shown_name(part) for part in fault["loc"]) or None
+    message = fault["msg"].removeprefix("Value error, ")
+    code = "missing_field" if fault["type"] == "missing" else "invalid_field"
     return Unprocessable(code, f"{path or 'data'}: {message}", path)
 
 
@@ -79,7 +83,7 @@ def decode(envelope: Envelope, topic: str | None = None, received_at: datetime |
     try:
         data: Any = model.model_validate(envelope.data)
     except ValidationError as error:
-        raise describe(error) from None
+        raise describe(error)[0] from None
     if envelope.subject is not None and envelope.subject != data.subject:
         raise Unprocessable(
             "subject_mismatch", "the event's subject is not the person in its data; they must be the same", "subject"
