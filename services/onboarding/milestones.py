@@ -1,0 +1,83 @@
+"""When milestones complete by themselves, when they are late, and when the calendar must be asked again. Pure."""
+
+from datetime import datetime
+
+from services.onboarding.journey import SYSTEM, Journey, MilestoneState, day_end, is_older, local_day
+from services.onboarding.programme import ByMeetingHeld, ByStillEmployed, BySurveyAnswered, Milestone, Person, Programme
+from shared.events import Fact
+from shared.events.onboarding import MilestoneCompleted, MilestoneLate
+
+
+def conditions_met(journey: Journey, programme: Programme) -> list[Fact]:
+    """Completions of the open milestones whose condition is met by what was heard, held and answered so far."""
+    facts: list[Fact] = []
+    for state in journey.milestones.values():
+        planned = programme.by_id.get(state.id)
+        if state.settled or planned is None:
+            continue
+        met = _met(journey, planned)
+        if met is not None:
+            facts.append(completed(journey, state.id, *met, planned.completed_by.event))
+    return facts
+
+
+def _met(journey: Journey, planned: Milestone) -> tuple[datetime, str] | None:
+    """When, and by whose doing, the milestone's condition was met; None while it is not."""
+    condition = planned.completed_by
+    if planned.waits_for is not None:
+        times = journey.heard.facts.get(planned.waits_for, [])
+        return next(((at, SYSTEM) for at in times if not is_older(at, journey.since)), None)
+    if isinstance(condition, ByMeetingHeld):
+        long_enough = [meeting for meeting in journey.meetings if meeting.minutes >= condition.minutes]
+        if len(long_enough) < condition.number:
+            return None
+        meeting = long_enough[condition.number - 1]
+        return meeting.reported_at, meeting.reported_by
+    if isinstance(condition, BySurveyAnswered) and condition.survey in journey.surveys:
+        return journey.surveys[condition.survey].answered_at, journey.employee_id
+    return None
+
+
+def completed(journey: Journey, id: str, at: datetime, by: str, cause: str) -> MilestoneCompleted:
+    """The fact that a milestone is done."""
+    return MilestoneCompleted(employee_id=journey.employee_id, milestone_id=id, completed_at=at, completed_by=by, cause=cause)
+
+
+def late(journey: Journey, person: Person, now: datetime) -> list[Fact]:
+    """Open milestones whose due day is over where the person works, and that nobody was told of yet.
+
+    A milestone whose due day was over before the journey was created never is: a journey that starts from late data must
+    not begin with a storm of notices. Optional milestones are never late.
+    """
+    return [
+        MilestoneLate(employee_id=journey.employee_id, milestone_id=each.id, due=each.due)
+        for each in journey.milestones.values()
+        if _can_be_late(journey, each, person) and day_end(each.due, person.time_zone) <= now
+    ]
+
+
+def _can_be_late(journey: Journey, milestone: MilestoneState, person: Person) -> bool:
+    return (
+        journey.status == "active"
+        and milestone.status == "planned"
+        and not milestone.optional
+        and milestone.due >= local_day(milestone.planned_at, person.time_zone)
+    )
+
+
+def retained(journey: Journey, programme: Programme, person: Person, now: datetime) -> list[Fact]:
+    """Completions of the retention days that are over and found the person still here."""
+    ends = {each.id: day_end(each.due, person.time_zone) for each in _awaiting_retention(journey, programme)}
+    return [completed(journey, id, end, SYSTEM, "still_employed") for id, end in ends.items() if end <= now]
+
+
+def _awaiting_retention(journey: Journey, programme: Programme) -> list[MilestoneState]:
+    by_time = {each.id for each in programme.milestones if isinstance(each.completed_by, ByStillEmployed)}
+    return [each for each in journey.milestones.values() if each.id in by_time and not each.settled]
+
+
+def next_wake(journey: Journey, programme: Programme, person: Person) -> datetime | None:
+    """The next instant at which the calendar alone changes something in a live journey, or None."""
+    days = [each.due for each in journey.milestones.values() if _can_be_late(journey, each, person)]
+    days += [each.due for each in _awaiting_retention(journey, programme)]
+    return day_end(min(days), person.time_zone) if days else None
