@@ -1,0 +1,316 @@
+"""What has been and has to be written to whom about one employee: the correspondence, pure.
+
+The state holds two things: what is known (from HR, matching and onboarding) and the letters written so far with what
+each recipient was last told. `decide` compares them: what somebody ought to know and was not told is planned, what is
+planned and no longer true is withdrawn. So the order in which topics arrive does not matter, a repeated fact plans
+nothing, and a change that meets a message on its way is made good by a later one.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import ClassVar, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.events.mentoring import Contribution
+from shared.events.notifications import RecipientRole
+from shared.events.onboarding import Owner
+
+EMAIL = "email"
+MATCH_GRACE = timedelta(seconds=30)  # matching answers within a second; a manager's notice waits this long to name the mentor
+MORNING = time(9)  # a reminder is read when the day begins, and nobody's evening is spoilt by it
+
+Template = Literal[
+    "welcome",
+    "mentor_introduction",
+    "mentor_unavailable",
+    "mentor_guidance",
+    "mentor_brief",
+    "mentor_release",
+    "manager_notice",
+    "hire_cancelled",
+    "plans_changed",
+    "waitlisted",
+    "milestone_late",
+]
+TELLS_START: frozenset[Template] = frozenset({"welcome", "mentor_brief", "manager_notice", "plans_changed"})
+"""Templates that name the start date: after one of them its recipient has been told."""
+
+LetterStatus = Literal["planned", "sent", "failed", "suppressed", "withdrawn"]
+
+
+class State(BaseModel):
+    """Base of the parts of a correspondence: never changed, only replaced."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Letter(State):
+    """One message to one person. `cause` names the fact it tells of: the same fact told again gives the same letter."""
+
+    template: Template
+    role: RecipientRole
+    recipient_id: str
+    cause: str
+    channel: str = EMAIL
+    status: LetterStatus = "planned"
+    due_at: datetime
+
+    @property
+    def id(self) -> str:
+        """The ledger key and the stable part of the Message-ID: 32 hex digits, the same in every replay."""
+        return message_id(self.cause, self.template, self.recipient_id, self.channel)
+
+
+class Assignment(State):
+    """The mentor a hire has now; `event_id` is the fact that gave them, `contributions` why."""
+
+    event_id: str
+    mentor_id: str
+    contributions: tuple[Contribution, ...] = ()
+
+
+class LateMilestone(State):
+    """A milestone that is late; `event_id` is the fact that said so."""
+
+    event_id: str
+    due: date
+    owner: Owner
+
+
+class Correspondence(State):
+    """Everything notifications knows and has written about one employee.
+
+    `chapter` counts the times this person was hired; `moves` the changes of the start date; `endings` maps the fact that
+    gave a mentor to why that ended; `owners` a milestone to who owns it; `told` maps "role/recipient" to the start date
+    that person was last told; `letters` is keyed by message id.
+    """
+
+    employee_id: str
+    status: Literal["unknown", "expected", "rescinded", "left"] = "unknown"
+    chapter: int = 0
+    moves: int = 0
+    start_date: date | None = None
+    manager_id: str | None = None
+    enrolment: str | None = None
+    assignment: Assignment | None = None
+    endings: dict[str, str] = {}
+    waitlisted_by: str | None = None
+    owners: dict[str, Owner] = {}
+    late: dict[str, LateMilestone] = {}
+    letters: dict[str, Letter] = {}
+    told: dict[str, date] = {}
+
+    def cause(self, fact: str) -> str:
+        """The cause of a letter that follows from HR's facts alone, whatever ids HR gave the events that told them."""
+        return f"{self.employee_id}/{fact}"
+
+    def was_sent(self, template: Template, cause: str, recipient_id: str) -> bool:
+        """Whether this recipient has this letter."""
+        letter = self.letters.get(message_id(cause, template, recipient_id, EMAIL))
+        return letter is not None and letter.status == "sent"
+
+
+class SendResult(BaseModel):
+    """What became of one attempt to send a message: a command to this service, never published.
+
+    `told` is the start date that the message named. `retry_at` is set with the outcome `deferred`. `reason` is a code.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    TYPE: ClassVar[str] = "notifications.record_result"
+
+    employee_id: str
+    message_id: str
+    outcome: Literal["sent", "failed", "suppressed", "deferred"]
+    reason: str | None = None
+    told: date | None = None
+    retry_at: datetime | None = None
+
+    @property
+    def subject(self) -> str:
+        """The stream's key."""
+        return self.employee_id
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A letter that somebody ought to have."""
+
+    template: Template
+    role: RecipientRole
+    recipient_id: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Enter the letter in the ledger (again, when it had been withdrawn and its reason is back)."""
+
+    letter: Letter
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hasten:
+    """Send a planned letter at its new, earlier due time."""
+
+    letter: Letter
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Don't send a planned letter: what it says is no longer true or needed."""
+
+    letter: Letter
+
+
+Decision = Plan | Hasten | Withdraw
+ZoneOf = Callable[[str], str | None]
+"""Gives a person's IANA time zone, None where unknown."""
+
+
+def message_id(cause: str, template: str, recipient_id: str, channel: str) -> str:
+    """The ledger key of (cause, template, recipient, channel)."""
+    # The parts hold no control characters (checked at the edge), so the separator can't be forged.
+    return hashlib.sha256("\x1f".join((cause, template, recipient_id, channel)).encode()).hexdigest()[:32]
+
+
+def decide(state: Correspondence, zone_of: ZoneOf, coordinators: Sequence[str], now: datetime) -> list[Decision]:
+    """What has to happen for everybody to know what they ought to; nothing when they do."""
+    wanted: dict[str, Wanted] = {}
+    for wish in _wanted(state, coordinators):
+        # One person in two roles is told once.
+        wanted.setdefault(message_id(wish.cause, wish.template, wish.recipient_id, EMAIL), wish)
+    decisions: list[Decision] = [
+        Withdraw(letter) for id, letter in state.letters.items() if letter.status == "planned" and id not in wanted
+    ]
+    for id, wish in wanted.items():
+        letter = state.letters.get(id)
+        if letter is not None and letter.status in ("sent", "failed", "suppressed"):
+            continue
+        due_at = _due_at(wish, state, zone_of(wish.recipient_id), now)
+        if letter is None or letter.status == "withdrawn":
+            decisions.append(Plan(_letter(wish, due_at), again=letter is not None))
+        elif due_at < letter.due_at:  # never later: each new fact would put it off
+            decisions.append(Hasten(letter.model_copy(update={"due_at": due_at})))
+    return decisions
+
+
+def settle(state: Correspondence, decision: Decision) -> Correspondence:
+    """The correspondence once the decision is in the ledger."""
+    letter = decision.letter
+    if isinstance(decision, Withdraw):
+        letter = letter.model_copy(update={"status": "withdrawn"})
+    return state.model_copy(update={"letters": state.letters | {letter.id: letter}})
+
+
+def due_at(template: Template, zone: str | None, now: datetime) -> datetime:
+    """When a message is due, in UTC: a reminder at the next working morning of its recipient, all else at once.
+
+    `zone` is the recipient's IANA time zone; UTC stands in for an unknown one.
+    """
+    if template != "milestone_late":
+        return now
+    here = now.astimezone(ZoneInfo(zone or "UTC"))
+    day = here.date() if here.time() <= MORNING else here.date() + timedelta(days=1)
+    while day.weekday() >= 5:  # Saturday, Sunday
+        day += timedelta(days=1)
+    return datetime.combine(day, MORNING, here.tzinfo).astimezone(now.tzinfo)
+
+
+def _due_at(wish: Wanted, state: Correspondence, zone: str | None, now: datetime) -> datetime:
+    unmatched = state.assignment is None and state.waitlisted_by is None
+    if wish.template == "manager_notice" and unmatched:
+        return now + MATCH_GRACE
+    return due_at(wish.template, zone, now)
+
+
+def _letter(wish: Wanted, due_at: datetime) -> Letter:
+    return Letter(template=wish.template, role=wish.role, recipient_id=wish.recipient_id, cause=wish.cause, due_at=due_at)
+
+
+def _wanted(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Wanted]:
+    """Every letter that follows from what is known, in the order of importance to its reader."""
+    if state.enrolment is not None:
+        yield Wanted("mentor_guidance", "mentor", state.employee_id, state.enrolment)
+    yield from _releases(state)
+    if state.status == "rescinded":
+        yield from _cancellations(state)
+    if state.status == "expected":
+        yield from _to_hire(state)
+        yield from _about_pair(state, coordinators)
+        yield from _moved_start(state)
+        yield from _late_milestones(state, coordinators)
+
+
+def _to_hire(state: Correspondence) -> Iterator[Wanted]:
+    hired = state.cause(f"hire-{state.chapter}")
+    yield Wanted("welcome", "hire", state.employee_id, hired)
+    if state.manager_id is not None:
+        yield Wanted("manager_notice", "manager", state.manager_id, hired)
+
+
+def _about_pair(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Wanted]:
+    if state.assignment is not None:
+        yield Wanted("mentor_introduction", "hire", state.employee_id, state.assignment.event_id)
+        yield Wanted("mentor_brief", "mentor", state.assignment.mentor_id, state.assignment.event_id)
+        return
+    for given_by, cause in state.endings.items():
+        # A hire who was introduced and has nobody now must not wait for a person who will not come.
+        if cause != "journey_ended" and state.was_sent("mentor_introduction", given_by, state.employee_id):
+            yield Wanted("mentor_unavailable", "hire", state.employee_id, f"{given_by}/ended")
+    if state.waitlisted_by is not None:
+        for coordinator in coordinators:
+            yield Wanted("waitlisted", "coordinator", coordinator, state.waitlisted_by)
+
+
+def _releases(state: Correspondence) -> Iterator[Wanted]:
+    """A kind word to each mentor who was told of this hire and no longer has them."""
+    current = state.assignment.event_id if state.assignment is not None and state.status == "expected" else None
+    for letter in state.letters.values():
+        told = letter.template == "mentor_brief" and letter.status == "sent"
+        # Who left the company reads no mail here.
+        if told and letter.cause != current and state.endings.get(letter.cause) != "mentor_left":
+            yield Wanted("mentor_release", "mentor", letter.recipient_id, letter.cause)
+
+
+def _cancellations(state: Correspondence) -> Iterator[Wanted]:
+    """Managers who expect the person. The person themselves hears it from people, not from a machine."""
+    hired = state.cause(f"hire-{state.chapter}")
+    for letter in state.letters.values():
+        if letter.template == "manager_notice" and letter.cause == hired and letter.status == "sent":
+            yield Wanted("hire_cancelled", "manager", letter.recipient_id, state.cause(f"rescinded-{state.chapter}"))
+
+
+def _moved_start(state: Correspondence) -> Iterator[Wanted]:
+    """Everybody whose first letter is sent and who was last told another start date."""
+    hired, moved = state.cause(f"hire-{state.chapter}"), state.cause(f"start-{state.moves}")
+    first: list[tuple[Template, RecipientRole, str | None, str]] = [
+        ("welcome", "hire", state.employee_id, hired),
+        ("manager_notice", "manager", state.manager_id, hired),
+    ]
+    if state.assignment is not None:
+        first.append(("mentor_brief", "mentor", state.assignment.mentor_id, state.assignment.event_id))
+    for template, role, recipient_id, cause in first:
+        if recipient_id is None or not state.was_sent(template, cause, recipient_id):
+            continue
+        if state.told.get(f"{role}/{recipient_id}") != state.start_date:
+            yield Wanted("plans_changed", role, recipient_id, moved)
+
+
+def _late_milestones(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Wanted]:
+    for late in state.late.values():
+        for recipient_id in _owners(late.owner, state, coordinators):
+            yield Wanted("milestone_late", late.owner, recipient_id, late.event_id)
+
+
+def _owners(owner: Owner, state: Correspondence, coordinators: Sequence[str]) -> Sequence[str]:
+    if owner == "coordinator":
+        return coordinators
+    mentor_id = state.assignment.mentor_id if state.assignment else None
+    person = {"hire": state.employee_id, "manager": state.manager_id, "mentor": mentor_id}[owner]
+    return [person] if person is not None else []

@@ -1,0 +1,317 @@
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from services.notifications.domain import MATCH_GRACE, Hasten, Plan, due_at
+from shared.events.hr import (
+    EmployeeRehired,
+    EmployeeSnapshot,
+    EmployeeTerminated,
+    EmployeeUpdated,
+    HireRescinded,
+    StartDateChanged,
+    TerminationCancelled,
+)
+from shared.events.mentoring import HireUnlisted, MentorEnrolled, MentorWithdrawn
+from shared.events.onboarding import JourneyStarted, MilestoneCompleted, MilestoneLate, PlannedMilestone
+from tests.domain.notifications.correspondence import (
+    COORDINATOR,
+    HIRE,
+    MANAGER,
+    MENTOR,
+    NOW,
+    OTHER_MENTOR,
+    Post,
+    assigned,
+    hired,
+    released,
+    stream_of,
+    waitlisted,
+)
+
+NEW_START = date(2027, 2, 1)
+
+
+def matched() -> Post:
+    """A hire with a mentor, everybody told."""
+    post = Post()
+    post.hear(hired())
+    post.hear(assigned(), topic="matching")
+    post.send_all()
+    return post
+
+
+def test_a_hire_is_welcomed_without_waiting_for_a_match():
+    post = Post()
+    post.hear(hired())
+    welcome = next(letter for letter in post.planned() if letter.template == "welcome")
+    assert (welcome.recipient_id, welcome.due_at) == (HIRE, NOW)
+
+
+def test_a_matched_hire_their_mentor_and_their_manager_are_told():
+    assert set(matched().mail()) == {
+        ("welcome", HIRE),
+        ("manager_notice", MANAGER),
+        ("mentor_introduction", HIRE),
+        ("mentor_brief", MENTOR),
+    }
+
+
+def test_a_manager_waits_a_moment_for_the_match_and_hears_at_once_when_it_is_there():
+    post = Post()
+    post.hear(hired())
+    assert next(letter for letter in post.planned() if letter.template == "manager_notice").due_at == NOW + MATCH_GRACE
+    post.hear(assigned(), topic="matching")
+    assert [decision.letter.due_at for decision in post.decisions if isinstance(decision, Hasten)] == [NOW]
+
+
+def test_an_assignment_that_arrives_before_its_hire_is_told_once_both_are_known():
+    post = Post()
+    post.hear(assigned(), topic="matching")
+    assert not post.planned()
+    post.hear(hired())
+    assert ("mentor_brief", MENTOR) in post.drafts()
+
+
+def test_a_hire_told_twice_under_two_ids_is_one_hire():
+    post = matched()
+    post.hear(hired())
+    assert not post.planned()
+
+
+def test_a_snapshot_writes_to_nobody():
+    post = Post()
+    post.hear(EmployeeSnapshot(employee_id=HIRE, given_name="Ada", start_date=NEW_START))
+    post.hear(StartDateChanged(employee_id=HIRE, start_date=NEW_START), EmployeeTerminated(employee_id=HIRE))
+    assert not post.decisions
+
+
+def test_a_moved_start_is_told_to_everybody_who_knows_the_old_one():
+    post = matched()
+    before = len(post.sent)
+    post.hear(StartDateChanged(employee_id=HIRE, start_date=NEW_START))
+    post.send_all()
+    assert set(post.mail()[before:]) == {("plans_changed", HIRE), ("plans_changed", MENTOR), ("plans_changed", MANAGER)}
+
+
+def test_who_has_not_been_told_yet_hears_the_new_start_and_nothing_of_the_old():
+    post = Post()
+    post.hear(hired(), StartDateChanged(employee_id=HIRE, start_date=NEW_START))
+    post.send_all()
+    assert {told for _, told in post.sent} == {NEW_START}
+    assert "plans_changed" not in dict(post.mail())
+
+
+def test_a_start_that_moves_while_its_message_is_on_the_way_is_made_good():
+    post = Post()
+    post.hear(hired())
+    welcome = next(letter for letter in post.planned() if letter.template == "welcome")
+    post.take(welcome)
+    post.hear(StartDateChanged(employee_id=HIRE, start_date=NEW_START))
+    post.record()
+    assert ("plans_changed", HIRE) in post.drafts()
+
+
+def test_a_start_that_moves_there_and_back_before_anybody_hears_is_not_told():
+    post = matched()
+    post.hear(StartDateChanged(employee_id=HIRE, start_date=NEW_START))
+    post.hear(StartDateChanged(employee_id=HIRE, start_date=hired().start_date))
+    assert not post.planned()
+
+
+def test_the_same_new_start_told_twice_is_one_change():
+    post = matched()
+    for _ in range(2):
+        post.hear(StartDateChanged(employee_id=HIRE, start_date=NEW_START))
+        post.send_all()
+    assert post.mail().count(("plans_changed", HIRE)) == 1
+
+
+def test_a_rescinded_hire_whom_nobody_heard_of_stays_unheard_of():
+    post = Post()
+    post.hear(hired())
+    post.hear(assigned(), topic="matching")
+    post.hear(HireRescinded(employee_id=HIRE))
+    assert not post.planned()
+    assert {letter.status for letter in post.state.letters.values()} == {"withdrawn"}
+
+
+def test_a_rescinded_hire_is_told_to_mentor_and_manager_and_not_to_the_person():
+    post = matched()
+    before = len(post.sent)
+    post.hear(HireRescinded(employee_id=HIRE))
+    post.hear(released("hire_rescinded"), topic="matching")
+    post.send_all()
+    assert set(post.mail()[before:]) == {("mentor_release", MENTOR), ("hire_cancelled", MANAGER)}
+
+
+def test_a_mentor_who_is_told_while_the_hire_is_rescinded_gets_a_kind_word():
+    post = Post()
+    post.hear(hired())
+    post.hear(assigned(), topic="matching")
+    post.take(next(letter for letter in post.planned() if letter.template == "mentor_brief"))
+    post.hear(HireRescinded(employee_id=HIRE))
+    assert not post.planned()
+    post.record()
+    assert post.drafts() == {("mentor_release", MENTOR)}
+
+
+def test_a_withdrawn_message_is_planned_again_when_its_reason_is_back():
+    post = Post()
+    post.hear(hired(), EmployeeTerminated(employee_id=HIRE), TerminationCancelled(employee_id=HIRE))
+    again = [decision for decision in post.decisions if isinstance(decision, Plan) and decision.again]
+    assert {decision.letter.template for decision in again} == {"welcome", "manager_notice"}
+
+
+def test_a_rehire_is_welcomed_again():
+    post = matched()
+    post.hear(EmployeeTerminated(employee_id=HIRE))
+    post.hear(released("hire_terminated"), topic="matching")
+    post.hear(EmployeeRehired(employee_id=HIRE, given_name="Ada", start_date=NEW_START))
+    post.send_all()
+    assert post.mail().count(("welcome", HIRE)) == 2
+    assert ("plans_changed", HIRE) not in post.mail()
+
+
+def test_a_replaced_mentor_is_released_and_the_hire_meets_the_new_one():
+    post = matched()
+    before = len(post.sent)
+    post.hear(assigned(OTHER_MENTOR, previous_mentor_id=MENTOR), topic="matching")
+    post.send_all()
+    assert set(post.mail()[before:]) == {
+        ("mentor_release", MENTOR),
+        ("mentor_introduction", HIRE),
+        ("mentor_brief", OTHER_MENTOR),
+    }
+
+
+def test_the_same_mentor_confirmed_is_no_news():
+    post = matched()
+    post.hear(assigned(decided_by="C-1"), topic="matching")
+    assert not post.planned()
+
+
+def test_a_mentor_who_left_the_company_is_not_written_to_and_the_hire_is():
+    post = matched()
+    post.hear(released("mentor_left"), topic="matching")
+    assert post.drafts() == {("mentor_unavailable", HIRE)}
+
+
+def test_a_mentor_is_thanked_when_the_journey_ends_and_the_hire_is_not_alarmed():
+    post = matched()
+    post.hear(released("journey_ended"), topic="matching")
+    assert post.drafts() == {("mentor_release", MENTOR)}
+
+
+def test_a_waitlisted_hire_is_told_to_the_coordinators_once():
+    post = Post()
+    post.hear(hired())
+    post.hear(waitlisted(), topic="matching")
+    post.hear(waitlisted(), topic="matching")
+    post.send_all()
+    assert post.mail().count(("waitlisted", COORDINATOR)) == 1
+
+
+def test_a_waitlisted_hire_who_is_matched_before_the_message_goes_is_no_news_to_coordinators():
+    post = Post()
+    post.hear(hired())
+    post.hear(waitlisted(), topic="matching")
+    post.hear(assigned(), topic="matching")
+    post.send_all()
+    assert "waitlisted" not in dict(post.mail())
+
+
+def test_a_hire_who_is_unlisted_is_no_news_to_coordinators():
+    post = Post()
+    post.hear(hired())
+    post.hear(waitlisted(), topic="matching")
+    post.hear(HireUnlisted(employee_id=HIRE, cause="hire_rescinded"), topic="matching")
+    assert ("waitlisted", COORDINATOR) not in post.drafts()
+
+
+def test_a_new_manager_is_told_of_the_hire():
+    post = matched()
+    post.hear(EmployeeUpdated(employee_id=HIRE, manager_id="B-2"))
+    assert post.drafts() == {("manager_notice", "B-2")}
+
+
+def test_an_update_without_a_manager_leaves_the_manager():
+    post = matched()
+    post.hear(EmployeeUpdated(employee_id=HIRE, title="Engineer"))
+    assert post.state.manager_id == MANAGER
+
+
+def test_a_mentor_is_guided_once_per_enrolment():
+    post = Post()
+    post.hear(MentorEnrolled(mentor_id=HIRE), MentorEnrolled(mentor_id=HIRE), topic="matching")
+    post.send_all()
+    post.hear(MentorWithdrawn(mentor_id=HIRE), MentorEnrolled(mentor_id=HIRE), topic="matching")
+    post.send_all()
+    assert post.mail() == [("mentor_guidance", HIRE), ("mentor_guidance", HIRE)]
+
+
+@pytest.mark.parametrize(
+    ("owner", "reader"), [("hire", HIRE), ("mentor", MENTOR), ("manager", MANAGER), ("coordinator", COORDINATOR)]
+)
+def test_a_late_milestone_is_told_to_its_owner_in_the_morning(owner, reader):
+    post = matched()
+    milestone = PlannedMilestone(id="first_meeting", owner=owner, due=date(2026, 11, 30))
+    started = JourneyStarted(
+        employee_id=HIRE, start_date=date(2027, 1, 11), programme="default", programme_version="1", milestones=[milestone]
+    )
+    late = MilestoneLate(employee_id=HIRE, milestone_id="first_meeting", due=date(2026, 11, 30))
+    post.hear(started, late, topic="onboarding")
+    (letter,) = post.planned()
+    assert (letter.template, letter.recipient_id) == ("milestone_late", reader)
+    assert letter.due_at == datetime(2026, 12, 2, 8, tzinfo=UTC)  # nine o'clock in Berlin, the day after
+    done = MilestoneCompleted(
+        employee_id=HIRE, milestone_id="first_meeting", completed_at=NOW, completed_by=reader, cause="person"
+    )
+    post.hear(done, topic="onboarding")
+    assert not post.planned()
+
+
+def test_a_reminder_keeps_the_weekend_free():
+    friday_noon = datetime(2026, 12, 4, 12, tzinfo=UTC)
+    assert due_at("milestone_late", "Europe/Berlin", friday_noon) == datetime(2026, 12, 7, 8, tzinfo=UTC)
+
+
+def test_a_reminder_comes_at_nine_by_the_readers_clock_on_both_sides_of_a_clock_change():
+    zone = "America/New_York"
+    before = due_at("milestone_late", zone, datetime(2027, 3, 12, 10, tzinfo=UTC))
+    after = due_at("milestone_late", zone, datetime(2027, 3, 14, 20, tzinfo=UTC))
+    assert (before, after) == (datetime(2027, 3, 12, 14, tzinfo=UTC), datetime(2027, 3, 15, 13, tzinfo=UTC))
+
+
+def test_a_failed_message_is_not_planned_again():
+    post = Post()
+    post.hear(hired())
+    post.take(next(letter for letter in post.planned() if letter.template == "welcome"))
+    post.record("failed", "smtp_550")
+    post.hear(EmployeeUpdated(employee_id=HIRE, title="Engineer"))
+    assert ("welcome", HIRE) not in post.drafts()
+
+
+def test_who_never_got_the_welcome_is_not_told_that_plans_changed():
+    post = Post()
+    post.hear(hired())
+    post.take(next(letter for letter in post.planned() if letter.template == "welcome"))
+    post.record("suppressed", "no_address")
+    post.hear(StartDateChanged(employee_id=HIRE, start_date=NEW_START))
+    assert ("plans_changed", HIRE) not in post.drafts()
+
+
+def test_a_put_off_message_stays_planned():
+    post = Post()
+    post.hear(hired())
+    post.take(next(letter for letter in post.planned() if letter.template == "welcome"))
+    post.record("deferred", "smtp_451")
+    assert ("welcome", HIRE) in post.drafts()
+
+
+def test_new_facts_never_put_a_message_off():
+    post = Post()
+    post.hear(hired())
+    due = {letter.id: letter.due_at for letter in post.planned()}
+    post.receive(stream_of("hr", [EmployeeUpdated(employee_id=HIRE, title="Engineer")])[0], NOW + timedelta(seconds=20))
+    assert {letter.id: letter.due_at for letter in post.planned()} == due
