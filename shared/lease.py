@@ -7,10 +7,11 @@ Source of the method: M. Kleppmann, "How to do distributed locking" (fencing tok
 
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from shared.changes import Changes
-from shared.mongo import Database, DuplicateKeyError, PyMongoError, UpdateOne
+from shared.mongo import Database, PyMongoError, UpdateOne
 
 COLLECTION = "leases"
 TTL_S = 10.0  # a holder that died is replaced after this long; three renewals fit in
@@ -54,12 +55,11 @@ async def take(db: Database, lease: str, holder: str, *, ttl: float = TTL_S) -> 
     `holder` must be unique among live replicas and stable over restarts. Returns None while another holds it.
     """
     free = {"_id": lease, "$or": [{"holder": holder}, {"$expr": {"$lt": ["$expires_at", "$$NOW"]}}]}
-    grab = [{"$set": {"holder": holder, "fence": {"$add": [{"$ifNull": ["$fence", 0]}, 1]}, "expires_at": _until(ttl)}}]
-    try:
-        taken = await db[COLLECTION].find_one_and_update(free, grab, upsert=True, return_document=True)
-    except DuplicateKeyError:  # the upsert met the document of a live holder
-        return None
-    return Fence(lease, int(taken["fence"]))
+    grab = [{"$set": {"holder": holder, "fence": {"$add": ["$fence", 1]}, "expires_at": _until(ttl)}}]
+    unheld = {"$setOnInsert": {"holder": None, "fence": 0, "expires_at": datetime.fromtimestamp(0, UTC)}}
+    await db[COLLECTION].update_one({"_id": lease}, unheld, upsert=True)
+    taken = await db[COLLECTION].find_one_and_update(free, grab, return_document=True)
+    return Fence(lease, int(taken["fence"])) if taken else None
 
 
 async def renew(db: Database, fence: Fence, *, ttl: float = TTL_S) -> None:
