@@ -90,9 +90,14 @@ async def people(db: Database, ids: Iterable[str]) -> dict[str, Document]:
 
 async def chain(db: Database, employee_id: str) -> list[str]:
     """The managers above a person, nearest first. A loop in the data ends the chain; nobody manages themselves."""
-    managers: list[str] = []
+    return (await chains(db, [employee_id]))[employee_id]
+
+
+async def chains(db: Database, ids: Iterable[str]) -> dict[str, list[str]]:
+    """As `chain`, for several people in one query; an unknown person has no managers."""
+    wanted = sorted(set(ids))
     walk: list[Document] = [
-        {"$match": {"_id": employee_id}},
+        {"$match": {"_id": {"$in": wanted}}},
         {
             "$graphLookup": {
                 "from": COLLECTION,
@@ -105,12 +110,18 @@ async def chain(db: Database, employee_id: str) -> list[str]:
         },
         {"$project": {"manager_id": 1, "above._id": 1, "above.manager_id": 1}},
     ]
-    async for found in db[COLLECTION].aggregate(walk):
-        above = {person["_id"]: person.get("manager_id") for person in found["above"]}
-        current = found.get("manager_id")
-        while current and current not in managers and current != employee_id and len(managers) < CHAIN_LIMIT:
-            managers.append(current)
-            current = above.get(current)
+    found: dict[str, list[str]] = {id: [] for id in wanted}
+    async for person in db[COLLECTION].aggregate(walk):
+        above = {manager["_id"]: manager.get("manager_id") for manager in person["above"]}
+        found[person["_id"]] = _upwards(person["_id"], person.get("manager_id"), above)
+    return found
+
+
+def _upwards(employee_id: str, manager_id: str | None, above: dict[str, str | None]) -> list[str]:
+    managers: list[str] = []
+    while manager_id and manager_id not in managers and manager_id != employee_id and len(managers) < CHAIN_LIMIT:
+        managers.append(manager_id)
+        manager_id = above.get(manager_id)
     return managers
 
 

@@ -1,0 +1,165 @@
+"""What pages show of a journey, made from its state: words, groups and what the viewer may do. Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+from services.onboarding.journey import SYSTEM, Journey, MilestoneState
+from services.onboarding.programme import (
+    ByMeetingHeld,
+    ByMentorAssigned,
+    ByMessageSent,
+    ByPerson,
+    ByStillEmployed,
+    BySurveyAnswered,
+    Milestone,
+    Programme,
+    text_in,
+)
+from shared.events.onboarding import Owner
+from shared.pages.words import day, humane, relative
+
+LANGUAGES = ("en",)  # the pages' own language: words of a programme in another would stand alone among them
+SOON_DAYS = 7  # what is due within a week is what people plan with
+SOON_AT_LEAST = 3
+
+OWNERS: Mapping[Owner, str] = {"hire": "New hire", "mentor": "Mentor", "manager": "Manager", "coordinator": "Coordinator"}
+TaskState = Literal["done", "late", "open", "off"]
+
+_HOW: Mapping[type, str] = {
+    ByMentorAssigned: "Happens by itself when a mentor is found.",
+    ByMessageSent: "Happens by itself when the message is sent.",
+    BySurveyAnswered: "Done when the new hire has answered.",
+    ByStillEmployed: "Settled by the calendar.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One milestone as a line of a list."""
+
+    id: str
+    title: str
+    description: str
+    owner: Owner
+    state: TaskState
+    due: str
+    how: str
+    optional: bool
+    may_complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """A journey's milestones in the order people need them."""
+
+    late: Sequence[Task]
+    soon: Sequence[Task]
+    later: Sequence[Task]
+    settled: Sequence[Task]
+
+
+def title_of(programme: Programme | None, milestone_id: str) -> str:
+    """A milestone's title; its id in words where the programme does not have it."""
+    planned = programme.by_id.get(milestone_id) if programme else None
+    return text_in(planned.title, LANGUAGES) if planned else humane(milestone_id)
+
+
+def tasks_of(
+    journey: Journey, programme: Programme, may_complete: Callable[[Owner], bool], names: Mapping[str, str], today: date
+) -> Tasks:
+    """All milestones of a journey for a viewer whose word completes those of an owner if `may_complete` says so."""
+    ordered = sorted(journey.milestones.values(), key=lambda each: (each.due, list(journey.milestones).index(each.id)))
+    tasks = {each.id: _task(each, programme, journey.live and may_complete(each.owner), names, today) for each in ordered}
+    open_ones = [each for each in ordered if tasks[each.id].state == "open"]
+    near = [each.id for each in open_ones if each.due <= today + timedelta(days=SOON_DAYS)]
+    soon = near if len(near) >= SOON_AT_LEAST else [each.id for each in open_ones[:SOON_AT_LEAST]]
+    settled = sorted((each for each in ordered if each.settled), key=lambda each: str(each.settled_at), reverse=True)
+    return Tasks(
+        late=[task for task in tasks.values() if task.state == "late"],
+        soon=[tasks[id] for id in soon],
+        later=[tasks[each.id] for each in open_ones if each.id not in soon],
+        settled=[tasks[each.id] for each in settled],
+    )
+
+
+def _task(state: MilestoneState, programme: Programme, may_complete: bool, names: Mapping[str, str], today: date) -> Task:
+    planned = programme.by_id.get(state.id)
+    by_hand = planned is None or isinstance(planned.completed_by, ByPerson)
+    return Task(
+        id=state.id,
+        title=title_of(programme, state.id),
+        description=text_in(planned.description, LANGUAGES) if planned else "",
+        owner=state.owner,
+        state=_state_of(state, today),
+        due=_settled_words(state, names, today) if state.settled else _due_words(state, today),
+        how=_how(planned) if planned and not state.settled else "",
+        optional=state.optional and by_hand,
+        may_complete=may_complete and by_hand and not state.settled,
+    )
+
+
+def _state_of(state: MilestoneState, today: date) -> TaskState:
+    if state.status == "done":
+        return "done"
+    if state.status == "waived":
+        return "off"
+    return "late" if state.status == "late" else "open"
+
+
+def _due_words(state: MilestoneState, today: date) -> str:
+    near = relative(state.due, today)
+    exact = day(state.due, today)
+    when = near if near == exact else f"{near} ({exact})"
+    return f"{OWNERS[state.owner]}, {'was due ' if state.due < today else ''}{when}"
+
+
+def _settled_words(state: MilestoneState, names: Mapping[str, str], today: date) -> str:
+    verb = "Not needed" if state.status == "waived" else "Done"
+    on = day(state.settled_at.date(), today) if state.settled_at else ""
+    by = state.settled_by
+    who = "" if by in (None, SYSTEM) else f" by {names.get(by or '', by)}"
+    return f"{verb} {on}{who}"
+
+
+def _how(planned: Milestone) -> str:
+    condition = planned.completed_by
+    if isinstance(condition, ByMeetingHeld):
+        return f"Done when meeting number {condition.number} of mentor and new hire is logged."
+    return _HOW.get(type(condition), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question of a survey."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyForm:
+    """A survey to answer; `comment` is the question for free text, empty where none is asked."""
+
+    id: str
+    title: str
+    questions: Sequence[Question]
+    comment: str
+
+
+def surveys_to_answer(journey: Journey, programme: Programme, today: date) -> list[SurveyForm]:
+    """The surveys whose milestone is due and which the hire has not answered."""
+    if not journey.live:
+        return []
+    forms = []
+    for state in journey.milestones.values():
+        planned = programme.by_id.get(state.id)
+        condition = planned.completed_by if planned else None
+        if isinstance(condition, BySurveyAnswered) and state.due <= today and condition.survey not in journey.surveys:
+            survey = programme.surveys[condition.survey]
+            questions = [Question(id, text_in(texts, LANGUAGES)) for id, texts in survey.questions.items()]
+            forms.append(
+                SurveyForm(condition.survey, text_in(survey.title, LANGUAGES), questions, text_in(survey.comment, LANGUAGES))
+            )
+    return forms

@@ -1,0 +1,104 @@
+"""The directory on the real database: a fold of HR events, and the reporting tree."""
+
+from typing import Any
+
+import pytest
+
+from shared import directory
+from shared.changes import Changes
+from shared.directory import Directory, below, chain, name_of, people
+from shared.events import HrEvent, new_event
+from shared.events.hr import (
+    EmployeeHired,
+    EmployeeSnapshot,
+    EmployeeTerminated,
+    EmployeeUpdated,
+    HireRescinded,
+    StartDateChanged,
+    TerminationCancelled,
+)
+from shared.mongo import Database
+from tests.tally import NOW
+
+FIELDS = {"given_name", "family_name", "display_name", "manager_id", "start_date", "languages"}
+
+
+def event(payload: HrEvent) -> Any:
+    return new_event(payload, source="/hr", id="1", time=NOW)
+
+
+async def fold(db: Database, *payloads: HrEvent) -> None:
+    for payload in payloads:
+        people_of_batch = Directory(FIELDS)
+        await people_of_batch.load(db, [payload.subject])
+        people_of_batch.apply(event(payload))
+        changes = Changes()
+        people_of_batch.add_to(changes)
+        await changes.in_transaction(db)
+
+
+def person(id: str, manager: str | None = None) -> EmployeeSnapshot:
+    return EmployeeSnapshot(employee_id=id, display_name=f"Person {id}", **({"manager_id": manager} if manager else {}))
+
+
+async def test_an_update_changes_only_what_was_sent(database: Database) -> None:
+    hired = EmployeeHired(
+        employee_id="E-1", given_name="Ada", family_name="Okafor", start_date="2027-01-11", languages=["fr", "en"]
+    )
+    await fold(database, hired, EmployeeUpdated(employee_id="E-1", manager_id="E-9"))
+    (found,) = (await people(database, ["E-1"])).values()
+    assert found == {
+        "_id": "E-1",
+        "given_name": "Ada",
+        "family_name": "Okafor",
+        "start_date": "2027-01-11",
+        "languages": ["fr", "en"],
+        "manager_id": "E-9",
+        "left": False,
+    }
+
+
+async def test_fields_a_service_does_not_need_are_not_kept(database: Database) -> None:
+    await fold(database, EmployeeSnapshot(employee_id="E-1", display_name="Ada", work_email="ada@example.org"))
+    assert "work_email" not in (await people(database, ["E-1"]))["E-1"]
+
+
+@pytest.mark.parametrize(("payload", "left"), [(EmployeeTerminated, True), (HireRescinded, True), (TerminationCancelled, False)])
+async def test_leaving_and_staying_are_noted(database: Database, payload: type[HrEvent], left: bool) -> None:
+    await fold(database, person("E-1"), payload(employee_id="E-1"))
+    assert (await people(database, ["E-1"]))["E-1"]["left"] is left
+
+
+async def test_a_moved_start_date_is_noted(database: Database) -> None:
+    await fold(database, person("E-1"), StartDateChanged(employee_id="E-1", start_date="2027-02-01"))
+    assert (await people(database, ["E-1"]))["E-1"]["start_date"] == "2027-02-01"
+
+
+async def test_the_chain_goes_up_nearest_first_and_the_tree_goes_down(database: Database) -> None:
+    await directory.ensure_indexes(database)
+    await fold(
+        database, person("top"), person("head", "top"), person("lead", "head"), person("hire", "lead"), person("other", "top")
+    )
+    assert await chain(database, "hire") == ["lead", "head", "top"]
+    assert await below(database, "head") == {"lead", "hire"}
+    assert await below(database, "hire") == set()
+    assert await chain(database, "nobody") == []
+
+
+async def test_a_loop_in_the_reporting_lines_ends(database: Database) -> None:
+    await fold(database, person("a", "b"), person("b", "c"), person("c", "a"), person("self", "self"))
+    assert await chain(database, "a") == ["b", "c"]
+    assert await below(database, "a") == {"b", "c"}
+    assert await chain(database, "self") == []
+
+
+async def test_an_unknown_manager_is_still_the_manager(database: Database) -> None:
+    await fold(database, person("hire", "unknown"))
+    assert await chain(database, "hire") == ["unknown"]
+
+
+def test_a_person_without_a_name_is_shown_by_id() -> None:
+    assert name_of(None, "E-1") == "E-1"
+    assert name_of({"_id": "E-1"}, "E-1") == "E-1"
+    assert name_of({"given_name": "Ada", "family_name": "Okafor"}, "E-1") == "Ada Okafor"
+    assert name_of({"given_name": "Ada", "display_name": "A. Okafor"}, "E-1") == "A. Okafor"
