@@ -37,6 +37,7 @@ __all__ = [
     "InsertOne",
     "OperationFailure",
     "PyMongoError",
+    "ServerSelectionTimeoutError",
     "ReplaceOne",
     "Session",
     "UpdateMany",

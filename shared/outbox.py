@@ -90,7 +90,8 @@ class Relay:
             if isinstance(answer, MessageSizeTooLargeError):
                 # Only a dead letter can be as large as the broker allows: its whole value stays in the database.
                 log.warning("value_left_out", topic=record["topic"])
-                await (await self._hand_over(record, None))
+                slim = {**record, "headers": [*record["headers"], ["x-value-left-out", b"size"]]}
+                await (await self._hand_over(slim, None))
             elif isinstance(answer, BaseException):
                 raise answer
 
