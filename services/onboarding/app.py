@@ -1,0 +1,45 @@
+"""Onboarding put together: what its worker follows and does, and what it serves over HTTP."""
+
+from fastapi import APIRouter
+
+from services.onboarding.api import api
+from services.onboarding.handlers import SERVICE, JourneyWork, board_work, review_due_days, timeline_work
+from services.onboarding.pages import pages
+from services.onboarding.programme_files import read_programmes
+from services.onboarding.projections import TOPICS as READ_MODEL_TOPICS
+from services.onboarding.store import ensure_indexes
+from shared.clock import Clock, now
+from shared.events import hr, mentoring, notifications
+from shared.lease import Fence
+from shared.mongo import Database
+from shared.settings import Settings
+from shared.worker import Duty, Subscription, Worker, every
+
+JOURNEY_TOPICS = (hr.TOPIC, mentoring.ASSIGNMENTS_TOPIC, notifications.TOPIC)
+REVIEW_EVERY_S = 30.0  # a due day ends at midnight somewhere; nobody needs to know within the second
+
+
+def worker(settings: Settings) -> Worker:
+    """The worker process: journeys, the two read models, and the calendar. Raises `ProgrammeError` for a bad programme."""
+    programmes = read_programmes(settings.programmes_dir)
+
+    async def review(db: Database, fence: Fence) -> None:
+        await review_due_days(db, fence, programmes, now)
+
+    return Worker(
+        service=SERVICE,
+        settings=settings,
+        subscriptions=[
+            Subscription("onboarding", JOURNEY_TOPICS, lambda db: JourneyWork(db, programmes)),
+            Subscription("onboarding.board", READ_MODEL_TOPICS, board_work),
+            Subscription("onboarding.timeline", READ_MODEL_TOPICS, timeline_work),
+        ],
+        duties=[Duty("late-milestones", every(REVIEW_EVERY_S, review))],
+        prepare=ensure_indexes,
+    )
+
+
+def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]:
+    """Its API and pages, over its database. Raises `ProgrammeError` for a bad programme."""
+    programmes = read_programmes(settings.programmes_dir)
+    return [api(db, programmes, clock), pages(db, settings, clock)]

@@ -1,0 +1,353 @@
+"""Read models, one pure fold each over our own topics: the board (one row a hire) and the person's timeline.
+
+They are never written by a handler, so they can be thrown away and read again from the topics. Topics are not ordered
+among themselves: what each topic tells goes to its own part of a row, and a timeline is a set in time order, so every
+interleaving that keeps order per topic ends in the same document. Only ids, codes and dates are in them; names are
+joined when a page is read.
+"""
+
+from bisect import insort
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from services.onboarding.journey import JourneyStatus, MilestoneStatus
+from shared.events import Event, Fact
+from shared.events.mentoring import (
+    ASSIGNMENTS_TOPIC,
+    AssignmentFact,
+    Contribution,
+    HireUnlisted,
+    HireWaitlisted,
+    MentorAssigned,
+    MentorReleased,
+)
+from shared.events.notifications import TOPIC as MESSAGES_TOPIC
+from shared.events.notifications import MessageFact, MessageFailed, MessageSent, MessageSuppressed
+from shared.events.onboarding import TOPIC as JOURNEYS_TOPIC
+from shared.events.onboarding import (
+    JourneyCancelled,
+    JourneyEnded,
+    JourneyFact,
+    JourneyReopened,
+    JourneyRescheduled,
+    JourneyStarted,
+    ManagerChanged,
+    MeetingHeld,
+    MilestoneCompleted,
+    MilestoneLate,
+    MilestoneWaived,
+    Owner,
+    SurveyAnswered,
+)
+
+TOPICS = (ASSIGNMENTS_TOPIC, JOURNEYS_TOPIC, MESSAGES_TOPIC)
+WELCOME = "welcome"  # the template whose fate the board shows: a hire who heard nothing is what managers worry about
+NO_ADDRESS = "no_address"  # of all reasons to suppress a welcome the one that somebody can mend
+TIMELINE_ENTRIES = 400  # a full journey has about 80; the newest are kept, the topics keep all
+
+AssignmentStatus = Literal["none", "assigned", "waitlisted", "released"]
+MailState = Literal["planned", "sent", "failed", "suppressed"]
+
+
+Attention = Literal["late", "no_mentor", "mail_failed"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class BoardMilestone(_Model):
+    """A milestone as the board counts it."""
+
+    owner: Owner
+    due: date
+    optional: bool = False
+    status: MilestoneStatus = "planned"
+
+
+class NextMilestone(_Model):
+    """The open milestone that is due first and not late."""
+
+    id: str
+    owner: Owner
+    due: date
+
+
+class Assignment(_Model):
+    """Whether there is a mentor, and why. `score` and points are 0..10000; `ruled_out` counts mentors by hard rule."""
+
+    status: AssignmentStatus = "none"
+    mentor_id: str | None = None
+    score: int | None = None
+    contributions: list[Contribution] = []
+    runner_up_ids: list[str] = []
+    decided_by: str | None = None
+    ruled_out: dict[str, int] = {}
+    cause: str | None = None
+    since: datetime | None = None
+
+
+class Mail(_Model):
+    """What became of the welcome message to the hire; `reason` is a code where it was not sent."""
+
+    state: MailState = "planned"
+    reason: str | None = None
+    at: datetime | None = None
+
+
+class Board(_Model):
+    """One row: a hire as their manager sees them. `done` of `total` counts required milestones that were not waived.
+
+    `is_late` is true while an active journey has a late milestone. `attention` says why a manager should look:
+    `late`, `no_mentor` (waitlisted, or released and not assigned again), `mail_failed` (or no address to send to).
+    """
+
+    employee_id: str
+    status: JourneyStatus = "expected"
+    number: int = 0
+    start_date: date | None = None
+    programme: str | None = None
+    programme_version: str | None = None
+    manager_id: str | None = None
+    milestones: dict[str, BoardMilestone] = {}
+    done: int = 0
+    total: int = 0
+    next: NextMilestone | None = None
+    late: list[str] = []
+    is_late: bool = False
+    attention: list[Attention] = []
+    needs_attention: bool = False
+    meetings: int = 0
+    last_meeting_on: date | None = None
+    assignment: Assignment = Assignment()
+    mail: Mail = Mail()
+    updated_at: datetime
+
+    @property
+    def mentor_id(self) -> str | None:
+        """The present mentor."""
+        return self.assignment.mentor_id
+
+
+def fold_board(row: Board | None, event: Event[Any]) -> Board | None:
+    """The row after an event of `TOPICS`; events that no row shows leave it as it is (also None)."""
+    change = _BOARD.get(type(event.data))
+    if change is None:
+        return row
+    before = row or Board(employee_id=event.subject, updated_at=event.time)
+    updates = change(before, event)
+    if updates is None:
+        return row
+    after = before.model_copy(update=updates | {"updated_at": max(before.updated_at, event.time)})
+    attention = _attention(after)
+    return after.model_copy(update={"attention": attention, "needs_attention": bool(attention)})
+
+
+def _attention(row: Board) -> list[Attention]:
+    if row.status != "active":
+        return []
+    reasons: Mapping[Attention, bool] = {
+        "late": row.is_late,
+        "no_mentor": row.assignment.status in ("waitlisted", "released"),
+        "mail_failed": row.mail.state == "failed" or row.mail.reason == NO_ADDRESS,
+    }
+    return [reason for reason, holds in reasons.items() if holds]
+
+
+Updates = dict[str, Any]
+
+
+def _counted(row: Board, milestones: dict[str, BoardMilestone], status: JourneyStatus | None = None) -> Updates:
+    """The milestones with everything that is counted from them."""
+    status = status or row.status
+    required = {id: each for id, each in milestones.items() if not each.optional and each.status != "waived"}
+    late = [id for id, each in milestones.items() if each.status == "late"]
+    ahead = [(each.due, place, id) for place, (id, each) in enumerate(required.items()) if each.status == "planned"]
+    first = min(ahead)[2] if ahead else None
+    return {
+        "status": status,
+        "milestones": milestones,
+        "done": sum(each.status == "done" for each in required.values()),
+        "total": len(required),
+        "next": NextMilestone(id=first, owner=required[first].owner, due=required[first].due) if first else None,
+        "late": late,
+        "is_late": status == "active" and bool(late),
+    }
+
+
+def _row_started(row: Board, event: Event[JourneyStarted]) -> Updates:
+    fact = event.data
+    planned = {each.id: BoardMilestone(owner=each.owner, due=each.due, optional=each.optional) for each in fact.milestones}
+    return _counted(row, planned, "active") | {
+        "number": row.number + 1,
+        "start_date": fact.start_date,
+        "programme": fact.programme,
+        "programme_version": fact.programme_version,
+        "manager_id": fact.manager_id,
+        "meetings": 0,
+        "last_meeting_on": None,
+    }
+
+
+def _row_rescheduled(row: Board, event: Event[JourneyRescheduled]) -> Updates:
+    moved = {
+        id: each.model_copy(update={"due": event.data.due[id], "status": "planned"})
+        for id, each in row.milestones.items()
+        if id in event.data.due and each.status in ("planned", "late")
+    }
+    return _counted(row, row.milestones | moved) | {"start_date": event.data.start_date}
+
+
+def _row_milestone(status: MilestoneStatus) -> Callable[[Board, Event[Any]], Updates | None]:
+    def change(row: Board, event: Event[Any]) -> Updates | None:
+        milestone = row.milestones.get(event.data.milestone_id)
+        if milestone is None or milestone.status == "done":
+            return None
+        return _counted(row, row.milestones | {event.data.milestone_id: milestone.model_copy(update={"status": status})})
+
+    return change
+
+
+def _row_status(status: JourneyStatus) -> Callable[[Board, Event[Any]], Updates]:
+    return lambda row, event: _counted(row, row.milestones, status)
+
+
+def _row_met(row: Board, event: Event[MeetingHeld]) -> Updates:
+    days = [day for day in (row.last_meeting_on, event.data.held_on) if day is not None]
+    return {"meetings": row.meetings + 1, "last_meeting_on": max(days)}
+
+
+def _row_assigned(row: Board, event: Event[MentorAssigned]) -> Updates:
+    fact = event.data
+    return {
+        "assignment": Assignment(
+            status="assigned",
+            mentor_id=fact.mentor_id,
+            score=fact.score,
+            contributions=fact.contributions,
+            runner_up_ids=fact.runner_up_ids,
+            decided_by=fact.decided_by,
+            since=event.time,
+        )
+    }
+
+
+def _row_released(row: Board, event: Event[MentorReleased]) -> Updates:
+    return {"assignment": Assignment(status="released", cause=event.data.cause, since=event.time)}
+
+
+def _row_waitlisted(row: Board, event: Event[HireWaitlisted]) -> Updates:
+    return {"assignment": Assignment(status="waitlisted", ruled_out=event.data.ruled_out, since=event.time)}
+
+
+def _row_unlisted(row: Board, event: Event[HireUnlisted]) -> Updates:
+    return {"assignment": Assignment(status="none", cause=event.data.cause, since=event.time)}
+
+
+def _row_message(state: MailState) -> Callable[[Board, Event[Any]], Updates | None]:
+    def change(row: Board, event: Event[Any]) -> Updates | None:
+        if event.data.template != WELCOME or event.data.recipient_role != "hire":
+            return None
+        return {"mail": Mail(state=state, reason=getattr(event.data, "reason", None), at=event.time)}
+
+    return change
+
+
+_BOARD: Mapping[type[Fact], Callable[[Board, Event[Any]], Updates | None]] = {
+    JourneyStarted: _row_started,
+    JourneyRescheduled: _row_rescheduled,
+    ManagerChanged: lambda row, event: {"manager_id": event.data.manager_id},
+    MilestoneCompleted: _row_milestone("done"),
+    MilestoneLate: _row_milestone("late"),
+    MilestoneWaived: _row_milestone("waived"),
+    MeetingHeld: _row_met,
+    JourneyCancelled: _row_status("cancelled"),
+    JourneyEnded: lambda row, event: _counted(row, row.milestones, event.data.outcome),
+    JourneyReopened: _row_status("active"),
+    MentorAssigned: _row_assigned,
+    MentorReleased: _row_released,
+    HireWaitlisted: _row_waitlisted,
+    HireUnlisted: _row_unlisted,
+    MessageSent: _row_message("sent"),
+    MessageFailed: _row_message("failed"),
+    MessageSuppressed: _row_message("suppressed"),
+}
+
+
+class Entry(_Model):
+    """One thing that happened. `kind` names it (`KINDS`), `who` is an employee id, `system`, `policy` or `operator`.
+
+    `details` holds the fact's own fields but the employee, as JSON values.
+    """
+
+    at: datetime
+    topic: str
+    sequence: int
+    kind: str
+    who: str | None = None
+    milestone_id: str | None = None
+    details: dict[str, Any] = {}
+
+    @property
+    def order(self) -> tuple[datetime, str, int]:
+        """Timelines are sorted by this: time, then topic and place in it, which no two entries share."""
+        return self.at, self.topic, self.sequence
+
+
+class Timeline(_Model):
+    """Everything told of one person, oldest first; of very long ones only the newest `TIMELINE_ENTRIES`."""
+
+    employee_id: str
+    entries: list[Entry] = []
+
+
+KINDS: Mapping[type[Fact], tuple[str, str | None]] = {
+    JourneyStarted: ("journey_started", None),
+    JourneyRescheduled: ("journey_rescheduled", None),
+    ManagerChanged: ("manager_changed", None),
+    MilestoneCompleted: ("milestone_completed", "completed_by"),
+    MilestoneLate: ("milestone_late", None),
+    MilestoneWaived: ("milestone_waived", "waived_by"),
+    MeetingHeld: ("meeting_held", "reported_by"),
+    SurveyAnswered: ("survey_answered", "employee_id"),
+    JourneyCancelled: ("journey_cancelled", None),
+    JourneyEnded: ("journey_ended", None),
+    JourneyReopened: ("journey_reopened", None),
+    MentorAssigned: ("mentor_assigned", "decided_by"),
+    MentorReleased: ("mentor_released", None),
+    HireWaitlisted: ("hire_waitlisted", None),
+    HireUnlisted: ("hire_unlisted", None),
+    MessageSent: ("message_sent", None),
+    MessageFailed: ("message_failed", None),
+    MessageSuppressed: ("message_suppressed", None),
+}
+"""What a timeline shows: the kind of its entry, and the field that says who did it."""
+
+_NOT_SHOWN = frozenset({"employee_id", "milestones"})  # the plan is in the journey; here it would be half the document
+
+
+def fold_timeline(timeline: Timeline | None, event: Event[Any]) -> Timeline | None:
+    """The timeline after an event of `TOPICS`."""
+    if not isinstance(event.data, (JourneyFact, AssignmentFact, MessageFact)) or type(event.data) not in KINDS:
+        return timeline
+    before = timeline or Timeline(employee_id=event.subject)
+    entries = list(before.entries)
+    insort(entries, _entry(event), key=lambda entry: entry.order)
+    return before.model_copy(update={"entries": entries[-TIMELINE_ENTRIES:]})
+
+
+def _entry(event: Event[Any]) -> Entry:
+    kind, who = KINDS[type(event.data)]
+    details = event.data.model_dump(mode="json", exclude_none=True, exclude=set(_NOT_SHOWN))
+    return Entry(
+        at=event.time,
+        topic=event.data.TOPIC,
+        sequence=event.sequence or 0,
+        kind=kind,
+        who=getattr(event.data, who) if who else None,
+        milestone_id=details.pop("milestone_id", None),
+        details=details,
+    )

@@ -1,0 +1,304 @@
+"""Everything MongoDB of onboarding: collections, indexes, queries.
+
+| collection | holds | written by |
+|---|---|---|
+| `journeys` | one stream a person: `journey.Journey` | the journey handlers |
+| `programmes` | programme versions that journeys are pinned to, `_id` = `id@version` | the journey handlers, once each |
+| `survey_comments` | free text of surveys, for its owner and coordinators alone | the journey handlers |
+| `directory` | who is who (`shared.directory`) | the journey handlers |
+| `board`, `timeline` | one stream a person: `projections.Board`, `projections.Timeline` | the read-model handlers |
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from services.onboarding.journey import Journey, JourneyStatus
+from services.onboarding.programme import Programme, Programmes
+from services.onboarding.projections import Board, Timeline
+from shared.changes import Changes
+from shared.directory import below, name_of, people
+from shared.mongo import ASCENDING, Database, Document, IndexModel, PyMongoError, UpdateOne
+from shared.web import decode_cursor, encode_cursor
+
+JOURNEYS, PROGRAMMES, COMMENTS, BOARD, TIMELINE = "journeys", "programmes", "survey_comments", "board", "timeline"
+SHOWN: Sequence[JourneyStatus] = ("active", "completed", "left", "cancelled")  # `expected` is no journey yet
+PAGE = 50
+WATCH_PAUSE_S = 1.0  # between tries to watch the board while the database is away
+MENTEES_LIMIT = 200  # a mentor has at most 20 at a time; ended journeys keep their row
+
+log = structlog.get_logger()
+
+
+async def ensure_indexes(db: Database) -> None:
+    """Every index that the queries below need. Safe to call again."""
+    waking = {"state.wake_at": {"$type": "string"}}
+    await db[JOURNEYS].create_indexes([IndexModel([("state.wake_at", ASCENDING)], partialFilterExpression=waking)])
+    await db[COMMENTS].create_indexes([IndexModel([("employee_id", ASCENDING), ("at", ASCENDING)])])
+    await ensure_board_indexes(db, BOARD)
+
+
+async def ensure_board_indexes(db: Database, collection: str) -> None:
+    """The board's indexes on a collection that is, or will be swapped in as, the board."""
+    by_start = [("state.start_date", ASCENDING), ("_id", ASCENDING)]
+    minding = {"state.needs_attention": True}
+    await db[collection].create_indexes(
+        [
+            IndexModel([("state.manager_id", ASCENDING), ("state.status", ASCENDING), *by_start]),
+            IndexModel([("state.status", ASCENDING), *by_start]),
+            IndexModel([("state.manager_id", ASCENDING), *by_start], name="minding", partialFilterExpression=minding),
+            IndexModel(by_start, name="minding_all", partialFilterExpression=minding),
+            IndexModel(
+                [("state.assignment.mentor_id", ASCENDING)],
+                partialFilterExpression={"state.assignment.mentor_id": {"$type": "string"}},
+            ),
+        ]
+    )
+
+
+# Journeys ----------------------------------------------------------------------------------------------------------
+
+
+async def journey(db: Database, employee_id: str) -> Journey | None:
+    """A person's journey as last committed: one's own writes are in it. None, or `expected`, before the hire is known."""
+    document = await db[JOURNEYS].find_one({"_id": employee_id}, {"state": 1})
+    state = document["state"] if document else None
+    return Journey.model_validate(state) if state is not None else None
+
+
+async def waking(db: Database, now: datetime, limit: int, without: Collection[str] = ()) -> list[str]:
+    """Employees whose journey the calendar changes by `now` (UTC), the longest overdue first; by index."""
+    due: Document = {"state.wake_at": {"$lte": now.replace(microsecond=0).isoformat().replace("+00:00", "Z")}}
+    if without:
+        due["_id"] = {"$nin": sorted(without)}
+    return [found["_id"] async for found in db[JOURNEYS].find(due, {"_id": 1}).sort("state.wake_at", ASCENDING).limit(limit)]
+
+
+def _programme_id(id: str, version: str) -> str:
+    return f"{id}@{version}"
+
+
+async def load_pinned(db: Database, programmes: Programmes, wanted: Iterable[tuple[str, str]]) -> None:
+    """Make the stored versions among `wanted` (id, version) known, in one query and only where some are unknown."""
+    unknown = sorted({_programme_id(*each) for each in wanted if not programmes.knows(*each)})
+    if not unknown:
+        return
+    async for document in db[PROGRAMMES].find({"_id": {"$in": unknown}}):
+        programmes.add(Programme.model_validate(document["programme"]))
+
+
+def pin_programme(changes: Changes, programme: Programme) -> None:
+    """Store a version at its use, so that it outlives a change of its file. Storing it again changes nothing."""
+    content = {"programme": programme.model_dump(mode="json")}
+    id = _programme_id(programme.id, programme.version)
+    changes.write(PROGRAMMES, UpdateOne({"_id": id}, {"$setOnInsert": content}, upsert=True))
+
+
+async def programme_of(db: Database, programmes: Programmes, id: str, version: str) -> Programme:
+    """The version that a journey is pinned to. Raises `LookupError` when it is stored nowhere."""
+    await load_pinned(db, programmes, [(id, version)])
+    return programmes.pinned(id, version)
+
+
+# Free text of surveys ----------------------------------------------------------------------------------------------
+
+
+def keep_comment(changes: Changes, employee_id: str, number: int, survey_id: str, text: str, now: datetime) -> None:
+    """Keep the free text of an answer to the survey of a person's `number`-th journey."""
+    content = {"employee_id": employee_id, "survey_id": survey_id, "text": text, "at": now}
+    key = {"_id": f"{employee_id}/{number}/{survey_id}"}
+    changes.write(COMMENTS, UpdateOne(key, {"$setOnInsert": content}, upsert=True))
+
+
+async def survey_comments(db: Database, employee_id: str) -> list[Document]:
+    """A person's free text, oldest first: `survey_id`, `text`, `at`. For the person and coordinators; callers check that."""
+    shown = {"_id": 0, "survey_id": 1, "text": 1, "at": 1}
+    return [comment async for comment in db[COMMENTS].find({"employee_id": employee_id}, shown).sort("at", ASCENDING)]
+
+
+# The board ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """A row of the board with the people it names, joined from the directory (their ids stand in for unknown names)."""
+
+    board: Board
+    people: Mapping[str, Document] = field(repr=False)
+
+    @property
+    def employee_id(self) -> str:
+        """The hire."""
+        return self.board.employee_id
+
+    @property
+    def person(self) -> Document:
+        """The hire's directory entry; empty when unknown."""
+        return self.people.get(self.board.employee_id, {})
+
+    @property
+    def name(self) -> str:
+        """The hire's name."""
+        return self.name_of(self.board.employee_id) or self.board.employee_id
+
+    @property
+    def manager_name(self) -> str | None:
+        """The manager's name, if there is a manager."""
+        return self.name_of(self.board.manager_id)
+
+    @property
+    def mentor_name(self) -> str | None:
+        """The mentor's name, if there is a mentor."""
+        return self.name_of(self.board.mentor_id)
+
+    def name_of(self, id: str | None) -> str | None:
+        """The name of somebody in this row."""
+        return name_of(self.people.get(id), id) if id is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardPage:
+    """Some rows in order of start date; `next` is the cursor of those after them."""
+
+    rows: Sequence[BoardRow]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardCounts:
+    """How many journeys a board has, by status, and how many need attention."""
+
+    by_status: Mapping[JourneyStatus, int]
+    attention: int
+
+    @property
+    def all(self) -> int:
+        """All of them."""
+        return sum(self.by_status.values())
+
+
+async def board_page(
+    db: Database,
+    *,
+    managers: Collection[str] | None,
+    status: JourneyStatus | None = None,
+    late: bool | None = None,
+    attention: bool | None = None,
+    among: Collection[str] | None = None,
+    after: str | None = None,
+    limit: int = PAGE,
+) -> BoardPage:
+    """Journeys whose manager is one of `managers` (None: everybody's), in order of start date, then id.
+
+    `late`: with (without) a late milestone; `attention`: needing it or not; `among`: only these employees; `after`: the
+    `next` of the page before. Raises `Refused` 422 for a cursor that is not ours.
+    """
+    query = _board_query(managers, status, late, attention, among)
+    cursor = decode_cursor(after, 2)
+    if cursor is not None:
+        start, id = cursor
+        query["state.start_date"] = {"$gte": start}
+        query["$or"] = [{"state.start_date": {"$gt": start}}, {"_id": {"$gt": id}}]
+    order = [("state.start_date", ASCENDING), ("_id", ASCENDING)]
+    found = [Board.model_validate(each["state"]) async for each in db[BOARD].find(query).sort(order).limit(limit + 1)]
+    boards = found[:limit]
+    last = boards[-1] if len(found) > limit else None
+    following = encode_cursor([str(last.start_date), last.employee_id]) if last else None
+    return BoardPage(await _with_people(db, boards), following)
+
+
+def _board_query(
+    managers: Collection[str] | None,
+    status: JourneyStatus | None,
+    late: bool | None,
+    attention: bool | None,
+    among: Collection[str] | None,
+) -> Document:
+    query: Document = {"state.status": status if status else {"$in": list(SHOWN)}}
+    if managers is not None:
+        query["state.manager_id"] = {"$in": sorted(managers)}
+    if among is not None:
+        query["_id"] = {"$in": sorted(among)}
+    if late is not None:
+        query["state.is_late"] = late
+    if attention is not None or late:
+        # Whoever is late needs attention: that condition is the one with an index.
+        query["state.needs_attention"] = bool(late) if attention is None else attention
+    return query
+
+
+async def managers_under(db: Database, manager_id: str) -> set[str]:
+    """Who, of this manager and everybody in the reporting tree below, has journeys on the board: for `board_page`."""
+    with_journeys = set(await db[BOARD].distinct("state.manager_id")) - {None}
+    return with_journeys & ({manager_id} | await below(db, manager_id))
+
+
+async def board_counts(db: Database, *, managers: Collection[str] | None) -> BoardCounts:
+    """The numbers above a board of these managers (None: everybody's)."""
+    group = {"_id": {"status": "$state.status", "attention": "$state.needs_attention"}, "count": {"$sum": 1}}
+    by_status: dict[JourneyStatus, int] = dict.fromkeys(SHOWN, 0)
+    attention = 0
+    query = _board_query(managers, None, None, None, None)
+    async for found in db[BOARD].aggregate([{"$match": query}, {"$group": group}]):
+        by_status[found["_id"]["status"]] += found["count"]
+        attention += found["count"] if found["_id"]["attention"] else 0
+    return BoardCounts(by_status, attention)
+
+
+async def board_row(db: Database, employee_id: str) -> BoardRow | None:
+    """One person's row; None before anything was told of them."""
+    rows = await board_rows(db, [employee_id])
+    return rows[0] if rows else None
+
+
+async def board_rows(db: Database, employee_ids: Collection[str]) -> list[BoardRow]:
+    """The rows of these people, in order of id; unknown ones are left out."""
+    query = {"_id": {"$in": sorted(employee_ids)}}
+    return await _with_people(db, [Board.model_validate(each["state"]) async for each in db[BOARD].find(query).sort("_id")])
+
+
+async def mentees(db: Database, mentor_id: str) -> list[BoardRow]:
+    """The rows of those whose mentor this is now, in order of start date."""
+    query = {"state.assignment.mentor_id": mentor_id, "state.status": {"$in": list(SHOWN)}}
+    found = [Board.model_validate(each["state"]) async for each in db[BOARD].find(query).limit(MENTEES_LIMIT)]
+    return await _with_people(db, sorted(found, key=lambda row: (str(row.start_date), row.employee_id)))
+
+
+async def _with_people(db: Database, boards: Sequence[Board]) -> list[BoardRow]:
+    named = {id for row in boards for id in (row.employee_id, row.manager_id, row.mentor_id) if id is not None}
+    known = await people(db, named) if named else {}
+    return [BoardRow(row, known) for row in boards]
+
+
+async def timeline(db: Database, employee_id: str) -> Timeline | None:
+    """What happened around one person, oldest first; None before anything did."""
+    document = await db[TIMELINE].find_one({"_id": employee_id}, {"state": 1})
+    return Timeline.model_validate(document["state"]) if document and document["state"] else None
+
+
+async def names(db: Database, ids: Iterable[str | None]) -> dict[str, str]:
+    """The names of these people by id; an id stands in for an unknown name."""
+    wanted = {id for id in ids if id is not None}
+    known = await people(db, wanted) if wanted else {}
+    return {id: name_of(known.get(id), id) for id in wanted}
+
+
+async def board_changes(db: Database) -> AsyncIterator[str]:
+    """The employee id of every row that changes from now on, for ever; also across a swap of the board and outages.
+
+    After an interruption rows may have changed unseen: whoever shows them reads the board again now and then.
+    """
+    writes: list[Mapping[str, Any]] = [{"$match": {"operationType": {"$in": ["insert", "update", "replace", "invalidate"]}}}]
+    while True:
+        try:
+            async with db[BOARD].watch(writes) as changes:
+                async for change in changes:
+                    if change["operationType"] != "invalidate":
+                        yield str(change["documentKey"]["_id"])
+        except PyMongoError as error:
+            log.warning("board_watch_interrupted", error=type(error).__name__)
+        await asyncio.sleep(WATCH_PAUSE_S)
