@@ -1,0 +1,70 @@
+"""`./firstmate bench processing`: hires per second through all three services with every effect, against the bare loop.
+
+Every hire has: an assignment with reasons, a dated journey, planned messages, and a row on the board that names the mentor.
+"""
+
+import argparse
+import asyncio
+from time import perf_counter
+from typing import Any
+
+from bench.chain import bare_loop, chain, cores, finish, hires, mentors, publish, until_count
+from shared import kafka
+
+HIRES = 2_000
+MENTORS = 150  # twenty places each: half as many again as hires
+
+
+async def measure(count: int) -> dict[str, Any]:
+    """The figures of one run."""
+    async with chain() as system:
+        producer = kafka.producer(system.kafka)
+        await producer.start()
+        try:
+            await publish(producer, mentors(MENTORS))
+            await publish(producer, hires(50, first=1_000_000))  # warm caches and connections
+            await until_count(system.client, _effects(50))
+            cpu = system.cpu_seconds()
+            started = perf_counter()
+            await publish(producer, hires(count))
+            await until_count(system.client, _effects(count + 50))
+            seconds = perf_counter() - started
+            used = {name: after - cpu[name] for name, after in system.cpu_seconds().items()}
+            memory = system.memory_mb()
+        finally:
+            await producer.stop()
+        bare = await bare_loop(system.kafka, system.client, count)
+    return {
+        "cores": cores(),
+        "hires": count,
+        "seconds": round(seconds, 2),
+        "hires_per_second": round(count / seconds),
+        "bare_loop_seconds": round(bare, 2),
+        "share_of_bare_loop": round(bare / seconds, 3),
+        "cpu_ms_per_hire": round(1000 * sum(used.values()) / count, 2),
+        "cpu_ms_by_process": {name: round(1000 * value / count, 2) for name, value in used.items()},
+        "memory_mb": {name: round(value) for name, value in memory.items()},
+    }
+
+
+def _effects(count: int) -> list[tuple[str, str, dict[str, Any], int]]:
+    return [
+        ("matching", "hires", {"state.status": "assigned"}, count),
+        ("onboarding", "journeys", {"state.status": {"$ne": None}}, count),
+        ("notifications", "messages", {"template": "welcome"}, count),
+        ("notifications", "messages", {"template": "mentor_brief"}, count),
+        ("onboarding", "board", {"state.mentor_id": {"$ne": None}}, count),
+    ]
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--hires", type=int, default=HIRES)
+    arguments = parser.parse_args()
+    finish(asyncio.run(measure(arguments.hires)), as_json=arguments.json)
+
+
+if __name__ == "__main__":
+    main()
