@@ -1,14 +1,18 @@
-"""Dead letters: records that nobody can process, kept whole so that nothing is lost.
+"""Dead letters: records that nobody can process, kept so that nothing is lost.
+
+A record is kept as it came, but for the values of demographic and government-id fields: those are never stored.
 
 Collection `dead_letters` of each service, document `{_id, consumer, topic, partition, offset, key, value, headers, code,
 detail, field, at, state}` with `state` open, replayed or dropped. Each is also published once to `<service>.dead-letters`.
 """
 
+import json
 from collections.abc import AsyncIterator
 from datetime import datetime
 
 from shared.changes import Changes
-from shared.events import Unprocessable
+from shared.events import Unprocessable, read_json
+from shared.events.hr import REMOVED, without_forbidden_fields
 from shared.mongo import Database, Document, UpdateOne
 from shared.record import Record
 from shared.topics import dead_letter_topic
@@ -20,13 +24,14 @@ REPLAY_HEADER = "x-replay-for"  # names the consumer that a replayed record is m
 def bury(changes: Changes, service: str, consumer: str, record: Record, fault: Unprocessable, now: datetime) -> None:
     """Put the record with the reason into the transaction: stored and published exactly once."""
     letter = f"{consumer}-{record.topic}-{record.partition}-{record.offset}"
+    value = _without_forbidden_values(record.value)
     document: Document = {
         "consumer": consumer,
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
         "key": record.key,
-        "value": record.value,
+        "value": value,
         "headers": [list(header) for header in record.headers],
         "code": fault.code,
         "detail": fault.detail,
@@ -45,7 +50,18 @@ def bury(changes: Changes, service: str, consumer: str, record: Record, fault: U
         "x-error": fault.detail,
     }
     headers = [*record.headers, *((name, text.encode()) for name, text in notes.items())]
-    changes.publish_raw(dead_letter_topic(service), record.key, record.value, headers)
+    changes.publish_raw(dead_letter_topic(service), record.key, value, headers)
+
+
+def _without_forbidden_values(value: bytes | None) -> bytes | None:
+    try:
+        data = read_json(value or b"")
+        kept = without_forbidden_fields(data)
+        return value if kept == data else json.dumps(kept).encode()
+    except Unprocessable:
+        return value  # no JSON, so no field that could be told apart
+    except RecursionError:
+        return json.dumps(REMOVED).encode()
 
 
 async def letters(db: Database, *, state: str | None = "open") -> AsyncIterator[Document]:

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.changes import Changes
+from shared.dead_letters import bury
 from shared.events import EVENT_TYPES, Event, Unprocessable, decode_record
 from shared.events.hr import FORBIDDEN_FIELDS, without_forbidden_fields
+from shared.record import Record
 from tests.contract.test_golden import golden
 
 NOW = datetime(2027, 1, 11, 8, tzinfo=UTC)
@@ -195,6 +198,26 @@ def test_what_is_kept_of_a_refused_record_has_lost_its_forbidden_values() -> Non
     for _ in range(5000):
         deep = {"x": deep}
     assert without_forbidden_fields(deep) == "[removed]"
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        (hired(birthDate=SECRET, x="Zoë"), hired(birthDate="[removed]", x="Zoë")),
+        (json.dumps({"data": {"gender": SECRET}}).encode(), b'{"data": {"gender": "[removed]"}}'),
+        (b'{"start_date":   "soon"}', b'{"start_date":   "soon"}'),
+        (b'{"gender": "', b'{"gender": "'),
+        (None, None),
+    ],
+)
+def test_a_dead_letter_is_kept_as_it_came_but_for_forbidden_values(value: bytes | None, kept: bytes | None) -> None:
+    record = Record(TOPIC, 0, 7, b"E-1001", value, (), NOW)
+    changes = Changes()
+    bury(changes, "matching", "matching", record, Unprocessable("forbidden_field", "field 'x' is refused", "x"), NOW)
+    ((letter,),) = changes._unguarded.values()
+    (published,) = changes._records
+    assert letter._doc["$setOnInsert"]["value"] == published["value"] == kept
+    assert (published["topic"], published["key"]) == ("matching.dead-letters", b"E-1001")
 
 
 def test_an_event_on_another_topic_is_refused() -> None:
