@@ -42,4 +42,4 @@ def worker(settings: Settings) -> Worker:
 def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]:
     """Its API and pages, over its database. Raises `ProgrammeError` for a bad programme."""
     programmes = read_programmes(settings.programmes_dir)
-    return [api(db, programmes, clock), pages(db, settings, clock)]
+    return [api(db, programmes, clock), pages(db, programmes, settings, clock)]

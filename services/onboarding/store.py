@@ -9,29 +9,23 @@
 | `board`, `timeline` | one stream a person: `projections.Board`, `projections.Timeline` | the read-model handlers |
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-
-import structlog
 
 from services.onboarding.journey import Journey, JourneyStatus
 from services.onboarding.programme import Programme, Programmes
 from services.onboarding.projections import Board, Timeline
 from shared.changes import Changes
 from shared.directory import below, name_of, people
-from shared.mongo import ASCENDING, Database, Document, IndexModel, PyMongoError, UpdateOne
+from shared.mongo import ASCENDING, Database, Document, IndexModel, UpdateOne
 from shared.web import decode_cursor, encode_cursor
 
 JOURNEYS, PROGRAMMES, COMMENTS, BOARD, TIMELINE = "journeys", "programmes", "survey_comments", "board", "timeline"
 SHOWN: Sequence[JourneyStatus] = ("active", "completed", "left", "cancelled")  # `expected` is no journey yet
 PAGE = 50
-WATCH_PAUSE_S = 1.0  # between tries to watch the board while the database is away
 MENTEES_LIMIT = 200  # a mentor has at most 20 at a time; ended journeys keep their row
-
-log = structlog.get_logger()
 
 
 async def ensure_indexes(db: Database) -> None:
@@ -287,18 +281,17 @@ async def names(db: Database, ids: Iterable[str | None]) -> dict[str, str]:
     return {id: name_of(known.get(id), id) for id in wanted}
 
 
-async def board_changes(db: Database) -> AsyncIterator[str]:
-    """The employee id of every row that changes from now on, for ever; also across a swap of the board and outages.
+async def board_changes(db: Database) -> AsyncIterator[str | None]:
+    """None, once every later change will be seen; then the employee id of every row that changes, in order.
 
-    After an interruption rows may have changed unseen: whoever shows them reads the board again now and then.
+    Ends when the board is swapped for another, raises PyMongoError when the database goes away: rows may then have changed
+    unseen, and whoever shows them opens this again and reads the board afresh.
     """
     writes: list[Mapping[str, Any]] = [{"$match": {"operationType": {"$in": ["insert", "update", "replace", "invalidate"]}}}]
-    while True:
-        try:
-            async with db[BOARD].watch(writes) as changes:
-                async for change in changes:
-                    if change["operationType"] != "invalidate":
-                        yield str(change["documentKey"]["_id"])
-        except PyMongoError as error:
-            log.warning("board_watch_interrupted", error=type(error).__name__)
-        await asyncio.sleep(WATCH_PAUSE_S)
+    here = (await db.command("ping"))["operationTime"]  # whatever is committed after this is in the stream, open or not
+    yield None
+    async with db[BOARD].watch(writes, start_at_operation_time=here) as changes:
+        async for change in changes:
+            if change["operationType"] == "invalidate":
+                return
+            yield str(change["documentKey"]["_id"])

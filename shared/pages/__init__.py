@@ -14,6 +14,7 @@ Scripts and styles come from `/static` alone: the policy sent with each page for
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -163,6 +164,11 @@ def refusal_page(request: Request, refused: Refused) -> Response:
         wanted = f"?next={quote(back, safe='')}" if request.method == "GET" and back != "/" else ""
         return RedirectResponse(f"/sign-in{wanted}", status_code=303)
     return _SHARED.render(request, "refused.html", viewer=viewer_or_none(request), status=refused.status, refused=refused)
+
+
+def local_path(wanted: str, otherwise: str = "/") -> str:
+    """An address to send a browser on to, if it is one of ours; anything that could lead elsewhere becomes `otherwise`."""
+    return wanted if re.fullmatch(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*", wanted) else otherwise
 
 
 class _Assets(StaticFiles):

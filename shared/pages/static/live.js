@@ -4,7 +4,7 @@
 //   <p role="status" data-live-words>                            says in words what has changed
 //   <b data-live-count="late">                                   numbers, by name
 //   <section data-live-section="attention">                      hidden while its list is empty
-//     <ul data-live-list="attention" data-live-more>             data-live-more: the list goes on on a next page
+//     <ul data-live-list="attention" data-live-more data-live-since="...">     it goes on on a next page, and began before
 //       <li data-live-key="E-1" data-live-order="...">           lists are ordered by this text
 //
 // Messages: `card` {key, section, order, html, words}, `gone` {key}, `counts` {name: number}, `refresh`.
@@ -60,8 +60,9 @@
         const fresh = element(html);
         fresh.classList.add(old ? "is-changed" : "is-new");
         const next = [...into.children].find((other) => other !== old && other.dataset.liveOrder > order);
-        if (!next && into.hasAttribute("data-live-more")) {
-          old?.remove(); // it belongs on a page that is not shown
+        const elsewhere = order <= (into.dataset.liveSince ?? "") || (!next && into.hasAttribute("data-live-more"));
+        if (elsewhere) {
+          old?.remove(); // its place is on a page that is not shown
           return null;
         }
         if (old && old.parentElement === into && next === old.nextElementSibling) old.replaceWith(fresh);

@@ -1,0 +1,189 @@
+"""The board: everybody who joins below a manager, first those who need attention; kept current while it is open."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, FastAPI, Header, Query, Request
+from fastapi.responses import HTMLResponse, Response
+
+from services.onboarding import store
+from services.onboarding.board_view import STATUS, TILES, TITLES, BoardView, Section, Show
+from services.onboarding.cards import Card, card_of, order_of, section_of
+from services.onboarding.live import OpenBoard, board_feed, tile_counts
+from services.onboarding.people import managers_seen_by, people_named
+from services.onboarding.programme import Programme, Programmes
+from services.onboarding.store import BoardPage, BoardRow
+from shared.access import CurrentViewer, Viewer
+from shared.clock import Clock
+from shared.mongo import Database
+from shared.pages import PageRoute, Templates
+from shared.pages.live import EventStream
+from shared.web import Cursor, decode_cursor
+
+ATTENTION_SHOWN = 100  # who has more is better served by the page that shows only those, a page at a time
+
+SearchText = Annotated[str, Query(max_length=80)]
+Position = Annotated[str, Query(max_length=64)]
+
+
+@dataclass(frozen=True, slots=True)
+class SectionView:
+    """One list of the board. `more`: it goes on elsewhere; `since` is the order of the last card of the page before."""
+
+    name: Section
+    title: str
+    cards: Sequence[Card]
+    more: bool
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class TileView:
+    """One number above the board, and the way to what it counts."""
+
+    name: str
+    label: str
+    count: int
+    href: str
+    current: bool
+
+
+class Board:
+    """Reads what a viewer's board shows."""
+
+    def __init__(self, db: Database, programmes: Programmes, clock: Clock) -> None:
+        self._db = db
+        self._programmes = programmes
+        self._clock = clock
+
+    async def sections(self, viewer: Viewer, view: BoardView, after: str | None) -> tuple[list[SectionView], str | None]:
+        """The lists of a view and the cursor of the next page, which goes on in the last of them."""
+        managers = await managers_seen_by(self._db, viewer)
+        among = await people_named(self._db, view.q, managers) if view.q.split() else None
+        shown: list[SectionView] = []
+        following: str | None = None
+        for section in view.sections[-1:] if after else view.sections:
+            last = section == view.sections[-1]
+            page = await store.board_page(
+                self._db,
+                managers=managers,
+                status=STATUS[section],
+                attention={"attention": True, "track": False}.get(section),
+                among=among,
+                after=after if last else None,
+                limit=store.PAGE if last else ATTENTION_SHOWN,
+            )
+            following = page.next
+            shown.append(await self._section(section, page, after if last else None))
+        return shown, following
+
+    async def _section(self, section: Section, page: BoardPage, after: str | None) -> SectionView:
+        await self.learn_programmes(page.rows)
+        cards = [self.card(row) for row in page.rows if row.board.start_date is not None]
+        start_and_id = decode_cursor(after, 2)
+        since = " ".join(map(str, start_and_id)) if start_and_id else ""
+        return SectionView(section, TITLES[section], cards, page.next is not None, since)
+
+    async def learn_programmes(self, rows: Iterable[BoardRow]) -> None:
+        """Make the programme versions of these rows known, so that `card` has their titles."""
+        pins = {(row.board.programme, row.board.programme_version) for row in rows}
+        await store.load_pinned(self._db, self._programmes, [(id, version) for id, version in pins if id and version])
+
+    def card(self, row: BoardRow) -> Card:
+        """The card of a row."""
+        return card_of(row, self._programme(row), self._clock())
+
+    def _programme(self, row: BoardRow) -> Programme | None:
+        id, version = row.board.programme or "", row.board.programme_version or ""
+        return self._programmes.pinned(id, version) if self._programmes.knows(id, version) else None
+
+    async def tiles(self, viewer: Viewer, view: BoardView) -> list[TileView]:
+        """The numbers above the board; a search stays while one goes from one to another."""
+        counts = tile_counts(await store.board_counts(self._db, managers=await managers_seen_by(self._db, viewer)))
+        return [
+            TileView(name, label, counts[name], view.address("/board", show=show), show == view.show)
+            for show, name, label in TILES
+        ]
+
+
+def heading(viewer: Viewer) -> tuple[str, str]:
+    """The title and the sentence above a viewer's board."""
+    if viewer.sees_all:
+        return "Everyone who joins", "All journeys of the programme: who needs somebody first, then who is on track."
+    return "Your people", "Everyone who joins below you: who needs you first, then who is on track."
+
+
+def nobody(view: BoardView) -> tuple[str, str]:
+    """What an empty board says."""
+    if view.q:
+        return "Nobody by that name", "Look for another part of the name, or show everybody."
+    if view.show == "attention":
+        return "Nobody needs attention", "Everything is on time, and everybody has a mentor."
+    if view.show:
+        return "Nobody yet", "Whoever belongs here appears by themselves."
+    return "Nobody is joining just now", "A hire appears here within a second of the HR system telling of it."
+
+
+def board_pages(db: Database, programmes: Programmes, clock: Clock, pages: Templates) -> APIRouter:
+    """`/board` and the stream that keeps it current."""
+    board = Board(db, programmes, clock)
+    feed = board_feed(db, board.learn_programmes)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> Any:
+        yield
+        await feed.close()
+
+    router = APIRouter(route_class=PageRoute, include_in_schema=False, lifespan=lifespan)
+
+    def live_card(row: BoardRow) -> dict[str, str]:
+        card = board.card(row)
+        html = pages.partial("card.html", card=card)
+        state = "needs attention" if card.section == "attention" else "is up to date"
+        return {
+            "key": card.employee_id,
+            "section": section_of(row.board),
+            "order": order_of(row.board),
+            "html": html,
+            "words": f"{card.name} {state}",
+        }
+
+    @router.get("/board")
+    async def show_board(
+        request: Request, viewer: CurrentViewer, show: Show = "", q: SearchText = "", after: Cursor = None
+    ) -> HTMLResponse:
+        view = BoardView(show, q.strip())
+        at = await feed.position()  # before the rows are read: what changes from here on comes through the stream
+        sections, following = await board.sections(viewer, view, after)
+        return pages.render(
+            request,
+            "board.html",
+            viewer=viewer,
+            heading=heading(viewer),
+            nobody=nobody(view),
+            view=view,
+            tiles=await board.tiles(viewer, view),
+            sections=sections,
+            everybody=view.address("/board", q=""),
+            next_page=view.address("/board", after=following) if following else None,
+            live=view.address("/live/board"),
+            at=at,
+        )
+
+    @router.get("/live/board")
+    async def follow_board(
+        request: Request,
+        viewer: CurrentViewer,
+        show: Show = "",
+        q: SearchText = "",
+        at: Position = "",
+        last_event_id: Annotated[str, Header(max_length=64)] = "",
+    ) -> Response:
+        view = BoardView(show, q.strip())
+        await feed.position()  # begins to follow where nobody did since this process started
+        messages = OpenBoard(db, viewer, view, live_card).messages(feed, last_event_id or at)
+        return EventStream(messages, request.app.state.stopping)
+
+    return router

@@ -1,0 +1,65 @@
+"""Which part of the board a page shows, as its address says it. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlencode
+
+from services.onboarding.cards import section_of
+from services.onboarding.journey import JourneyStatus
+from services.onboarding.people import is_named
+from services.onboarding.store import BoardRow
+
+Show = Literal["", "attention", "completed", "over"]
+Section = Literal["attention", "track", "completed", "left", "cancelled"]
+
+SECTIONS: Mapping[Show, Sequence[Section]] = {
+    "": ("attention", "track"),
+    "attention": ("attention",),
+    "completed": ("completed",),
+    "over": ("left", "cancelled"),
+}
+STATUS: Mapping[Section, JourneyStatus] = {
+    "attention": "active",
+    "track": "active",
+    "completed": "completed",
+    "left": "left",
+    "cancelled": "cancelled",
+}
+TITLES: Mapping[Section, str] = {
+    "attention": "Needs attention",
+    "track": "On track",
+    "completed": "Finished",
+    "left": "Left during their journey",
+    "cancelled": "Not joining after all",
+}
+TILES: Sequence[tuple[Show, str, str]] = (
+    ("", "all", "Joining"),
+    ("attention", "attention", "Need attention"),
+    ("completed", "completed", "Finished"),
+    ("over", "over", "Left or not joining"),
+)
+"""What `show` may be, the name of its number, and its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardView:
+    """`show` chooses sections, `q` holds words of a name."""
+
+    show: Show = ""
+    q: str = ""
+
+    @property
+    def sections(self) -> Sequence[Section]:
+        """The sections it shows, in order."""
+        return SECTIONS[self.show]
+
+    def holds(self, row: BoardRow) -> bool:
+        """Whether a row stands in one of its sections and is searched for."""
+        return section_of(row.board) in self.sections and is_named(row.person, self.q)
+
+    def address(self, path: str, **changed: str) -> str:
+        """The address of a page with this view, some of it changed; what is empty is left out."""
+        wanted = {"show": self.show, "q": self.q} | changed
+        query = urlencode({name: value for name, value in wanted.items() if value})
+        return f"{path}?{query}" if query else path

@@ -1,0 +1,142 @@
+"""A timeline in words: what happened around one person, who did it, and what became of messages. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from services.onboarding.cards import Words
+from services.onboarding.journey import SYSTEM
+from services.onboarding.programme import Programme, text_in
+from services.onboarding.projections import Entry
+from services.onboarding.views import LANGUAGES, title_of
+from shared.pages.words import day, humane, moment
+
+POLICY = "policy"
+_ID_FIELDS = ("mentor_id", "manager_id", "recipient_id", "reported_by")
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One line of a timeline; `kind` is `late` for what is late and empty otherwise."""
+
+    when: str
+    words: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLine:
+    """One message and its state."""
+
+    words: str
+    state: Words
+
+
+def people_in(entries: Iterable[Entry]) -> set[str]:
+    """The ids of everybody that entries name, so that their names can be read in one query."""
+    ids = {entry.who for entry in entries if entry.who and entry.who not in (SYSTEM, POLICY)}
+    return ids | {str(entry.details[name]) for entry in entries for name in _ID_FIELDS if entry.details.get(name)}
+
+
+def happenings(
+    entries: Iterable[Entry], programme: Programme | None, names: Mapping[str, str], zone: str | None
+) -> list[Happening]:
+    """What happened, newest first, at the time of day where the hire works; messages have their own list."""
+    shown = []
+    for entry in reversed(list(entries)):
+        words = _WORDS.get(entry.kind)
+        if words is not None:
+            shown.append(Happening(moment(entry.at, zone), words(_Told(entry, programme, names)), _kind(entry)))
+    return shown
+
+
+def messages_in(entries: Iterable[Entry], names: Mapping[str, str]) -> list[MessageLine]:
+    """The messages, newest first; told again, a message has its newest state."""
+    newest: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.kind in _MESSAGE_STATES:
+            newest[str(entry.details.get("message_id"))] = entry
+    return [_message(entry, names) for entry in sorted(newest.values(), key=lambda each: each.order, reverse=True)]
+
+
+def _kind(entry: Entry) -> str:
+    return "late" if entry.kind == "milestone_late" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    entry: Entry
+    programme: Programme | None
+    names: Mapping[str, str]
+
+    @property
+    def title(self) -> str:
+        return title_of(self.programme, self.entry.milestone_id or "")
+
+    def name(self, field: str) -> str:
+        id = str(self.entry.details.get(field) or "")
+        return self.names.get(id, id)
+
+    @property
+    def by(self) -> str:
+        who = self.entry.who or SYSTEM
+        return "" if who in (SYSTEM, POLICY) else f" by {self.names.get(who, who)}"
+
+    def text(self, field: str) -> str:
+        return str(self.entry.details.get(field, ""))
+
+
+def _journey_started(told: _Told) -> str:
+    title = text_in(told.programme.title, LANGUAGES) if told.programme else told.text("programme")
+    return f"Journey began: {title}"
+
+
+def _manager_changed(told: _Told) -> str:
+    return f"{told.name('manager_id')} became the manager" if told.text("manager_id") else "No manager any more"
+
+
+def _met(told: _Told) -> str:
+    mentor = told.name("mentor_id") or "the mentor"
+    return f"Met {mentor} for {told.text('minutes')} minutes on {day(told.text('held_on'))}"
+
+
+def _survey(told: _Told) -> str:
+    survey = told.programme.surveys.get(told.text("survey_id")) if told.programme else None
+    return f"Answered: {text_in(survey.title, LANGUAGES) if survey else humane(told.text('survey_id'))}"
+
+
+def _released(told: _Told) -> str:
+    return f"{told.name('mentor_id')} is no longer the mentor: {humane(told.text('cause')).lower()}"
+
+
+_WORDS: Mapping[str, Callable[[_Told], str]] = {
+    "journey_started": _journey_started,
+    "journey_rescheduled": lambda told: f"The first day is now {day(told.text('start_date'))}",
+    "manager_changed": _manager_changed,
+    "milestone_completed": lambda told: f"{told.title}: done{told.by}",
+    "milestone_late": lambda told: f"{told.title}: late",
+    "milestone_waived": lambda told: f"{told.title}: not needed, said{told.by}",
+    "meeting_held": _met,
+    "survey_answered": _survey,
+    "journey_cancelled": lambda told: "Will not join after all",
+    "journey_ended": lambda told: "Journey finished" if told.text("outcome") == "completed" else "Left",
+    "journey_reopened": lambda told: "The journey goes on",
+    "mentor_assigned": lambda told: f"{told.name('mentor_id')} became the mentor{told.by}",
+    "mentor_released": _released,
+    "hire_waitlisted": lambda told: "On the waitlist for a mentor",
+    "hire_unlisted": lambda told: "Off the waitlist",
+}
+
+_MESSAGE_STATES: Mapping[str, Words] = {
+    "message_sent": Words("Sent", "ok", "check"),
+    "message_failed": Words("Failed", "late", "alert"),
+    "message_suppressed": Words("Not sent", "muted", "minus"),
+}
+
+
+def _message(entry: Entry, names: Mapping[str, str]) -> MessageLine:
+    told = _Told(entry, None, names)
+    to = told.name("recipient_id") or humane(told.text("recipient_role"))
+    state = _MESSAGE_STATES[entry.kind]
+    reason = told.text("reason")
+    words = f"{state.words}: {humane(reason).lower()}" if reason else state.words
+    return MessageLine(f"{humane(told.text('template'))}, to {to}", Words(words, state.kind, state.symbol))

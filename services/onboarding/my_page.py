@@ -1,0 +1,146 @@
+"""The page of whoever is signed in: a hire's own journey, a mentor's mentees, or both."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from services.onboarding import store
+from services.onboarding.cards import Words, note_of
+from services.onboarding.desk import Desk
+from services.onboarding.person_pages import Case, Cases, MeetingForm, Named, Progress, badges_of, no_mentor, notice_of, urgent
+from services.onboarding.projections import Assignment
+from services.onboarding.views import SurveyForm, Task, surveys_to_answer, tasks_of
+from shared.access import CurrentViewer, Viewer
+from shared.clock import Clock
+from shared.directory import name_of, people
+from shared.mongo import Database
+from shared.pages import PageRoute, Templates
+from shared.problems import Refused, forbidden
+
+OTHERS_SHOWN = 5  # what others do next; the whole plan is one click away
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A hire's own journey: what waits for them, who sees to the rest, who is who."""
+
+    progress: Progress
+    surveys: Sequence[SurveyForm]
+    yours: Sequence[Task]
+    others: Sequence[Task]
+    around: Sequence[Named]
+    no_mentor: str
+    mentor_name: str
+    why: str
+    meeting: MeetingForm | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mentee:
+    """One mentee: what the mentor has to do for them, or else what comes next."""
+
+    id: str
+    name: str
+    note: str
+    badges: Sequence[Words]
+    yours: Sequence[Task]
+    next: Task | None
+    meeting: MeetingForm | None
+
+
+def own_journey(case: Case, assignment: Assignment) -> Own:
+    """What a hire's own page shows of their journey."""
+    tasks = tasks_of(case.journey, case.programme, case.may_complete, case.names, case.today)
+    ahead = [*tasks.late, *tasks.soon]
+    mentor_id, manager_id = case.journey.mentor_id, case.journey.manager_id
+    around = [case.named(id, note) for id, note in ((mentor_id, "Your mentor"), (manager_id, "Your manager")) if id]
+    return Own(
+        progress=case.progress,
+        surveys=surveys_to_answer(case.journey, case.programme, case.today),
+        yours=urgent([*ahead, *tasks.later], "hire")[:OTHERS_SHOWN],
+        others=[task for task in ahead if task.owner != "hire"][:OTHERS_SHOWN],
+        around=around,
+        no_mentor="" if mentor_id else no_mentor(assignment),
+        mentor_name=case.named(mentor_id).given_name if mentor_id else "",
+        why=case.why if mentor_id else "",
+        meeting=case.meeting_form,
+    )
+
+
+def mentee_of(case: Case) -> Mentee:
+    """What a mentor's page shows of a mentee."""
+    tasks = tasks_of(case.journey, case.programme, case.may_complete, case.names, case.today)
+    ahead = [*tasks.late, *tasks.soon]
+    return Mentee(
+        id=case.id,
+        name=name_of(case.person or None, case.id),
+        note=note_of(case.person),
+        badges=badges_of(case),
+        yours=urgent(ahead, "mentor"),
+        next=ahead[0] if ahead else None,
+        meeting=case.meeting_form,
+    )
+
+
+def lead_of(case: Case | None, mentees: Sequence[Mentee] | None) -> str:
+    """The sentence under the greeting."""
+    if case is not None and case.journey.status == "active" and case.journey.start_date is not None:
+        days = (case.today - case.journey.start_date).days
+        if days < 0:
+            return "Your first day is ahead. This is what happens until then."
+        return "Today is your first day." if days == 0 else f"Day {days} of your first ninety."
+    if case is not None and case.journey.status == "completed":
+        return "You have finished your first ninety days."
+    return "The people you mentor, and what comes next with each of them." if mentees is not None else ""
+
+
+def my_page(db: Database, desk: Desk, clock: Clock, pages: Templates) -> APIRouter:
+    """`/me`."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+    cases = Cases(db, desk, clock)
+
+    async def own_case(viewer: Viewer, me: str) -> Case | None:
+        try:
+            return await cases.of(viewer, me)
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
+
+    async def mentees_of(viewer: Viewer, me: str) -> list[Case]:
+        rows = [row for row in await store.mentees(db, me) if row.board.status == "active"]
+        found = await asyncio.gather(*(cases.of(viewer, row.employee_id) for row in rows), return_exceptions=True)
+        for case in found:  # a mentee who was given to somebody else a moment ago is not theirs to see any more
+            if isinstance(case, BaseException) and not isinstance(case, Refused):
+                raise case
+        return [case for case in found if isinstance(case, Case)]
+
+    @router.get("/me")
+    async def show_me(request: Request, viewer: CurrentViewer) -> HTMLResponse:
+        me = viewer.employee_id
+        if me is None:
+            raise forbidden("this page is for people; the operator's token has no journey", "not_a_person")
+        own = await own_case(viewer, me)
+        mentored = await mentees_of(viewer, me)
+        row = await store.board_row(db, me)
+        person = (await people(db, [me])).get(me)
+        mentees = [mentee_of(case) for case in mentored] or None
+        mentees = mentees if mentees or own else ([] if "me" in viewer.places else None)
+        about = request.query_params.get("about", "")
+        told = next((case for case in [own, *mentored] if case is not None and case.id == about), None)
+        return pages.render(
+            request,
+            "me.html",
+            viewer=viewer,
+            person=Named(me, name_of(person, me)),
+            notice=notice_of(told, request.query_params) if told else None,
+            greeting=f"Hello, {Named(me, name_of(person, me)).given_name}",
+            lead=lead_of(own, mentees),
+            own=own_journey(own, row.board.assignment if row else Assignment()) if own and own.journey.live else None,
+            mentees=mentees,
+        )
+
+    return router

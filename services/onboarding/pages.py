@@ -1,0 +1,86 @@
+"""Onboarding's pages: the start page, signing in as somebody of the sample, and what stands in the modules beside this."""
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from services.onboarding.board_pages import board_pages
+from services.onboarding.desk import Desk
+from services.onboarding.my_page import my_page
+from services.onboarding.people import sample_people, someone
+from services.onboarding.person_pages import person_pages
+from services.onboarding.programme import Programmes
+from shared.access import Viewer, is_local, viewer_or_none
+from shared.clock import Clock
+from shared.mongo import Database
+from shared.pages import PageRoute, Templates, local_path, templates
+from shared.problems import forbidden, invalid
+from shared.settings import Settings
+
+FOLDER = Path(__file__).parent / "templates"
+
+
+def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock) -> APIRouter:
+    """Every page of onboarding."""
+    found = templates(FOLDER)
+    desk = Desk(db, programmes, clock)
+    router = APIRouter()
+    router.include_router(sign_in_pages(db, settings, found))
+    router.include_router(board_pages(db, programmes, clock, found))
+    router.include_router(person_pages(db, desk, clock, found))
+    router.include_router(my_page(db, desk, clock, found))
+    return router
+
+
+def start_page_of(viewer: Viewer) -> str:
+    """Where somebody begins: managers and coordinators with their board, others with their own page."""
+    return "/board" if viewer.sees_all or "board" in viewer.places else "/me"
+
+
+def sign_in_pages(db: Database, settings: Settings, found: Templates) -> APIRouter:
+    """`/`, `/sign-in`, `/sign-out`. Choosing who one is works for the sample, from this machine alone."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    def offered(request: Request) -> bool:
+        return settings.sample_sign_in and is_local(request)
+
+    @router.get("/")
+    async def start(request: Request) -> RedirectResponse:
+        viewer = viewer_or_none(request)
+        return RedirectResponse(start_page_of(viewer) if viewer else "/sign-in", status_code=303)
+
+    @router.get("/sign-in")
+    async def show_sign_in(request: Request, next: Annotated[str, Query(max_length=500)] = "/") -> HTMLResponse:
+        viewer = viewer_or_none(request)
+        if not offered(request):
+            return found.render(request, "sign_in_off.html", viewer=viewer)
+        groups = await sample_people(db, settings.coordinators)
+        return found.render(request, "sign_in.html", viewer=viewer, groups=groups, next=local_path(next))
+
+    @router.post("/sign-in")
+    async def sign_in(
+        request: Request,
+        employee_id: Annotated[str, Form(max_length=64)],
+        next: Annotated[str, Form(max_length=500)] = "/",
+    ) -> RedirectResponse:
+        if not offered(request):
+            raise forbidden("choosing who one is works for the sample only, on the machine where it runs", "no_sample_sign_in")
+        chosen = await someone(db, employee_id, settings.coordinators)
+        if chosen is None:
+            raise invalid(
+                "nobody here has this employee id, or they have left; choose somebody of the list", "nobody", "employee_id"
+            )
+        answer = RedirectResponse(local_path(next), status_code=303)
+        viewer = Viewer(chosen.id, name=chosen.name, places=chosen.places)
+        request.app.state.gate.sign_in(answer, viewer, secure=request.url.scheme == "https")
+        return answer
+
+    @router.post("/sign-out")
+    async def sign_out(request: Request) -> RedirectResponse:
+        answer = RedirectResponse("/sign-in", status_code=303)
+        request.app.state.gate.sign_out(answer)
+        return answer
+
+    return router

@@ -1,0 +1,96 @@
+"""Finding people in onboarding's directory: by name for the board's search, by part for the sign-in page of the sample."""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from services.onboarding.cards import note_of
+from services.onboarding.store import BOARD, managers_under
+from shared.access import Viewer
+from shared.directory import COLLECTION, name_of
+from shared.mongo import Database, Document
+
+FOUND_LIMIT = 200  # who searches a name and finds more types another letter
+SAMPLE_LIMIT = 400  # the sign-in page lists a sample company, not a concern
+NAME_FIELDS = ("display_name", "given_name", "family_name")
+
+
+async def managers_seen_by(db: Database, viewer: Viewer) -> set[str] | None:
+    """The managers whose hires a viewer's board shows: themselves and everybody below; None means everybody's."""
+    if viewer.sees_all:
+        return None
+    return await managers_under(db, viewer.employee_id) if viewer.employee_id else set()
+
+
+async def people_named(db: Database, text: str, managers: Collection[str] | None) -> list[str]:
+    """The ids of people whose name holds every word of `text`, in any case; only those reporting to `managers` (None: all)."""
+    query: Document = {"$and": [_has_word(word) for word in text.split()[:5]]} if text.split() else {}
+    if managers is not None:
+        query["manager_id"] = {"$in": sorted(managers)}
+    return [person["_id"] async for person in db[COLLECTION].find(query, {"_id": 1}).limit(FOUND_LIMIT)]
+
+
+def _has_word(word: str) -> Document:
+    holds = {"$regex": re.escape(word), "$options": "i"}
+    return {"$or": [{field: holds} for field in NAME_FIELDS]}
+
+
+def is_named(person: Document, text: str) -> bool:
+    """Whether `people_named` would find this person by the text."""
+    names = [str(person.get(field) or "").casefold() for field in NAME_FIELDS]
+    return all(any(word in name for name in names) for word in text.casefold().split()[:5])
+
+
+@dataclass(frozen=True, slots=True)
+class Someone:
+    """A person to choose: `places` are the pages that hold something for them."""
+
+    id: str
+    name: str
+    note: str
+    places: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """People who see the same kind of thing."""
+
+    title: str
+    words: str
+    people: Sequence[Someone]
+
+
+async def someone(db: Database, employee_id: str, coordinators: Collection[str]) -> Someone | None:
+    """A person of the directory who has not left, with what they find here; None for anybody else."""
+    person = await db[COLLECTION].find_one({"_id": employee_id, "left": False})
+    if person is None:
+        return None
+    manages = await db[COLLECTION].find_one({"manager_id": employee_id}, {"_id": 1}) is not None
+    mentors = await db[BOARD].find_one({"state.assignment.mentor_id": employee_id}, {"_id": 1}) is not None
+    hired = await db[BOARD].find_one({"_id": employee_id, "state.number": {"$gt": 0}}, {"_id": 1}) is not None
+    places = {
+        place for place, offered in (("board", manages or employee_id in coordinators), ("me", mentors or hired)) if offered
+    }
+    return Someone(employee_id, name_of(person, employee_id), note_of(person), frozenset(places))
+
+
+async def sample_people(db: Database, coordinators: Collection[str]) -> list[Group]:
+    """Everybody in the directory, by the part they play; who plays several stands in the first of them."""
+    known = [person async for person in db[COLLECTION].find({"left": False}).sort("_id").limit(SAMPLE_LIMIT)]
+    managers = {person.get("manager_id") for person in known}
+    mentors = set(await db[BOARD].distinct("state.assignment.mentor_id"))
+    hires = {row["_id"] async for row in db[BOARD].find({"state.number": {"$gt": 0}}, {"_id": 1})}
+    parts = (
+        ("Managers", "see everyone who joins below them", managers),
+        ("Coordinators", "run the programme and see all", set(coordinators)),
+        ("Mentors", "see their mentees", mentors),
+        ("New hires", "see their own journey", hires),
+    )
+    placed: set[str] = set()
+    groups = []
+    for title, words, ids in parts:
+        members = [person for person in known if person["_id"] in ids and person["_id"] not in placed]
+        placed |= {person["_id"] for person in members}
+        named = [Someone(person["_id"], name_of(person, person["_id"]), note_of(person), frozenset()) for person in members]
+        groups.append(Group(title, words, sorted(named, key=lambda each: each.name)))
+    return [group for group in groups if group.people]
