@@ -76,7 +76,7 @@ def hiring(company: Company, today: date) -> list[Scene]:
     now: list[Scene] = []
     later: list[Scene] = []
     for hire in company.hires:
-        told = Telling(f"halden-{hire.id}-hired", _hired(company, hire, today))
+        told = Telling(f"halden-{hire.id}-hired", hired_payload(company, hire, today))
         now.append(Scene("hired", hire.id, hire.name, told))
         if "repeated" in hire.then:
             now.append(Scene("repeated", hire.id, hire.name, told))
@@ -141,7 +141,8 @@ def _snapshot(company: Company, person: Employee, today: date) -> EmployeeSnapsh
     )
 
 
-def _hired(company: Company, hire: Hire, today: date) -> EmployeeHired:
+def hired_payload(company: Company, hire: Hire, today: date) -> EmployeeHired:
+    """The hire as HR tells it first."""
     addresses = (
         {} if hire.without_address else {"work_email": company.work_email(hire), "personal_email": company.personal_email(hire)}
     )
