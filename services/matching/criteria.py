@@ -1,0 +1,261 @@
+"""The criteria: what each says about a hire and every mentor of the pool, as integers.
+
+A criterion gives a `Lookup`: a code per mentor and a value (0..10000) per code. Tables are small and mostly cached, so a
+hire against the whole pool is one gather per criterion. `evidence` says the same about one pair, for the explanation.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.person import Seeker
+from services.matching.policy import (
+    FULL,
+    CrossGroup,
+    Interests,
+    Language,
+    Load,
+    Policy,
+    Role,
+    Site,
+    Skills,
+    Tenure,
+    WorkingHours,
+)
+from services.matching.pool import ALL, Candidate, Ints, Pool, Rows, Vocabulary
+from shared.events.mentoring import MAX_CAPACITY
+
+DAY_MINUTES = 24 * 60
+PERCENT = FULL // 100
+MOST_LOAD = 63  # a load beyond it counts as this; capacities end at 20
+Evidence = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """One criterion for one hire. `values[codes[row]]` is its value 0..10000 for the mentor in that row."""
+
+    name: str
+    weight: int
+    share: int
+    codes: Ints
+    values: NDArray[np.int16]
+
+    def points(self) -> NDArray[np.int16]:
+        """What each code adds to the score: value × share, rounded down, so that points add up to the score exactly."""
+        return (self.values.astype(np.int32) * self.share // FULL).astype(np.int16)
+
+
+def _role_value(ours: tuple[str | None, frozenset[str]], theirs: tuple[str | None, frozenset[str]], role: Role) -> int:
+    family = role.same_family * PERCENT if ours[0] is not None and ours[0] == theirs[0] else 0
+    together = len(ours[1] | theirs[1])
+    title = (FULL - role.same_family * PERCENT) * len(ours[1] & theirs[1]) // together if together else 0
+    return family + title
+
+
+def _role(pool: Pool, seeker: Seeker, role: Role, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
+    ours = seeker.person.role
+    return pool.column("role", rows), pool.table(("role", ours, role), pool.roles, lambda theirs: _role_value(ours, theirs, role))
+
+
+def _share_of(enough: int, named: int) -> NDArray[np.int16]:
+    """Value by number of shared words 0..`named`, where `enough` (or all named) of them earn everything."""
+    needed = max(min(enough, named), 1)
+    return (np.minimum(np.arange(named + 1), needed) * FULL // needed).astype(np.int16)
+
+
+def _skills(pool: Pool, seeker: Seeker, skills: Skills, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
+    named = seeker.person.skills
+    return pool.skills.shared(named, len(pool), rows), _share_of(skills.enough, len(named))
+
+
+def _interests(pool: Pool, seeker: Seeker, interests: Interests, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
+    named = seeker.person.interests
+    return pool.interests.shared(named, len(pool), rows), _share_of(interests.enough, len(named))
+
+
+@lru_cache(maxsize=65_536)  # about 600 zones, and the days on which hires start
+def _offset(zone: str, day: date) -> int:
+    """Minutes east of UTC at noon (UTC) of a day."""
+    offset = datetime.combine(day, time(12), UTC).astimezone(ZoneInfo(zone)).utcoffset()
+    return int(offset.total_seconds()) // 60 if offset is not None else 0
+
+
+def common_minutes(ours: str, theirs: str, day: date, hours: WorkingHours) -> int:
+    """Minutes of the working day that two zones have in common, wherever the date line runs between them."""
+    length = 60 * (hours.ends - hours.starts)
+    apart = (_offset(ours, day) - _offset(theirs, day)) % DAY_MINUTES
+    return max(length - min(apart, DAY_MINUTES - apart), 0)
+
+
+def _working_hours_value(ours: str | None, theirs: str | None, day: date, hours: WorkingHours) -> int:
+    if ours is None or theirs is None:
+        return 0
+    enough = 60 * hours.enough_hours
+    return min(common_minutes(ours, theirs, day, hours), enough) * FULL // enough
+
+
+def _working_hours(pool: Pool, seeker: Seeker, hours: WorkingHours, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
+    ours, day = seeker.person.time_zone, seeker.day
+    key = ("working_hours", ours, day, hours)
+    return pool.column("zone", rows), pool.table(key, pool.zones, lambda theirs: _working_hours_value(ours, theirs, day, hours))
+
+
+def speaks_with(ours: tuple[str, ...]) -> Callable[[tuple[str, ...]], int]:
+    """Whether somebody can talk to us, as 1 or 0; who has told no language is taken to."""
+    return lambda theirs: int(not theirs or bool(set(ours) & set(theirs)))
+
+
+def _language_value(ours: tuple[str, ...], theirs: tuple[str, ...], language: Language) -> int:
+    if ours and ours[0] in theirs:
+        return FULL
+    return language.other_language * PERCENT if set(ours) & set(theirs) else 0
+
+
+def _language(pool: Pool, seeker: Seeker, language: Language, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
+    ours = seeker.person.languages
+    key = ("language", ours, language)
+    return pool.column("languages", rows), pool.table(key, pool.languages, lambda theirs: _language_value(ours, theirs, language))
+
+
+def _site_value(ours: tuple[str | None, str | None], theirs: tuple[str | None, str | None], site: Site) -> int:
+    if ours[1] == theirs[1] == "remote" or (ours[0] is not None and ours[0] == theirs[0]):
+        return FULL
+    return site.same_arrangement * PERCENT if ours[1] is not None and ours[1] == theirs[1] else 0
+
+
+def _site(pool: Pool, seeker: Seeker, site: Site, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
+    ours = seeker.person.place
+    return pool.column("place", rows), pool.table(
+        ("site", ours, site), pool.places, lambda theirs: _site_value(ours, theirs, site)
+    )
+
+
+@lru_cache(maxsize=64)
+def _curve(tenure: Tenure) -> NDArray[np.int16]:
+    """Value by days, from -1 (not started, or unknown) to the last knot."""
+    days = [knot[0] for knot in tenure.curve]
+    values = [knot[1] * PERCENT for knot in tenure.curve]
+    table = np.zeros(days[-1] + 2, np.int16)
+    for index in range(len(days) - 1):
+        steps = np.arange(days[index + 1] - days[index])
+        rise = values[index + 1] - values[index]
+        table[days[index] + 1 : days[index + 1] + 1] = values[index] + rise * steps // (days[index + 1] - days[index])
+    table[-1] = values[-1]
+    return table
+
+
+def _tenure(pool: Pool, seeker: Seeker, tenure: Tenure, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
+    values = _curve(tenure)
+    days = np.clip(np.int32(seeker.day.toordinal()) - pool.column("start", rows), -1, len(values) - 2)
+    return days + np.int32(1), values
+
+
+def load_value(load: int, capacity: int) -> int:
+    """The share of free places, 0..10000."""
+    return max(capacity - load, 0) * FULL // capacity if capacity else 0
+
+
+_LOADS = np.array(
+    [[load_value(load, capacity) for load in range(MOST_LOAD + 1)] for capacity in range(MAX_CAPACITY + 1)], np.int16
+).ravel()
+
+
+def _load(pool: Pool, _: Seeker, __: Load, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
+    capacity = np.minimum(pool.column("capacity", rows), np.int16(MAX_CAPACITY))
+    return capacity * np.int16(MOST_LOAD + 1) + np.minimum(pool.column("load", rows), np.int16(MOST_LOAD)), _LOADS
+
+
+def _cross_group(pool: Pool, seeker: Seeker, group: CrossGroup, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
+    ours: str | None = getattr(seeker.person, group.by)
+    groups: Vocabulary[str | None] = pool.departments if group.by == "department" else pool.divisions
+    key = ("cross_group", group.by, ours)
+    return pool.column(group.by, rows), pool.table(
+        key, groups, lambda theirs: FULL * (None not in (ours, theirs) and ours != theirs)
+    )
+
+
+_LOOKUPS: dict[str, Callable[[Pool, Seeker, Any, Rows], tuple[Ints, NDArray[np.int16]]]] = {
+    "role": _role,
+    "skills": _skills,
+    "interests": _interests,
+    "working_hours": _working_hours,
+    "language": _language,
+    "site": _site,
+    "tenure": _tenure,
+    "load": _load,
+    "cross_group": _cross_group,
+}
+
+
+def lookups(pool: Pool, policy: Policy, seeker: Seeker, rows: Rows = ALL) -> list[Lookup]:
+    """Every used criterion for one hire, in the policy's order; of the mentors in `rows` only, where given."""
+    found = []
+    for name, share in policy.shares.items():
+        criterion = getattr(policy.criteria, name)
+        codes, values = _LOOKUPS[name](pool, seeker, criterion, rows)
+        found.append(Lookup(name, criterion.weight, share, codes, values))
+    return found
+
+
+def _words_evidence(ours: tuple[str, ...], theirs: tuple[str, ...]) -> Evidence:
+    # Counts only: which words they are is looked up in the directory when somebody reads it, so that erasing works.
+    return {"named": len(ours), "offered": len(theirs), "shared": len(set(ours) & set(theirs))}
+
+
+def _role_evidence(seeker: Seeker, mentor: Candidate, _: Role) -> Evidence:
+    ours, theirs = seeker.person.role, mentor.person.role
+    known = ours[0] is not None and theirs[0] is not None
+    return {"same_family": ours[0] == theirs[0] if known else None, "shared_title_words": len(ours[1] & theirs[1])}
+
+
+def _working_hours_evidence(seeker: Seeker, mentor: Candidate, hours: WorkingHours) -> Evidence:
+    ours, theirs = seeker.person.time_zone, mentor.person.time_zone
+    common = common_minutes(ours, theirs, seeker.day, hours) if ours and theirs else None
+    return {"common_minutes": common, "day_hours": hours.ends - hours.starts}
+
+
+def _site_evidence(seeker: Seeker, mentor: Candidate, _: Site) -> Evidence:
+    ours, theirs = seeker.person.place, mentor.person.place
+    return {
+        "same_location": None if None in (ours[0], theirs[0]) else ours[0] == theirs[0],
+        "arrangement": ours[1] if ours[1] == theirs[1] else None,
+        "arrangements_known": None not in (ours[1], theirs[1]),
+    }
+
+
+def _tenure_evidence(seeker: Seeker, mentor: Candidate, _: Tenure) -> Evidence:
+    start = mentor.person.start
+    return {"days": seeker.day.toordinal() - start.toordinal() if start else None}
+
+
+def _cross_group_evidence(seeker: Seeker, mentor: Candidate, group: CrossGroup) -> Evidence:
+    ours, theirs = getattr(seeker.person, group.by), getattr(mentor.person, group.by)
+    return {"by": group.by, "different": None if None in (ours, theirs) else ours != theirs}
+
+
+_EVIDENCE: dict[str, Callable[[Seeker, Candidate, Any], Evidence]] = {
+    "role": _role_evidence,
+    "skills": lambda seeker, mentor, _: _words_evidence(seeker.person.skills, mentor.person.skills),
+    "interests": lambda seeker, mentor, _: _words_evidence(seeker.person.interests, mentor.person.interests),
+    "working_hours": _working_hours_evidence,
+    "language": lambda seeker, mentor, _: {
+        "shared": [code for code in seeker.person.languages if code in mentor.person.languages],
+        "known": bool(seeker.person.languages and mentor.person.languages),
+    },
+    "site": _site_evidence,
+    "tenure": _tenure_evidence,
+    "load": lambda _, mentor, __: {"load": mentor.load, "capacity": mentor.capacity},
+    "cross_group": _cross_group_evidence,
+}
+
+
+def evidence(name: str, policy: Policy, seeker: Seeker, mentor: Candidate) -> Evidence:
+    """The facts behind one criterion's value for one pair: numbers and codes, no text about a person."""
+    return _EVIDENCE[name](seeker, mentor, getattr(policy.criteria, name))

@@ -1,0 +1,251 @@
+"""The mentor pool in columns: narrow numpy arrays and codes, kept up to date mentor by mentor, never rebuilt per hire.
+
+Row order is a matter of history and means nothing; whatever is decided orders by ids.
+"""
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from datetime import date
+from hashlib import blake2b
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching.person import Person
+
+FIRST_ROOM = 64
+MOST_TABLES = 4_096  # lookup tables kept; about 4 kB each at a thousand titles, so 16 MB at most
+NEVER = int(np.iinfo(np.int32).max)  # the start day of somebody whose start is unknown: after every other day
+UNKNOWN, INACTIVE, UNTRAINED, FULL_UP = 1, 2, 4, 8  # bits of the column `closed`
+
+V = TypeVar("V", bound=Hashable)
+Ints = NDArray[np.integer[Any]]
+Bools = NDArray[np.bool_]
+Rows = slice | NDArray[np.intp]
+ALL = slice(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A mentor as the engine sees one: the person, and what they can take on.
+
+    `load` counts live mentees; `available_from` is None for somebody available now; `known` is False while no HR event has told
+    who the person is.
+    """
+
+    person: Person
+    capacity: int
+    load: int = 0
+    active: bool = True
+    trained: bool = True
+    available_from: date | None = None
+    known: bool = True
+
+    @property
+    def closed(self) -> int:
+        """Why nobody can be assigned, as bits; 0 when somebody can."""
+        return (
+            UNKNOWN * (not self.known)
+            | INACTIVE * (not self.active)
+            | UNTRAINED * (not self.trained)
+            | FULL_UP * (self.load >= self.capacity)
+        )
+
+
+class Vocabulary(Generic[V]):
+    """Dense codes 0, 1, ... for values, in the order of arrival. Nothing is forgotten: words are few and people come back."""
+
+    def __init__(self) -> None:
+        self.values: list[V] = []
+        self._codes: dict[V, int] = {}
+
+    def code(self, value: V) -> int:
+        """The code of a value, a new one where it was never seen."""
+        code = self._codes.setdefault(value, len(self.values))
+        if code == len(self.values):
+            self.values.append(value)
+        return code
+
+    def find(self, value: V) -> int | None:
+        """The code of a value, or None where it was never seen."""
+        return self._codes.get(value)
+
+
+class Bits:
+    """Which mentor has which words: one bit per word and mentor, in 64-bit words laid out word by word.
+
+    A hire's few words then touch few of the rows, each read straight through.
+    """
+
+    def __init__(self) -> None:
+        self.words: Vocabulary[str] = Vocabulary()
+        self._rows: NDArray[np.uint64] = np.zeros((1, FIRST_ROOM), np.uint64)
+
+    def put(self, mentor: int, words: Iterable[str]) -> None:
+        """Set exactly these words for the mentor in this row of the pool."""
+        masks: dict[int, int] = {}
+        for word in words:
+            row, bit = divmod(self.words.code(word), 64)
+            masks[row] = masks.get(row, 0) | 1 << bit
+        lacking = max(masks, default=0) + 1 - len(self._rows)
+        if lacking > 0:
+            self._rows = np.concatenate([self._rows, np.zeros((lacking, self._rows.shape[1]), np.uint64)])
+        self._rows[:, mentor] = 0
+        for row, mask in masks.items():
+            self._rows[row, mentor] = mask
+
+    def move(self, source: int, target: int) -> None:
+        """Copy one mentor's words to another row of the pool."""
+        self._rows[:, target] = self._rows[:, source]
+
+    def widen(self, room: int) -> None:
+        """Make room for so many mentors."""
+        self._rows = np.concatenate([self._rows, np.zeros((len(self._rows), room - self._rows.shape[1]), np.uint64)], axis=1)
+
+    def shared(self, words: Iterable[str], mentors: int, rows: Rows = ALL) -> NDArray[np.uint8]:
+        """How many of the words each of the first `mentors` rows has: shape (mentors,), or of those in `rows` only."""
+        masks: dict[int, int] = {}
+        for word in words:
+            code = self.words.find(word)
+            if code is not None:
+                masks[code // 64] = masks.get(code // 64, 0) | 1 << code % 64
+        counts = np.zeros(mentors, np.uint8)[rows]
+        for row, mask in masks.items():
+            counts += np.bitwise_count(self._rows[row, :mentors][rows] & np.uint64(mask))
+        return counts
+
+
+def identity(id: str) -> int:
+    """A stable 64-bit number of an id (BLAKE2b), the same on every machine."""
+    return int.from_bytes(blake2b(id.encode(), digest_size=8).digest(), "big")
+
+
+class Pool:
+    """All enrolled mentors. `put` adds or replaces one, `remove` drops one; both cost the same in a pool of any size."""
+
+    def __init__(self, candidates: Iterable[Candidate] = ()) -> None:
+        self.ids: list[str] = []
+        self.candidates: list[Candidate] = []
+        self.roles: Vocabulary[tuple[str | None, frozenset[str]]] = Vocabulary()
+        self.departments: Vocabulary[str | None] = Vocabulary()
+        self.divisions: Vocabulary[str | None] = Vocabulary()
+        self.places: Vocabulary[tuple[str | None, str | None]] = Vocabulary()
+        self.zones: Vocabulary[str | None] = Vocabulary()
+        self.languages: Vocabulary[tuple[str, ...]] = Vocabulary()
+        self.skills = Bits()
+        self.interests = Bits()
+        self._rows: dict[str, int] = {}
+        self._columns: dict[str, NDArray[Any]] = {
+            "role": np.zeros(FIRST_ROOM, np.int32),
+            "department": np.zeros(FIRST_ROOM, np.int32),
+            "division": np.zeros(FIRST_ROOM, np.int32),
+            "place": np.zeros(FIRST_ROOM, np.int32),
+            "zone": np.zeros(FIRST_ROOM, np.int32),
+            "languages": np.zeros(FIRST_ROOM, np.int32),
+            "start": np.zeros(FIRST_ROOM, np.int32),
+            "available": np.zeros(FIRST_ROOM, np.int32),
+            "load": np.zeros(FIRST_ROOM, np.int16),
+            "capacity": np.zeros(FIRST_ROOM, np.int16),
+            "closed": np.zeros(FIRST_ROOM, np.uint8),
+            "identity": np.zeros(FIRST_ROOM, np.uint64),
+        }
+        self._tables: dict[Hashable, NDArray[np.int16]] = {}
+        self._order: NDArray[np.intp] | None = None
+        for candidate in candidates:
+            self.put(candidate)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._rows
+
+    def __getitem__(self, id: str) -> Candidate:
+        """The mentor of this id. Raises KeyError for nobody."""
+        return self.candidates[self._rows[id]]
+
+    def row(self, id: str) -> int | None:
+        """Where the mentor stands in the columns, or None."""
+        return self._rows.get(id)
+
+    def column(self, name: str, rows: Rows = ALL) -> NDArray[Any]:
+        """One column, shape (mentors,), or of those in `rows` only."""
+        column: NDArray[Any] = self._columns[name][: len(self.ids)][rows]
+        return column
+
+    @property
+    def order(self) -> NDArray[np.intp]:
+        """The rows in the order of their ids."""
+        if self._order is None:
+            self._order = np.array(sorted(range(len(self.ids)), key=self.ids.__getitem__), np.intp)
+        return self._order
+
+    def put(self, candidate: Candidate) -> None:
+        """Add a mentor, or replace what is known of one."""
+        person = candidate.person
+        row = self._rows.get(person.id)
+        if row is None:
+            row = self._append(person.id)
+        self.candidates[row] = candidate
+        values: dict[str, int] = {
+            "role": self.roles.code(person.role),
+            "department": self.departments.code(person.department),
+            "division": self.divisions.code(person.division),
+            "place": self.places.code(person.place),
+            "zone": self.zones.code(person.time_zone),
+            "languages": self.languages.code(person.languages),
+            "start": person.start.toordinal() if person.start else NEVER,
+            "available": candidate.available_from.toordinal() if candidate.available_from else 0,
+            "load": candidate.load,
+            "capacity": candidate.capacity,
+            "closed": candidate.closed,
+            "identity": identity(person.id),
+        }
+        for name, value in values.items():
+            self._columns[name][row] = value
+        self.skills.put(row, person.skills)
+        self.interests.put(row, person.interests)
+
+    def remove(self, id: str) -> None:
+        """Drop a mentor; nobody of that id is no error. The last row moves into the hole."""
+        row = self._rows.pop(id, None)
+        if row is None:
+            return
+        last = len(self.ids) - 1
+        if row != last:
+            self.ids[row], self.candidates[row] = self.ids[last], self.candidates[last]
+            self._rows[self.ids[row]] = row
+            for column in self._columns.values():
+                column[row] = column[last]
+            self.skills.move(last, row)
+            self.interests.move(last, row)
+        self.ids.pop()
+        self.candidates.pop()
+        self._order = None
+
+    def table(self, key: Hashable, vocabulary: Vocabulary[V], value: Callable[[V], int]) -> NDArray[np.int16]:
+        """`value` of each entry of a vocabulary, by code; kept under `key` and grown with the vocabulary."""
+        table = self._tables.get(key)
+        known = 0 if table is None else len(table)
+        if table is None or known < len(vocabulary.values):
+            fresh = np.fromiter((value(entry) for entry in vocabulary.values[known:]), np.int16)
+            table = fresh if table is None else np.concatenate([table, fresh])
+            if len(self._tables) >= MOST_TABLES:
+                self._tables.clear()
+            self._tables[key] = table
+        return table
+
+    def _append(self, id: str) -> int:
+        row = len(self.ids)
+        room = len(self._columns["load"])
+        if row == room:
+            for name, column in self._columns.items():
+                self._columns[name] = np.concatenate([column, np.zeros(room, column.dtype)])
+            self.skills.widen(2 * room)
+            self.interests.widen(2 * room)
+        self.ids.append(id)
+        self.candidates.append(Candidate(Person(id), 0))
+        self._rows[id] = row
+        self._order = None
+        return row
