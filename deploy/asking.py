@@ -1,13 +1,13 @@
 """Asking a running Firstmate over HTTP, as any other program with the operator's token."""
 
 import asyncio
+from collections.abc import Mapping
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
-
-from deploy.endpoints import Endpoints
 
 REQUEST_TIMEOUT_S = 10.0
 ASK_EVERY_S = 0.05
@@ -16,10 +16,12 @@ ASK_EVERY_S = 0.05
 class Origin:
     """The APIs behind one address."""
 
-    def __init__(self, endpoints: Endpoints) -> None:
+    def __init__(self, endpoints: Mapping[str, Any]) -> None:
+        """`endpoints`: what `endpoints.json` holds; of it `web` and `token_file` are read."""
+        token = Path(endpoints["token_file"]).read_text(encoding="utf-8").strip()
         self._client = httpx.AsyncClient(
-            base_url=endpoints.web,
-            headers={"authorization": f"Bearer {endpoints.token}"},
+            base_url=endpoints["web"],
+            headers={"authorization": f"Bearer {token}"},
             timeout=REQUEST_TIMEOUT_S,
             trust_env=False,  # a proxy of the environment must not stand between two processes of this machine
         )

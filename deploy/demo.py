@@ -7,7 +7,7 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from time import monotonic
@@ -104,10 +104,10 @@ async def _played_and_verified(system: System, halden: Company, say: Say, killin
             os.kill(killing.pid, signal.SIGKILL)
 
     today = clock.now().date()
-    await play(system.endpoints, pace=0, say=say, between=between)
+    await play(asdict(system.endpoints), pace=0, say=say, between=between)
     client = await connect(system.endpoints.mongo)
     try:
-        async with Origin(system.endpoints) as origin, following(system.endpoints.kafka) as consumer:
+        async with Origin(asdict(system.endpoints)) as origin, following(system.endpoints.kafka) as consumer:
             findings = await _when_quiet(origin, client, consumer, system, today)
     finally:
         client.close()

@@ -1,15 +1,15 @@
 """Playing the sample company into a running Firstmate, and telling what happens to each hire."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime
 from time import monotonic
+from typing import Any
 
 import httpx
 from aiokafka import AIOKafkaProducer
 
 from deploy.asking import ASK_EVERY_S, Origin
-from deploy.endpoints import Endpoints
 from deploy.sample.company import Company, Hire, company
 from deploy.sample.story import Scene, Telling, enrolments, hiring, present, starts_on, unreadable_record
 from shared.clock import Clock
@@ -24,7 +24,7 @@ Between = Callable[[int], Awaitable[None]]
 
 
 async def play(
-    endpoints: Endpoints,
+    endpoints: Mapping[str, Any],
     *,
     pace: float,
     say: Say,
@@ -33,12 +33,12 @@ async def play(
 ) -> None:
     """Introduce the people and mentors, then hire one by one with `pace` seconds in between (0: as fast as it goes).
 
-    With a pace each hire's outcome is asked for and told through `say`. `between(n)` is awaited after the n-th scene.
+    `endpoints`: what `endpoints.json` holds. With a pace each hire's outcome is asked for and told through `say`. `between(n)` is awaited after the n-th scene.
     Playing it again on the same data changes nothing. Raises KafkaError or `httpx.HTTPError` when the system is not there.
     """
     halden = company()
     today = clock().date()
-    kafka = producer(endpoints.kafka)
+    kafka = producer(endpoints["kafka"])
     await kafka.start()
     try:
         async with Origin(endpoints) as origin:
