@@ -33,8 +33,9 @@ async def play(
 ) -> None:
     """Introduce the people and mentors, then hire one by one with `pace` seconds in between (0: as fast as it goes).
 
-    `endpoints`: what `endpoints.json` holds. With a pace each hire's outcome is asked for and told through `say`. `between(n)` is awaited after the n-th scene.
-    Playing it again on the same data changes nothing. Raises KafkaError or `httpx.HTTPError` when the system is not there.
+    `endpoints`: what `endpoints.json` holds. With a pace each hire's outcome is asked for and told through `say`.
+    `between(n)` is awaited after the n-th scene. Playing it again on the same data changes nothing. Raises KafkaError or
+    `httpx.HTTPError` when the system is not there.
     """
     halden = company()
     today = clock().date()
