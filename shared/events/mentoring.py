@@ -100,7 +100,14 @@ class MentorAssigned(AssignmentFact):
 
 
 ReleaseCause = Literal[
-    "hire_rescinded", "hire_terminated", "mentor_paused", "mentor_withdrew", "mentor_left", "journey_ended", "coordinator"
+    "hire_rescinded",
+    "hire_terminated",
+    "mentor_paused",
+    "mentor_withdrew",
+    "mentor_left",
+    "reporting_line",
+    "journey_ended",
+    "coordinator",
 ]
 
 
