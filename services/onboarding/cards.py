@@ -1,5 +1,6 @@
 """A row of the board in words: one card, made the same way for a page and for a live update. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,7 +11,7 @@ from services.onboarding.projections import Assignment, Attention, Board, Mail
 from services.onboarding.store import BoardRow
 from services.onboarding.views import OWNERS, title_of
 from shared.mongo import Document
-from shared.pages.words import day, humane, relative
+from shared.pages.words import NEAR_DAYS, day, humane, plural, relative
 
 LATE_SHOWN = 3  # more late milestones than these are one sentence: the person's page has them all
 
@@ -116,8 +117,13 @@ def note_of(person: Document) -> str:
     """Title, department and place in one line, of what is known."""
     work = ", ".join(part for part in (person.get("title"), person.get("department")) if part)
     arrangement = person.get("work_arrangement")
-    place = ", ".join(part for part in (person.get("location"), "remote" if arrangement == "remote" else None) if part)
+    place = ", ".join(part for part in (_place(person.get("location")), "remote" if arrangement == "remote" else None) if part)
     return " · ".join(part for part in (work, place) if part)
+
+
+def _place(location: str | None) -> str:
+    """A location without the country code that HR systems put behind it: people know where Lyon is."""
+    return re.sub(r",\s*[A-Z]{2}(-[A-Z0-9]{1,3})?$", "", location or "")
 
 
 def start_of(status: JourneyStatus, start: date | None, today: date) -> Start:
@@ -129,9 +135,11 @@ def start_of(status: JourneyStatus, start: date | None, today: date) -> Start:
         words = _OVER[status]
     elif days == 0:
         words = "Starts today"
+    elif days > 0:
+        words = f"Day {days}"
     else:
-        near = relative(start, today)
-        words = f"Day {days}" if days > 0 else near[:1].upper() + near[1:]
+        near = relative(start, today) if -days <= NEAR_DAYS else f"in {plural(-days // 7, 'week')}"
+        words = near[:1].upper() + near[1:]
     return Start(words, day(start, today))
 
 
@@ -139,7 +147,9 @@ def _next(board: Board, programme: Programme | None, today: date) -> Next | None
     following = board.next
     if following is None or board.status not in ("active", "completed"):
         return None
-    return Next(title_of(programme, following.id), OWNERS[following.owner], relative(following.due, today))
+    when = relative(following.due, today)
+    title = title_of(programme, following.id)
+    return Next(title, OWNERS[following.owner], f"due {when}" if following.due < today else when)
 
 
 def no_mentor_words(assignment: Assignment) -> str:

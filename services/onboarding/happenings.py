@@ -11,6 +11,7 @@ from services.onboarding.views import LANGUAGES, title_of
 from shared.pages.words import day, humane, moment
 
 POLICY = "policy"
+_TOLD_ALREADY = ("mentor_assigned", "meeting_held", "survey_answered")  # a milestone done by these: they have their own line
 _ID_FIELDS = ("mentor_id", "manager_id", "recipient_id", "reported_by")
 
 
@@ -44,7 +45,7 @@ def happenings(
     shown = []
     for entry in reversed(list(entries)):
         words = _WORDS.get(entry.kind)
-        if words is not None:
+        if words is not None and entry.details.get("cause") not in _TOLD_ALREADY:
             shown.append(Happening(moment(entry.at, zone), words(_Told(entry, programme, names)), _kind(entry)))
     return shown
 

@@ -81,8 +81,8 @@ async def sample_people(db: Database, coordinators: Collection[str]) -> list[Gro
     mentors = set(await db[BOARD].distinct("state.assignment.mentor_id"))
     hires = {row["_id"] async for row in db[BOARD].find({"state.number": {"$gt": 0}}, {"_id": 1})}
     parts = (
-        ("Managers", "see everyone who joins below them", managers),
         ("Coordinators", "run the programme and see all", set(coordinators)),
+        ("Managers", "see everyone who joins below them", managers),
         ("Mentors", "see their mentees", mentors),
         ("New hires", "see their own journey", hires),
     )
