@@ -4,7 +4,9 @@ import io
 import json
 from datetime import UTC, datetime
 
-from services.intake.publish import FAULTS_SHOWN, publish_lines
+import pytest
+
+from services.intake.publish import FAULTS_SHOWN, publish_file, publish_lines
 from services.intake.publisher import Publisher
 
 NOW = datetime(2027, 1, 11, 8, tzinfo=UTC)
@@ -51,3 +53,14 @@ async def test_without_a_broker_the_report_says_what_to_do() -> None:
 
 async def test_an_empty_input_is_no_fault() -> None:
     assert (await publish_lines(lines(), NOWHERE, NOW)).ok
+
+
+async def test_standard_input_is_read_twice_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(lines(HIRED, b"{")))
+    report = await publish_file("-", "127.0.0.1:1", NOW)
+    assert (report.lines, report.refused) == (2, 1)
+
+
+async def test_a_file_that_is_not_there_is_an_os_error() -> None:
+    with pytest.raises(FileNotFoundError):
+        await publish_file("nowhere.jsonl", "127.0.0.1:1", NOW)

@@ -184,6 +184,24 @@ async def test_a_dry_run_says_what_would_be_published() -> None:
     assert (report.ok, report.rows, report.events, report.published, report.kinds) == (True, 2, 3, 0, {"mentor": 2})
 
 
+async def test_a_forbidden_column_is_reported_as_the_fault_of_line_one() -> None:
+    report = await import_table(b"employee_id,name,Gender\nE-1,Ada,x\n", NOWHERE, NOW)
+    (fault,) = report.faults
+    assert (report.ok, fault.line, fault.column, fault.code) == (False, 1, "Gender", "forbidden_field")
+
+
+async def test_a_table_without_a_broker_says_what_to_do() -> None:
+    report = await import_table(b"employee_id,name\nE-1,Ada\n", Publisher("127.0.0.1:1", patience_s=0.5), NOW)
+    assert (report.ok, report.events, report.published) == (False, 1, 0)
+    assert "run the same command again" in (report.problem or "")
+
+
+async def test_a_table_that_is_too_large_is_refused_by_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.intake.table.MAX_TABLE_BYTES", 10)
+    report = await import_table(b"employee_id,name\n", NOWHERE, NOW)
+    assert "split it" in (report.problem or "")
+
+
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode), st.booleans())
 def test_arbitrary_bytes_are_a_table_or_are_refused(raw: bytes, with_header: bool) -> None:
     with suppress(Unreadable, ColumnFault):
