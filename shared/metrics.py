@@ -28,3 +28,8 @@ RELAYED = Counter("firstmate_relayed_total", "Records published from the outbox 
 LEADING = Gauge(
     "firstmate_leading", "1 while this process holds its service's lease.", ["service"], multiprocess_mode="livemostrecent"
 )
+MESSAGES = Counter(
+    "firstmate_messages_total",
+    "Attempts to send a message, by outcome: sent, failed (for good), suppressed (on purpose), deferred (tried again later).",
+    ["channel", "outcome"],
+)

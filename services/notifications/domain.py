@@ -118,6 +118,7 @@ class SendResult(BaseModel):
     """What became of one attempt to send a message: a command to this service, never published.
 
     `told` is the start date that the message named. `retry_at` is set with the outcome `deferred`. `reason` is a code.
+    `attempted` says whether the message itself was tried, so that its next pause is longer.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -129,6 +130,7 @@ class SendResult(BaseModel):
     reason: str | None = None
     told: date | None = None
     retry_at: datetime | None = None
+    attempted: bool = False
 
     @property
     def subject(self) -> str:

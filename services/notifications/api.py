@@ -1,0 +1,82 @@
+"""JSON over HTTP: what was or will be sent about an employee."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from services.notifications.store import CORRESPONDENCES, Entry, LedgerState, Transition, messages_about
+from shared import directory
+from shared.access import CurrentViewer, check
+from shared.events.hr import EmployeeId
+from shared.events.notifications import RecipientRole
+from shared.mongo import Database
+from shared.problems import invalid
+from shared.web import PAGE_DEFAULT, Cursor, Limit, Page, decode_cursor, encode_cursor
+
+
+class Message(BaseModel):
+    """One message, without its text and its address. `reason` says why a message failed, waits again, or was not sent."""
+
+    message_id: str
+    employee_id: str
+    template: str
+    recipient_id: str
+    recipient_role: RecipientRole
+    channel: str
+    state: LedgerState
+    reason: str | None
+    planned_at: datetime
+    due_at: datetime
+    settled_at: datetime | None
+    attempts: int
+    transitions: list[Transition]
+
+
+def api(db: Database) -> APIRouter:
+    """The router of this service."""
+    router = APIRouter(prefix="/api/notifications/v1", tags=["notifications"])
+
+    @router.get("/messages")
+    async def list_messages(
+        viewer: CurrentViewer,
+        employee_id: Annotated[EmployeeId, Query(description="The employee whom the messages are about.")],
+        cursor: Cursor = None,
+        limit: Limit = PAGE_DEFAULT,
+    ) -> Page[Message]:
+        """Messages about an employee, to whomever they go, in the order they were planned."""
+        chain = [] if viewer.sees_all else await directory.chain(db, employee_id)
+        check(viewer, "see_messages", subject=employee_id, chain=chain, mentor_id=await _mentor_id(db, employee_id))
+        found = await messages_about(db, employee_id, _after(cursor), limit + 1)
+        return Page(items=[_message(entry) for entry in found[:limit]], next=_next(found, limit))
+
+    return router
+
+
+async def _mentor_id(db: Database, employee_id: str) -> str | None:
+    found = await db[CORRESPONDENCES].find_one({"_id": employee_id}, {"state.assignment.mentor_id": 1}) or {}
+    mentor_id: str | None = ((found.get("state") or {}).get("assignment") or {}).get("mentor_id")
+    return mentor_id
+
+
+def _message(entry: Entry) -> Message:
+    return Message.model_validate(entry.model_dump(exclude={"revision"}))
+
+
+def _next(found: Sequence[Entry], limit: int) -> str | None:
+    if len(found) <= limit:
+        return None
+    last = found[limit - 1]
+    return encode_cursor([last.planned_at.isoformat(), last.message_id])
+
+
+def _after(cursor: str | None) -> tuple[datetime, str] | None:
+    values = decode_cursor(cursor, 2)
+    if values is None:
+        return None
+    try:
+        return datetime.fromisoformat(str(values[0])), str(values[1])
+    except ValueError:
+        raise invalid("cursor is not one that this listing gave; start again without it", "invalid_cursor", "cursor") from None

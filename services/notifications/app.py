@@ -1,0 +1,63 @@
+"""Wiring of the notifications service: every subscription, the sender's duty, and the web side."""
+
+from fastapi import APIRouter
+
+from services.notifications import store
+from services.notifications.api import api
+from services.notifications.channels.email import EmailChannel, Identity
+from services.notifications.handlers import SERVICE, CorrespondenceWork
+from services.notifications.rendering import Renderer
+from services.notifications.samples import check
+from services.notifications.sender import Sender
+from shared.clock import Clock, now
+from shared.events import hr, mentoring, onboarding
+from shared.lease import Fence
+from shared.mongo import Database
+from shared.processing import Processor
+from shared.settings import Settings
+from shared.worker import Duty, Subscription, Worker
+
+TOPICS = (hr.TOPIC, mentoring.MENTORS_TOPIC, mentoring.ASSIGNMENTS_TOPIC, onboarding.TOPIC)
+
+
+def worker(settings: Settings) -> Worker:
+    """The worker: writes letters on facts, and sends them. Raises ValueError when templates or the mail settings are wrong."""
+    renderer = Renderer(settings.brand_name)
+    if faults := check(renderer):
+        raise ValueError("message templates are wrong:\n" + "\n".join(faults))
+    identity = Identity(settings.mail_from, settings.mail_reply_to)
+    host, port = _mail_server(settings.smtp)
+
+    def work(db: Database) -> CorrespondenceWork:
+        return CorrespondenceWork(db, settings.coordinators)
+
+    async def send_email(db: Database, fence: Fence) -> None:
+        channel = EmailChannel(host, port, identity)
+        processor = Processor(service=SERVICE, consumer="notifications.email", db=db, work=lambda: work(db))
+        sender = Sender(
+            db=db, channel=channel, processor=processor, renderer=renderer, web_url=settings.web_url, fence=fence.number
+        )
+        try:
+            await sender.run()
+        finally:
+            await channel.close()
+
+    return Worker(
+        service=SERVICE,
+        settings=settings,
+        subscriptions=[Subscription("notifications", TOPICS, work)],
+        duties=[Duty("email", send_email)],
+        prepare=store.ensure_indexes,
+    )
+
+
+def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]:
+    """The routers of the origin."""
+    return [api(db)]
+
+
+def _mail_server(smtp: str) -> tuple[str, int]:
+    host, _, port = smtp.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError("FIRSTMATE_SMTP must be host:port, such as mail.example.org:25")
+    return host, int(port)

@@ -1,0 +1,213 @@
+"""Email over SMTP: builds the message, keeps a few connections open, and tells refusals for good from refusals for now."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from datetime import datetime
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+from typing import Any
+
+import aiosmtplib
+
+from services.notifications.channels import Permanent, Temporary, Unreachable
+from services.notifications.letters import Outgoing, one_line
+
+CONNECTIONS = 4  # a mail server answers each command in milliseconds; more connections look like an attack to some
+CONNECT_TIMEOUT_S = 10.0
+COMMAND_TIMEOUT_S = 30.0  # RFC 5321 allows minutes; a server this slow is better tried again later
+IDLE_S = 20.0  # servers hang up on idle clients, some after half a minute; an older connection is opened anew
+REFUSED_FOR_NOW = range(400, 500)
+SERVICE_CLOSING = 421
+TOO_LARGE = 552
+UNSUPPORTED = "smtputf8_unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who writes: `mail_from` and `reply_to` as RFC 5322 mailboxes. Raises ValueError for a sender that is no mailbox."""
+
+    mail_from: str
+    reply_to: str | None = None
+    address: str = field(init=False)
+    domain: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        address = parseaddr(self.mail_from)[1]
+        if "@" not in address:
+            raise ValueError("FIRSTMATE_MAIL_FROM must be a mailbox such as 'Firstmate <welcome@example.org>'")
+        object.__setattr__(self, "address", address)
+        object.__setattr__(self, "domain", address.rpartition("@")[2])
+
+
+def build(message: Outgoing, sender: Identity, now: datetime) -> EmailMessage:
+    """The mail: plain text with an HTML alternative. Its Message-ID follows from the ledger key alone."""
+    mail = EmailMessage(policy=policy.SMTP)
+    mail["Message-ID"] = f"<{message.message_id}@{sender.domain}>"
+    mail["Date"] = format_datetime(now)
+    mail["From"] = sender.mail_from
+    mail["To"] = Address(one_line(message.to_name), addr_spec=envelope_address(message.to_address))
+    mail["Subject"] = one_line(message.rendered.subject)
+    if sender.reply_to:
+        mail["Reply-To"] = sender.reply_to
+    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office reply, please
+    mail["Content-Language"] = message.rendered.language
+    mail["X-Firstmate-Template"] = message.template
+    mail.set_content(message.rendered.text, cte="quoted-printable")
+    mail.add_alternative(message.rendered.html, subtype="html", cte="quoted-printable")
+    return mail
+
+
+def envelope_address(address: str) -> str:
+    """The address as SMTP carries it, with its domain in ASCII where it can be; the local part may stay beyond ASCII."""
+    local, _, domain = address.rpartition("@")
+    try:
+        return f"{local}@{domain.encode('idna').decode()}"
+    except UnicodeError:
+        raise Permanent("bad_address") from None
+
+
+class _Connection:
+    """One SMTP connection, opened when first needed."""
+
+    def __init__(self, smtp: aiosmtplib.SMTP) -> None:
+        self._smtp = smtp
+        self._used_at = 0.0
+
+    async def transfer(self, sender: str, recipient: str, mail: bytes, *, smtputf8: bool) -> None:
+        """Hand one mail over. An open connection that turns out dead before the data is replaced once."""
+        reused = await self._ready()
+        try:
+            await self._begin(sender, recipient, smtputf8=smtputf8)
+        except (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPResponseException) as error:
+            closing = not isinstance(error, aiosmtplib.SMTPResponseException) or error.code == SERVICE_CLOSING
+            if not (reused and closing):
+                raise
+            self.drop()
+            await self._ready()
+            await self._begin(sender, recipient, smtputf8=smtputf8)
+        await self._smtp.data(mail)
+        self._used_at = asyncio.get_running_loop().time()
+
+    async def _ready(self) -> bool:
+        """Have an open connection; True when it is one used before."""
+        if self._smtp.is_connected and asyncio.get_running_loop().time() - self._used_at <= IDLE_S:
+            return True
+        self.drop()
+        try:
+            await self._smtp.connect(timeout=CONNECT_TIMEOUT_S)
+        except (aiosmtplib.SMTPException, OSError, ssl.SSLError) as error:
+            raise Unreachable(_reason(error)) from error
+        self._used_at = asyncio.get_running_loop().time()
+        return False
+
+    async def _begin(self, sender: str, recipient: str, *, smtputf8: bool) -> None:
+        if smtputf8:
+            if self._smtp.is_ehlo_or_helo_needed:
+                await self._smtp.ehlo()
+            if not self._smtp.supports_extension("smtputf8"):
+                raise Permanent(UNSUPPORTED)
+        encoding = "utf-8" if smtputf8 else "ascii"
+        await self._smtp.mail(sender, options=["SMTPUTF8"] if smtputf8 else [], encoding=encoding)
+        await self._smtp.rcpt(recipient, encoding=encoding)
+
+    async def reset(self) -> None:
+        """Leave the failed transaction behind; a connection that can't is closed."""
+        try:
+            await self._smtp.rset(timeout=CONNECT_TIMEOUT_S)
+        except (aiosmtplib.SMTPException, OSError):
+            self.drop()
+
+    def drop(self) -> None:
+        """Close without ceremony."""
+        if self._smtp.is_connected:
+            self._smtp.close()
+
+    async def quit(self) -> None:
+        """Close as the protocol wants it."""
+        if self._smtp.is_connected:
+            await _quietly(self._smtp.quit(timeout=CONNECT_TIMEOUT_S))
+        self.drop()
+
+
+class EmailChannel:
+    """Sends over a few reused connections to one mail server; STARTTLS is used, and its certificate checked, where offered."""
+
+    name = "email"
+
+    def __init__(
+        self, host: str, port: int, sender: Identity, *, width: int = CONNECTIONS, command_timeout: float = COMMAND_TIMEOUT_S
+    ) -> None:
+        self.width = width
+        self._sender = sender
+        self._idle: asyncio.LifoQueue[_Connection] = asyncio.LifoQueue()  # the warmest first
+        self._all = [_Connection(_client(host, port, command_timeout)) for _ in range(width)]
+        for connection in self._all:
+            self._idle.put_nowait(connection)
+
+    async def send(self, message: Outgoing, now: datetime) -> None:
+        """See `Channel.send`."""
+        recipient = envelope_address(message.to_address)
+        smtputf8 = not recipient.isascii()
+        mail = build(message, self._sender, now)
+        data = mail.as_bytes(policy=policy.SMTPUTF8 if smtputf8 else policy.SMTP)
+        connection = await self._idle.get()
+        try:
+            await connection.transfer(self._sender.address, recipient, data, smtputf8=smtputf8)
+        except Unreachable:
+            raise
+        except (Permanent, aiosmtplib.SMTPResponseException) as error:
+            await connection.reset()
+            raise _refusal(error) from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            connection.drop()
+            raise Temporary(_reason(error)) from error
+        except BaseException:  # cancelled in the middle: the conversation can't be continued
+            connection.drop()
+            raise
+        finally:
+            self._idle.put_nowait(connection)
+
+    async def close(self) -> None:
+        """Say goodbye on every connection."""
+        await asyncio.gather(*(connection.quit() for connection in self._all))
+
+
+def _client(host: str, port: int, command_timeout: float) -> aiosmtplib.SMTP:
+    # The default local hostname asks DNS and may wait for it; the plain name is as good.
+    return aiosmtplib.SMTP(hostname=host, port=port, timeout=command_timeout, local_hostname=socket.gethostname())
+
+
+def _refusal(error: Permanent | aiosmtplib.SMTPResponseException) -> Permanent | Temporary:
+    if isinstance(error, Permanent):
+        return error
+    reason = f"smtp_{error.code}"
+    if error.code == SERVICE_CLOSING:
+        return Unreachable(reason)
+    if error.code in REFUSED_FOR_NOW:
+        return Temporary(reason)
+    # A server that refuses our sender refuses every message: a setting is wrong, no message is at fault.
+    if isinstance(error, aiosmtplib.SMTPSenderRefused) and error.code != TOO_LARGE:
+        return Unreachable(reason)
+    return Permanent(reason)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return f"smtp_{error.code}"
+    if isinstance(error, TimeoutError):
+        return "smtp_timeout"
+    if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
+        return "smtp_tls_failed"
+    return "smtp_disconnected" if isinstance(error, aiosmtplib.SMTPServerDisconnected) else "smtp_unreachable"
+
+
+async def _quietly(goodbye: Awaitable[Any]) -> None:
+    try:
+        await goodbye
+    except (aiosmtplib.SMTPException, OSError):
+        return

@@ -1,0 +1,180 @@
+"""Load, decide, commit: one batch of facts and sending results becomes states, ledger entries and events in one transaction."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from services.notifications.domain import (
+    Correspondence,
+    Decision,
+    Hasten,
+    Letter,
+    Plan,
+    SendResult,
+    decide,
+    settle,
+)
+from services.notifications.facts import evolve
+from services.notifications.store import CORRESPONDENCES, Ledger
+from shared.changes import Changes
+from shared.directory import Directory
+from shared.events import Event
+from shared.events.hr import HrEvent
+from shared.events.mentoring import AssignmentFact, MentorFact
+from shared.events.notifications import MessageFact, MessageFailed, MessageSent, MessageSuppressed
+from shared.events.onboarding import JourneyFact, MilestoneLate
+from shared.mongo import Database
+from shared.streams import Stream, Streams
+
+SERVICE = "notifications"
+FIELDS = (
+    "given_name",
+    "family_name",
+    "display_name",
+    "work_email",
+    "personal_email",
+    "title",
+    "role_family",
+    "department",
+    "location",
+    "time_zone",
+    "locale",
+    "languages",
+    "manager_id",
+    "start_date",
+    "skills",
+    "interests",
+)
+"""What messages need of a person: whom to write to, where, in which language, and what pair and manager should know."""
+
+CorrespondenceStream = Stream[Correspondence]
+
+
+class CorrespondenceWork:
+    """One attempt at a batch. `coordinators` are employee ids."""
+
+    def __init__(self, db: Database, coordinators: Sequence[str]) -> None:
+        self._db = db
+        self._coordinators = coordinators
+        self._people = Directory(FIELDS)
+        self._ledger = Ledger()
+        self.streams = Streams(CORRESPONDENCES, Correspondence, SERVICE)
+
+    async def load(self, events: Sequence[Event[Any]]) -> None:
+        """Read correspondences, ledger entries and people; the readers of reminders too, whose time zones matter."""
+        await asyncio.gather(
+            self.streams.load(self._db, (event.subject for event in events)),
+            self._ledger.load(self._db, (event.data.message_id for event in events if isinstance(event.data, SendResult))),
+            self._people.load(self._db, (event.subject for event in events if isinstance(event.data, HrEvent))),
+        )
+        reminded = {event.subject for event in events if isinstance(event.data, MilestoneLate)}
+        await self._people.load(self._db, self._readers(reminded))
+
+    def _readers(self, reminded: Iterable[str]) -> set[str]:
+        readers: set[str] = set()
+        for employee_id in reminded:
+            state = self.streams[employee_id].state
+            mentor_id = state.assignment.mentor_id if state and state.assignment else None
+            manager_id = state.manager_id if state else None
+            readers |= {employee_id, *(id for id in (mentor_id, manager_id) if id), *self._coordinators}
+        return readers
+
+    def decide(self, event: Event[Any], now: datetime) -> None:
+        """Fold one event by its cause."""
+        for cause, effect in EFFECTS.items():
+            if isinstance(event.data, cause):
+                effect(self, self.streams[event.subject], event, now)
+                return
+
+    def conclude(self, now: datetime) -> None:
+        """Nothing is left for the end of a batch."""
+
+    def changes(self) -> Changes:
+        """Correspondences, people, ledger entries, and what they say to the other services."""
+        changes = Changes()
+        self.streams.add_to(changes)
+        self._people.add_to(changes)
+        self._ledger.add_to(changes)
+        return changes
+
+    def learn_person_on_hr_event(self, stream: CorrespondenceStream, event: Event[HrEvent], now: datetime) -> None:
+        """HR's facts change the directory as well as the correspondence."""
+        if not stream.is_repeat(event):
+            self._people.apply(event)
+            self.write_letters_on_fact(stream, event, now)
+
+    def write_letters_on_fact(self, stream: CorrespondenceStream, event: Event[Any], now: datetime) -> None:
+        """Plan, hasten and withdraw what follows from a fact that was not applied before."""
+        if stream.is_repeat(event):
+            return
+        stream.remember(event)
+        stream.put(evolve(stream.state, event))
+        self._catch_up(stream, event, now)
+
+    def record_outcome_on_send_result(self, stream: CorrespondenceStream, event: Event[SendResult], now: datetime) -> None:
+        """Settle an attempt in the ledger, tell the other services, and plan what follows from who has now been told what."""
+        result = event.data
+        entry = self._ledger.open_entry(result.message_id)
+        if entry is None:
+            return
+        letter = stream.state.letters.get(result.message_id) if stream.state else None
+        if letter is not None and letter.status == "withdrawn" and result.outcome == "deferred":
+            result = result.model_copy(update={"outcome": "suppressed", "reason": "withdrawn", "retry_at": None})
+        self._ledger.settle(entry, result, now)
+        if result.outcome == "deferred" or letter is None or stream.state is None:
+            return
+        if letter.status != "withdrawn" or result.reason != "withdrawn":  # the withdrawal was told when it was decided
+            stream.emit(_outcome(letter, result), now, event)
+        stream.put(evolve(stream.state, event))
+        self._catch_up(stream, event, now)
+
+    def _catch_up(self, stream: CorrespondenceStream, event: Event[Any], now: datetime) -> None:
+        if stream.state is None:
+            return
+        for decision in decide(stream.state, self._zone_of, self._coordinators, now):
+            self._enter(stream, decision, event, now)
+            stream.put(settle(stream.state, decision))
+
+    def _enter(self, stream: CorrespondenceStream, decision: Decision, event: Event[Any], now: datetime) -> None:
+        if isinstance(decision, Plan):
+            self._ledger.plan(stream.id, decision, now)
+        elif isinstance(decision, Hasten):
+            self._ledger.hasten(decision, now)
+        else:
+            self._ledger.withdraw(decision, now)
+            stream.emit(MessageSuppressed(**_address(decision.letter, stream.id), reason="withdrawn"), now, event)
+
+    def _zone_of(self, employee_id: str) -> str | None:
+        zone: str | None = (self._people.get(employee_id) or {}).get("time_zone")
+        return zone
+
+
+def _address(letter: Letter, employee_id: str) -> dict[str, Any]:
+    return {
+        "employee_id": employee_id,
+        "message_id": letter.id,
+        "template": letter.template,
+        "recipient_id": letter.recipient_id,
+        "recipient_role": letter.role,
+        "channel": letter.channel,
+    }
+
+
+def _outcome(letter: Letter, result: SendResult) -> MessageFact:
+    address = _address(letter, result.employee_id)
+    if result.outcome == "sent":
+        return MessageSent(**address)
+    reason = result.reason or "unknown"
+    return MessageFailed(**address, reason=reason) if result.outcome == "failed" else MessageSuppressed(**address, reason=reason)
+
+
+Effect = Callable[[CorrespondenceWork, CorrespondenceStream, Event[Any], datetime], None]
+EFFECTS: dict[type, Effect] = {
+    HrEvent: CorrespondenceWork.learn_person_on_hr_event,
+    AssignmentFact: CorrespondenceWork.write_letters_on_fact,
+    MentorFact: CorrespondenceWork.write_letters_on_fact,
+    JourneyFact: CorrespondenceWork.write_letters_on_fact,
+    SendResult: CorrespondenceWork.record_outcome_on_send_result,
+}
+"""Which kind of cause has which effect."""

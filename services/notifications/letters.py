@@ -1,0 +1,212 @@
+"""What a letter says and where it goes, pure: from what is known of hire, mentor and manager to a message for one reader."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from services.notifications.domain import TELLS_START, Correspondence, Letter
+from services.notifications.rendering import Rendered, Renderer, Tongue, tongue_of
+from shared.directory import name_of
+
+Person = Mapping[str, Any]
+"""A person as the directory holds them; empty for somebody unknown."""
+
+REASONS_TOLD = 4  # more reasons convince nobody more
+THINGS_TOLD = 3  # of a list of skills or interests: enough to begin a conversation
+LONGEST_THING = 60  # characters; a longer entry is a paragraph somebody pasted
+JOINERS = "\u200c\u200d"  # Persian words and Indic letters are spelt with them
+_LABEL = r"[A-Za-z0-9\u0080-\U0010ffff](?:[A-Za-z0-9\u0080-\U0010ffff-]{0,61}[A-Za-z0-9\u0080-\U0010ffff])?"
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
+POSSIBLE_ADDRESS = re.compile(rf"(?=[^@]{{1,64}}@.{{1,253}}$){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
+"""What mail servers take in practice: a dotted local part and a domain of labels (RFC 5321, section 4.1.2), no quoting."""
+
+ENDINGS = {
+    "hire_rescinded": "rescinded",
+    "hire_terminated": "left",
+    "mentor_paused": "stepped_back",
+    "mentor_withdrew": "stepped_back",
+    "journey_ended": "ended",
+}
+"""How the end of a pair is worded; other causes are worded as a change of plans."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message for one address. `told` is the start date it names, if it names one."""
+
+    message_id: str
+    template: str
+    to_name: str
+    to_address: str
+    rendered: Rendered
+    told: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A person as a message shows them; each field is one line of plain text or empty."""
+
+    name: str
+    first: str
+    role: str
+    place: str
+    address: str
+
+
+def today(person: Person, now: datetime) -> date:
+    """The calendar day where the person is."""
+    return now.astimezone(ZoneInfo(person.get("time_zone") or "UTC")).date()
+
+
+def address_of(person: Person, now: datetime) -> str | None:
+    """The personal address before the person's first day, the work address from then on, the other one where that is missing."""
+    work, personal = person.get("work_email"), person.get("personal_email")
+    start = person.get("start_date")
+    expected = start is not None and today(person, now) < date.fromisoformat(start)
+    found: str | None = (personal or work) if expected else (work or personal)
+    return found
+
+
+def is_possible(address: str) -> bool:
+    """Whether mail to this address can exist at all."""
+    return POSSIBLE_ADDRESS.fullmatch(address) is not None
+
+
+def one_line(text: str) -> str:
+    """Text on one line without control characters or marks that change the writing direction."""
+    spaced = " ".join(text.split())
+    return "".join(char for char in spaced if unicodedata.category(char) not in ("Cc", "Cf", "Cs") or char in JOINERS)
+
+
+def compose(
+    letter: Letter,
+    state: Correspondence,
+    people: Mapping[str, Person],
+    address: str,
+    renderer: Renderer,
+    web_url: str,
+    now: datetime,
+) -> Outgoing:
+    """Write one letter from what is known now. Raises `jinja2.TemplateError` when a template is at fault."""
+    reader = people.get(letter.recipient_id, {})
+    tongue = tongue_of(reader.get("locale"), reader.get("languages") or (), renderer.languages)
+    context = _context(letter, state, people, now) | {"links": _links(web_url, state.employee_id)}
+    context |= _told_in_words(context, letter, renderer, tongue)
+    rendered = renderer.render(letter.template, tongue, context)
+    told = state.start_date if letter.template in TELLS_START else None
+    return Outgoing(letter.id, letter.template, context["reader"].name, address, rendered, told)
+
+
+def _context(letter: Letter, state: Correspondence, people: Mapping[str, Person], now: datetime) -> dict[str, Any]:
+    hire = people.get(state.employee_id, {})
+    mentor_id = _mentor_of(letter, state)
+    late = next((late for late in state.late.items() if late[1].event_id == letter.cause), None)
+    return {
+        "role": letter.role,
+        "reader": figure(people.get(letter.recipient_id, {}), letter.recipient_id, now),
+        "hire": figure(hire, state.employee_id, now),
+        "mentor": figure(people.get(mentor_id, {}), mentor_id, now) if mentor_id else None,
+        "manager": figure(people.get(state.manager_id, {}), state.manager_id, now) if state.manager_id else None,
+        "start": state.start_date,
+        "started": state.start_date is not None and state.start_date <= today(hire, now),
+        "before": state.told.get(f"{letter.role}/{letter.recipient_id}"),
+        "renewed": any(other.template == letter.template and other.status == "sent" for other in state.letters.values()),
+        "waitlisted": state.waitlisted_by is not None,
+        "ending": _ending(letter, state),
+        "milestone": late[0] if late else "",
+        "due": late[1].due if late else None,
+        "pair": (hire, people.get(mentor_id, {})) if mentor_id else (hire, {}),
+        "criteria": _criteria(state),
+    }
+
+
+def _mentor_of(letter: Letter, state: Correspondence) -> str | None:
+    if letter.template == "mentor_unavailable":
+        briefed = (other for other in state.letters.values() if other.template == "mentor_brief")
+        return next((other.recipient_id for other in briefed if letter.cause == f"{other.cause}/ended"), None)
+    return state.assignment.mentor_id if state.assignment else None
+
+
+def _ending(letter: Letter, state: Correspondence) -> str:
+    if state.status == "rescinded":
+        return "rescinded"
+    if state.status == "left":
+        return "left"
+    return ENDINGS.get(state.endings.get(letter.cause, ""), "changed")
+
+
+def _criteria(state: Correspondence) -> list[str]:
+    """What spoke for the pair, most first."""
+    contributions = state.assignment.contributions if state.assignment else ()
+    weighty = sorted((c for c in contributions if c.points > 0), key=lambda c: -c.points)
+    return [contribution.criterion for contribution in weighty]
+
+
+def _told_in_words(context: Mapping[str, Any], letter: Letter, renderer: Renderer, tongue: Tongue) -> dict[str, list[str]]:
+    hire, mentor = context["pair"]
+    shared = _shared(hire, mentor, tongue)
+    other = context["mentor"].first if context["mentor"] else ""
+    reasons = (renderer.phrase(tongue, "reason", code, letter.role, other, shared) for code in context["criteria"])
+    topics = {
+        "interests": tongue.listed(_things(hire.get("interests"))),
+        "skills": tongue.listed(_things(hire.get("skills"))),
+        "location": one_line(hire.get("location") or ""),
+    }
+    openers = [renderer.phrase(tongue, "opener", topic, value) for topic, value in topics.items() if value]
+    asked = [renderer.phrase(tongue, "opener", topic, "") for topic in ("surprises", "hopes")]
+    return {"reasons": [reason for reason in reasons if reason][:REASONS_TOLD], "openers": [*openers, *asked]}
+
+
+def _shared(hire: Person, mentor: Person, tongue: Tongue) -> dict[str, str]:
+    """What both have, in words; empty where there is nothing to name."""
+    languages = [tongue.language_name(code) for code in _common(hire, mentor, "languages")]
+    same = {
+        field: one_line(hire[field]) if hire.get(field) and hire.get(field) == mentor.get(field) else ""
+        for field in ("role_family", "location")
+    }
+    return {
+        "skills": tongue.listed(_things(_common(hire, mentor, "skills"))),
+        "interests": tongue.listed(_things(_common(hire, mentor, "interests"))),
+        "languages": tongue.listed([name for name in languages if name]),
+        **same,
+    }
+
+
+def _common(hire: Person, mentor: Person, field: str) -> list[str]:
+    theirs = {thing.casefold() for thing in mentor.get(field) or ()}
+    return [thing for thing in hire.get(field) or () if thing.casefold() in theirs]
+
+
+def _things(things: Sequence[str] | None) -> list[str]:
+    lines = (one_line(thing) for thing in things or ())
+    return [line for line in lines if 0 < len(line) <= LONGEST_THING][:THINGS_TOLD]
+
+
+def figure(person: Person, id: str, now: datetime) -> Figure:
+    """A person as a message shows them. The address is the work address, once there is work: a private one is nobody else's."""
+    name = one_line(name_of(dict(person), id))
+    start = person.get("start_date")
+    started = start is None or date.fromisoformat(start) <= today(person, now)
+    places = (person.get("department"), person.get("location"))
+    return Figure(
+        name=name,
+        first=one_line(person.get("given_name") or name),
+        role=one_line(person.get("title") or ""),
+        place=", ".join(one_line(place) for place in places if place),
+        address=one_line(person.get("work_email") or "") if started else "",
+    )
+
+
+def _links(web_url: str, employee_id: str) -> dict[str, str]:
+    base = web_url.rstrip("/")
+    return {
+        "home": f"{base}/",
+        "own": f"{base}/me",
+        "person": f"{base}/people/{quote(employee_id, safe='')}",
+        "waitlist": f"{base}/coordinator/waitlist",
+    }

@@ -1,0 +1,172 @@
+"""Letters to look at and to check templates with: every template, role and variant, in any language."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+import jinja2
+
+from services.notifications.domain import Assignment, Correspondence, LateMilestone, Letter, Template
+from services.notifications.letters import Outgoing, Person, compose
+from services.notifications.rendering import Renderer
+from shared.events.mentoring import Contribution
+from shared.events.notifications import RecipientRole
+
+BEFORE_START = datetime(2026, 12, 1, 10, tzinfo=UTC)
+AFTER_START = datetime(2027, 1, 20, 10, tzinfo=UTC)
+START = date(2027, 1, 11)
+GIVEN_BY = "matching/E-1/1"
+CRITERIA = ("role_family", "skills", "interests", "language", "site", "time_zone", "tenure", "load", "cross_group")
+READERS: Mapping[RecipientRole, str] = {"hire": "E-1", "mentor": "M-1", "manager": "B-1", "coordinator": "B-1"}
+
+TEMPLATES: Mapping[Template, tuple[RecipientRole, ...]] = {
+    "welcome": ("hire",),
+    "mentor_introduction": ("hire",),
+    "mentor_unavailable": ("hire",),
+    "mentor_guidance": ("mentor",),
+    "mentor_brief": ("mentor",),
+    "mentor_release": ("mentor",),
+    "manager_notice": ("manager",),
+    "hire_cancelled": ("manager",),
+    "plans_changed": ("hire", "mentor", "manager"),
+    "waitlisted": ("coordinator",),
+    "milestone_late": ("hire", "mentor", "manager", "coordinator"),
+}
+"""Who can get what."""
+
+
+REMOTE_MARKS = ("<img", "<link", "<script", "url(")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One letter with everything it needs."""
+
+    letter: Letter
+    state: Correspondence
+    now: datetime
+
+
+def people(locale: str | None = None) -> dict[str, Person]:
+    """Three people who are written to in `locale`; two of their fields are awkward on purpose."""
+    known: dict[str, dict[str, Any]] = {
+        "E-1": {
+            "given_name": "Ada",
+            "family_name": "Okafor",
+            "title": "Data engineer",
+            "department": "Platform",
+            "location": "Lyon",
+            "role_family": "engineering",
+            "personal_email": "ada@home.example",
+            "work_email": "ada.okafor@acme.example",
+            "time_zone": "Europe/Paris",
+            "languages": ["fr", "en"],
+            "skills": ["Kafka", "Python", "SQL"],
+            "interests": ["climbing", "choral singing", "x" * 400],
+        },
+        "M-1": {
+            "given_name": "Noémie",
+            "family_name": "Laurent-Brückner",
+            "title": "Staff engineer",
+            "department": "Payments",
+            "location": "Lyon",
+            "role_family": "engineering",
+            "work_email": "noemie@acme.example",
+            "languages": ["fr", "de", "en"],
+            "skills": ["Python", "Kafka"],
+            "interests": ["Climbing"],
+        },
+        "B-1": {"given_name": "Jonas", "family_name": "Weber", "title": "Head of platform", "work_email": "jonas@acme.example"},
+    }
+    return {id: person | {"locale": locale} for id, person in known.items()}
+
+
+def samples() -> Iterator[Sample]:
+    """Every template for every reader in the states that change its words: little known and much, before and after the start."""
+    for template, roles in TEMPLATES.items():
+        for role in roles:
+            for state in _states(template):
+                for now in (BEFORE_START, AFTER_START):
+                    yield Sample(_letter(template, role, now), state, now)
+
+
+def preview(renderer: Renderer, sample: Sample, locale: str, web_url: str = "https://firstmate.example") -> Outgoing:
+    """The sample as its reader would get it in this language. Raises `jinja2.TemplateError`."""
+    return compose(sample.letter, sample.state, people(locale), "reader@acme.example", renderer, web_url, sample.now)
+
+
+def check(renderer: Renderer) -> list[str]:
+    """What is wrong with the templates, in words, nothing when all is well: a template missing in a language, a missing
+    variable, a syntax error, an empty part, a remote asset."""
+    faults = []
+    for language in renderer.languages:
+        have = renderer.templates(language)
+        faults += [f"{language}: template '{name}' is missing" for name in sorted(TEMPLATES.keys() - have)]
+        faults += [f"{language}: template '{name}' belongs to no message" for name in sorted(have - TEMPLATES.keys())]
+        for sample in samples():
+            if sample.letter.template in have:
+                faults += _faults(renderer, sample, language)
+    return sorted(set(faults))
+
+
+def _faults(renderer: Renderer, sample: Sample, language: str) -> list[str]:
+    name = f"{language}/{sample.letter.template}"
+    try:
+        rendered = preview(renderer, sample, language).rendered
+    except jinja2.TemplateSyntaxError as error:
+        return [f"{error.name}, line {error.lineno}: {error.message}"]
+    except (jinja2.TemplateError, TypeError, AttributeError) as error:
+        return [f"{name}: {error}"]
+    remote = [
+        f"{name}.html: loads '{mark}' from elsewhere" for mark in ("<img", "<link", "<script", "url(") if mark in rendered.html
+    ]
+    empty = [
+        f"{name}.{part}: is empty" for part, value in _parts(rendered.subject, rendered.html, rendered.text) if not value.strip()
+    ]
+    return remote + empty
+
+
+def _parts(subject: str, html: str, text: str) -> tuple[tuple[str, str], ...]:
+    return ("subject", subject), ("html", html), ("txt", text)
+
+
+def _letter(template: Template, role: RecipientRole, now: datetime) -> Letter:
+    cause = f"{GIVEN_BY}/ended" if template == "mentor_unavailable" else GIVEN_BY
+    return Letter(template=template, role=role, recipient_id=READERS[role], cause=cause, due_at=now)
+
+
+def _states(template: Template) -> Iterator[Correspondence]:
+    """What may be known while this template is due."""
+    known = _well_known()
+    yield known
+    if template in ("welcome", "manager_notice", "mentor_unavailable", "plans_changed"):
+        yield known.model_copy(update={"manager_id": None, "assignment": None, "told": {}})
+        yield known.model_copy(update={"assignment": None, "waitlisted_by": "matching/E-1/2"})
+    if template == "mentor_introduction" and known.assignment is not None:
+        yield known.model_copy(update={"assignment": known.assignment.model_copy(update={"contributions": ()}), "letters": {}})
+    if template == "mentor_release":
+        for cause in ("mentor_paused", "journey_ended", "replaced"):
+            yield known.model_copy(update={"endings": {GIVEN_BY: cause}})
+        yield known.model_copy(update={"status": "rescinded"})
+        yield known.model_copy(update={"status": "left"})
+
+
+def _well_known() -> Correspondence:
+    contributions = tuple(
+        Contribution(criterion=criterion, weight=10, value=8000, points=1000 - 10 * rank)
+        for rank, criterion in enumerate(CRITERIA)
+    )
+    brief = _letter("mentor_brief", "mentor", BEFORE_START).model_copy(update={"status": "sent"})
+    introduction = _letter("mentor_introduction", "hire", BEFORE_START).model_copy(update={"status": "sent"})
+    return Correspondence(
+        employee_id="E-1",
+        status="expected",
+        chapter=1,
+        start_date=START,
+        manager_id="B-1",
+        assignment=Assignment(event_id=GIVEN_BY, mentor_id="M-1", contributions=contributions),
+        late={"first_mentor_meeting": LateMilestone(event_id=GIVEN_BY, due=START, owner="mentor")},
+        letters={letter.id: letter for letter in (brief, introduction)},
+        told={f"{role}/{reader}": date(2027, 1, 4) for role, reader in READERS.items()},
+    )

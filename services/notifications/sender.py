@@ -1,0 +1,279 @@
+"""Takes due messages from the ledger, writes them, hands them to a channel, and records what became of them.
+
+One sender per channel runs under the service's lease. Several messages are on the way at once; results are recorded in
+whatever batches gather while the last batch is being recorded. Between acceptance and record a crash may fall: the
+message then goes again with the same Message-ID, and nothing else can double.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import jinja2
+import structlog
+
+from services.notifications import store
+from services.notifications.channels import Channel, Permanent, Temporary, Unreachable
+from services.notifications.domain import Correspondence, Letter, SendResult
+from services.notifications.letters import Outgoing, Person, compose
+from services.notifications.rendering import Renderer
+from services.notifications.retries import Breaker, is_over, pause
+from services.notifications.sending import Hindrance, address_or_hindrance, people_needed
+from services.notifications.store import Entry
+from shared import metrics
+from shared.clock import Clock
+from shared.clock import now as system_clock
+from shared.directory import people
+from shared.events import new_event
+from shared.mongo import Database, Document
+from shared.problems import Refused
+from shared.processing import Processor
+
+ON_THE_WAY = 16  # per connection: keeps them busy while results are recorded, and bounds what a crash sends again
+POLL_S = 5.0  # the change stream wakes the sender; this is for the day it does not
+STOP_WITHIN_S = 5.0  # what is on the way at an orderly stop gets this long to arrive and be recorded
+RECORD_PAUSE_S = 1.0
+DATABASE_AWAY = 503
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to be sent with what was known when it was taken."""
+
+    entry: Entry
+    state: Correspondence | None
+    people: Mapping[str, Person]
+
+    @property
+    def letter(self) -> Letter | None:
+        """The letter, while it is still wanted."""
+        letter = self.state.letters.get(self.entry.message_id) if self.state else None
+        return letter if letter is not None and letter.status == "planned" else None
+
+
+class Sender:
+    """Sends what is due on one channel. `fence` is the number of the taking of the lease under which it acts."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        channel: Channel,
+        processor: Processor,
+        renderer: Renderer,
+        web_url: str,
+        fence: int,
+        clock: Clock = system_clock,
+    ) -> None:
+        self._db = db
+        self._channel = channel
+        self._processor = processor
+        self._renderer = renderer
+        self._web_url = web_url
+        self._fence = fence
+        self._clock = clock
+        self._breaker = Breaker()
+        self._on_the_way: set[asyncio.Task[SendResult]] = set()
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Send until cancelled; what is on the way then is finished and recorded first. Raises PyMongoError as it comes."""
+        await store.give_back(self._db, self._fence, self._clock(), own=True)
+        async with self._db[store.MESSAGES].watch(WAKING, max_await_time_ms=1_000) as changes:
+            await changes.try_next()  # opens the stream before the first look, so that nothing falls between
+            waking = asyncio.create_task(self._wake_on(changes))
+            try:
+                while not waking.done():
+                    self._wake.clear()
+                    await self.drain()
+                    await self._rest()
+                await waking
+            finally:
+                waking.cancel()
+                await self._finish()
+
+    async def drain(self) -> None:
+        """Send until nothing is due and nothing is on the way."""
+        await store.give_back(self._db, self._fence, self._clock(), own=False)
+        more_due = True
+        while more_due or self._on_the_way:
+            room = self._room()
+            drafts = await self._take(room) if more_due and room else []
+            more_due = bool(drafts) and len(drafts) == room
+            for draft in drafts:
+                self._on_the_way.add(asyncio.create_task(self._deliver(draft)))
+            more_due = await self._collect() or more_due
+
+    def _room(self) -> int:
+        if self._breaker.is_resting(self._clock()):
+            return 0
+        return (ON_THE_WAY * self._channel.width if self._breaker.is_whole else 1) - len(self._on_the_way)
+
+    async def _collect(self) -> bool:
+        """Wait for the first result or for new mail, record what there is. True when there may be more to take."""
+        if not self._on_the_way:
+            return False
+        woken = asyncio.create_task(self._wake.wait())
+        try:
+            done, _ = await asyncio.wait({*self._on_the_way, woken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+        finished = {task for task in self._on_the_way if task.done()}
+        if finished:
+            await self._record([task.result() for task in finished])
+            self._on_the_way -= finished
+        self._wake.clear()
+        return woken in done or bool(finished)
+
+    async def _rest(self) -> None:
+        """Until something is planned, the next message is due, or the channel's rest is over."""
+        now = self._clock()
+        due = await store.next_due(self._db, self._channel.name)
+        until = max(filter(None, (due, self._breaker.rests_until)), default=None) if due else None
+        seconds = min((until - now).total_seconds(), POLL_S) if until else POLL_S
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), max(seconds, 0.01))
+
+    async def _wake_on(self, changes: Any) -> None:
+        while True:
+            await changes.next()
+            self._wake.set()
+
+    async def _finish(self) -> None:
+        """Give what is on the way a moment to arrive, and record it."""
+        if self._on_the_way:
+            done, late = await asyncio.wait(self._on_the_way, timeout=STOP_WITHIN_S)
+            for task in late:
+                task.cancel()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._record([task.result() for task in done]), STOP_WITHIN_S)
+            self._on_the_way.clear()
+
+    async def _take(self, limit: int) -> list[Draft]:
+        entries = await store.claim(self._db, self._channel.name, limit, self._fence, self._clock())
+        if not entries:
+            return []
+        query: Document = {"_id": {"$in": sorted({entry.employee_id for entry in entries})}}
+        found = [document async for document in self._db[store.CORRESPONDENCES].find(query, {"state": 1})]
+        states = {document["_id"]: Correspondence.model_validate(document["state"]) for document in found if document["state"]}
+        named = {id for entry in entries for id in people_needed(entry, states.get(entry.employee_id))}
+        known = await people(self._db, named)
+        return [Draft(entry, states.get(entry.employee_id), known) for entry in entries]
+
+    async def _deliver(self, draft: Draft) -> SendResult:
+        """Everything that can happen to one message, as a result."""
+        entry, now = draft.entry, self._clock()
+        if draft.state is None or draft.letter is None:
+            return _result(entry, "suppressed", "withdrawn")
+        found = address_or_hindrance(entry, draft.state, draft.people, now)
+        if isinstance(found, Hindrance):
+            if found.retry_at is None:
+                return _result(entry, "suppressed", found.reason)
+            return _result(entry, "deferred", found.reason, retry_at=found.retry_at, attempted=True)
+        try:
+            message = compose(draft.letter, draft.state, draft.people, found, self._renderer, self._web_url, now)
+        except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
+            log.error("template_failed", template=entry.template, message_id=entry.message_id, error=type(error).__name__)
+            return self._later(entry, "template_failed", now)
+        return await self._hand_over(entry, message)
+
+    async def _hand_over(self, entry: Entry, message: Outgoing) -> SendResult:
+        if self._breaker.is_resting(self._clock()):  # it broke while this message waited its turn
+            return _result(entry, "deferred", "channel_resting", retry_at=self._breaker.rests_until)
+        try:
+            await self._channel.send(message, self._clock())
+        except Permanent as error:
+            return _result(entry, "failed", error.reason, attempted=True)
+        except Temporary as error:
+            again = self._when_reachable if isinstance(error, Unreachable) else self._later
+            return again(entry, error.reason, self._clock())
+        except Exception as error:
+            log.error("channel_failed", channel=self._channel.name, message_id=entry.message_id, error=type(error).__name__)
+            return self._later(entry, "channel_failed", self._clock())
+        self._breaker.mend()
+        return _result(entry, "sent", told=message.told, attempted=True)
+
+    def _when_reachable(self, entry: Entry, reason: str, now: datetime) -> SendResult:
+        until = self._breaker.trip(now)
+        log.warning("channel_unreachable", channel=self._channel.name, reason=reason, until=until.isoformat())
+        if is_over(entry.first_tried_at, now):
+            return _result(entry, "failed", reason)
+        return _result(entry, "deferred", reason, retry_at=until)
+
+    def _later(self, entry: Entry, reason: str, now: datetime) -> SendResult:
+        if is_over(entry.first_tried_at, now):
+            return _result(entry, "failed", reason, attempted=True)
+        retry_at = now + pause(entry.attempts + 1, entry.message_id)
+        return _result(entry, "deferred", reason, retry_at=retry_at, attempted=True)
+
+    async def _record(self, results: Sequence[SendResult]) -> None:
+        """Record results, however long the database stays away: one forgotten would send its message again."""
+        while not await self._is_recorded(results):
+            log.warning("record_waits", results=len(results))
+            await asyncio.sleep(RECORD_PAUSE_S)
+
+    async def _is_recorded(self, results: Sequence[SendResult]) -> bool:
+        try:
+            await self._execute(results)
+        except Refused as error:
+            if error.status == DATABASE_AWAY:
+                return False
+            await self._record_apart(results, error)
+        except Exception as error:
+            await self._record_apart(results, error)
+        return True
+
+    async def _record_apart(self, results: Sequence[SendResult], error: Exception) -> None:
+        """One bad result must not cost the others their record, nor send its own message for ever."""
+        if len(results) > 1:
+            for result in results:
+                await self._record([result])
+            return
+        for result in results:
+            log.error("recorded_in_ledger_alone", message_id=result.message_id, error=type(error).__name__)
+            await store.settle_alone(self._db, result, self._clock())
+
+    async def _execute(self, results: Sequence[SendResult]) -> None:
+        now = self._clock()
+        source = f"/firstmate/notifications/{self._channel.name}"
+        await self._processor.execute([new_event(one, source=source, id=one.message_id, time=now) for one in results])
+        for result in results:
+            metrics.MESSAGES.labels(self._channel.name, result.outcome).inc()
+
+
+WAKING: list[dict[str, Any]] = [
+    {
+        "$match": {
+            "$or": [
+                {"operationType": "insert"},
+                {"operationType": "update", "updateDescription.updatedFields.state": {"$in": list(store.WAITING)}},
+            ]
+        }
+    }
+]
+"""What wakes a sender: a message that is new, or waits again."""
+
+
+def _result(
+    entry: Entry,
+    outcome: Any,
+    reason: str | None = None,
+    *,
+    told: Any = None,
+    retry_at: datetime | None = None,
+    attempted: bool = False,
+) -> SendResult:
+    return SendResult(
+        employee_id=entry.employee_id,
+        message_id=entry.message_id,
+        outcome=outcome,
+        reason=reason,
+        told=told,
+        retry_at=retry_at,
+        attempted=attempted,
+    )

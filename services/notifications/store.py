@@ -1,0 +1,215 @@
+"""The ledger: every message that was or will be sent, with each step it took. Collection `messages`.
+
+A document is `{_id: message id, employee_id, template, recipient_id, recipient_role, channel, cause, state, reason, due_at,
+planned_at, settled_at, attempts, fence, revision, transitions: [{state, at, reason?}]}`. It holds ids and codes, no name
+and no address. `revision` moves with each step and guards it.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.notifications.domain import Hasten, Letter, Plan, SendResult, Withdraw
+from shared.changes import Changes
+from shared.events.notifications import RecipientRole
+from shared.mongo import ASCENDING, Database, Document, IndexModel, UpdateOne, WriteOp
+
+MESSAGES = "messages"
+CORRESPONDENCES = "correspondences"
+LedgerState = Literal["planned", "due", "sending", "sent", "failed", "suppressed"]
+WAITING: tuple[LedgerState, ...] = ("planned", "due")
+FINAL: frozenset[LedgerState] = frozenset({"sent", "failed", "suppressed"})
+
+
+class Transition(BaseModel):
+    """One step of a message: the state it came to, when, and why where a reason is known."""
+
+    state: LedgerState
+    at: datetime
+    reason: str | None = None
+
+
+class Entry(BaseModel):
+    """One message in the ledger."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    message_id: str = Field(alias="_id")
+    employee_id: str
+    template: str
+    recipient_id: str
+    recipient_role: RecipientRole
+    channel: str
+    state: LedgerState
+    reason: str | None = None
+    due_at: datetime
+    planned_at: datetime
+    settled_at: datetime | None = None
+    attempts: int = 0
+    revision: int = 1
+    transitions: list[Transition] = []
+
+    @property
+    def first_tried_at(self) -> datetime | None:
+        """When a sender first took it, None before that."""
+        return next((step.at for step in self.transitions if step.state == "sending"), None)
+
+
+class Ledger:
+    """The ledger's part in one attempt: the entries its results are about, and what becomes of them."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._guarded: list[WriteOp] = []
+        self._ops: list[WriteOp] = []
+
+    async def load(self, db: Database, message_ids: Iterable[str]) -> None:
+        """Read these entries, in one query."""
+        wanted = sorted(set(message_ids))
+        if wanted:
+            self._entries |= {entry.message_id: entry for entry in await entries(db, {"_id": {"$in": wanted}})}
+
+    def open_entry(self, message_id: str) -> Entry | None:
+        """The entry if it still has no result, else None."""
+        entry = self._entries.get(message_id)
+        # A withdrawn message may have been on its way already: what really became of it counts.
+        withdrawn = entry is not None and entry.reason == "withdrawn"
+        return entry if entry is not None and (entry.state not in FINAL or withdrawn) else None
+
+    def plan(self, employee_id: str, plan: Plan, now: datetime) -> None:
+        """Enter the letter. A key that the ledger holds already is left as it is: nothing goes twice."""
+        letter = plan.letter
+        step = _waiting(letter, now)
+        if plan.again:
+            back = {"_id": letter.id, "state": "suppressed", "reason": "withdrawn"}
+            self._ops.append(UpdateOne(back, _moved(step, now, changed={"due_at": letter.due_at, "settled_at": None})))
+            return
+        document = _document(employee_id, letter, step, now)
+        self._ops.append(UpdateOne({"_id": letter.id}, {"$setOnInsert": document}, upsert=True))
+
+    def hasten(self, hasten: Hasten, now: datetime) -> None:
+        """Make the letter due earlier."""
+        letter = hasten.letter
+        step = _moved(_waiting(letter, now), now, changed={"due_at": letter.due_at})
+        self._ops.append(UpdateOne({"_id": letter.id, "state": "planned"}, step))
+
+    def withdraw(self, withdraw: Withdraw, now: datetime) -> None:
+        """Keep the letter from being sent. One that is being sent just now is left to its result."""
+        waiting = {"_id": withdraw.letter.id, "state": {"$in": list(WAITING)}}
+        self._ops.append(UpdateOne(waiting, _moved("suppressed", now, "withdrawn", {"settled_at": now})))
+
+    def settle(self, entry: Entry, result: SendResult, now: datetime) -> None:
+        """Record what became of an attempt to send."""
+        here = {"_id": entry.message_id, "revision": entry.revision}
+        self._guarded.append(UpdateOne(here, _outcome(result, now)))
+        del self._entries[entry.message_id]
+
+    def add_to(self, changes: Changes) -> None:
+        """Hand everything to the transaction."""
+        for op in self._guarded:
+            changes.guarded(MESSAGES, op)
+        for op in self._ops:
+            changes.write(MESSAGES, op)
+
+
+def _waiting(letter: Letter, now: datetime) -> LedgerState:
+    return "due" if letter.due_at <= now else "planned"
+
+
+def _document(employee_id: str, letter: Letter, state: LedgerState, now: datetime) -> Document:
+    steps: list[LedgerState] = ["planned"] if state == "planned" else ["planned", "due"]
+    return {
+        "employee_id": employee_id,
+        "template": letter.template,
+        "recipient_id": letter.recipient_id,
+        "recipient_role": letter.role,
+        "channel": letter.channel,
+        "cause": letter.cause,
+        "state": state,
+        "reason": None,
+        "due_at": letter.due_at,
+        "planned_at": now,
+        "settled_at": None,
+        "attempts": 0,
+        "fence": None,
+        "revision": 1,
+        "transitions": [{"state": step, "at": now} for step in steps],
+    }
+
+
+def _outcome(result: SendResult, now: datetime) -> Document:
+    deferred = result.outcome == "deferred"
+    state: LedgerState = "due" if result.outcome == "deferred" else result.outcome
+    changed = {"due_at": result.retry_at} if deferred else {"settled_at": now}
+    step = _moved(state, now, result.reason, changed)
+    step["$inc"]["attempts"] = int(result.attempted)
+    return step
+
+
+def _moved(state: LedgerState, at: datetime, reason: str | None = None, changed: Mapping[str, Any] | None = None) -> Document:
+    step = {"state": state, "at": at} | ({"reason": reason} if reason is not None else {})
+    return {
+        "$set": {"state": state, "reason": reason, **(changed or {})},
+        "$push": {"transitions": step},
+        "$inc": {"revision": 1},
+    }
+
+
+async def claim(db: Database, channel: str, limit: int, fence: int, now: datetime) -> list[Entry]:
+    """Take up to `limit` messages that are due on this channel, longest due first, for the holder of `fence`."""
+    due = {"state": {"$in": list(WAITING)}, "channel": channel, "due_at": {"$lte": now}}
+    ids = [found["_id"] async for found in db[MESSAGES].find(due, {"_id": 1}).sort("due_at", ASCENDING).limit(limit)]
+    if not ids:
+        return []
+    became_due = {"$cond": [{"$eq": ["$state", "planned"]}, [{"state": "due", "at": "$due_at"}], []]}
+    take = {
+        "state": "sending",
+        "fence": fence,
+        "revision": {"$add": ["$revision", 1]},
+        "transitions": {"$concatArrays": ["$transitions", became_due, [{"state": "sending", "at": now}]]},
+    }
+    await db[MESSAGES].update_many({"_id": {"$in": ids}, **due}, [{"$set": take}])
+    return await entries(db, {"_id": {"$in": ids}, "state": "sending", "fence": fence})
+
+
+async def give_back(db: Database, fence: int, now: datetime, *, own: bool) -> int:
+    """Make due again what senders took and never settled: those before this taking of the lease, and `own` ones too at the
+    start of a run. Returns how many; each may have been accepted already, and goes again under the same Message-ID."""
+    abandoned = {"state": "sending", "fence": {"$lte" if own else "$lt": fence}}
+    return (await db[MESSAGES].update_many(abandoned, _moved("due", now, "abandoned", {"due_at": now}))).modified_count
+
+
+async def settle_alone(db: Database, result: SendResult, now: datetime) -> None:
+    """Record a final result in the ledger without the correspondence: the last resort against sending the same for ever."""
+    await db[MESSAGES].update_one({"_id": result.message_id, "state": "sending"}, _outcome(result, now))
+
+
+async def next_due(db: Database, channel: str) -> datetime | None:
+    """When the next waiting message of this channel is due, None when none waits."""
+    waiting = {"state": {"$in": list(WAITING)}, "channel": channel}
+    found = await db[MESSAGES].find_one(waiting, {"due_at": 1}, sort=[("due_at", ASCENDING)])
+    return found["due_at"] if found else None
+
+
+async def entries(db: Database, query: Document) -> list[Entry]:
+    """The entries that match, longest due first."""
+    return [Entry.model_validate(found) async for found in db[MESSAGES].find(query).sort("due_at", ASCENDING)]
+
+
+async def messages_about(db: Database, employee_id: str, after: tuple[datetime, str] | None, limit: int) -> list[Entry]:
+    """Messages about an employee in the order they were planned, beginning after the given (planned_at, message id)."""
+    query: Document = {"employee_id": employee_id}
+    if after is not None:
+        planned_at, message_id = after
+        query["$or"] = [{"planned_at": {"$gt": planned_at}}, {"planned_at": planned_at, "_id": {"$gt": message_id}}]
+    cursor = db[MESSAGES].find(query).sort([("planned_at", ASCENDING), ("_id", ASCENDING)]).limit(limit)
+    return [Entry.model_validate(found) async for found in cursor]
+
+
+async def ensure_indexes(db: Database) -> None:
+    """What is due per channel, and what was written about somebody. Creates the collection, which the change stream needs."""
+    due = IndexModel([("channel", ASCENDING), ("state", ASCENDING), ("due_at", ASCENDING)])
+    about = IndexModel([("employee_id", ASCENDING), ("planned_at", ASCENDING), ("_id", ASCENDING)])
+    await db[MESSAGES].create_indexes([due, about])
