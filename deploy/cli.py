@@ -1,8 +1,41 @@
-"""The commands of `./firstmate`."""
+"""The commands of `./firstmate`.
+
+Results go to standard output, with `--json` as one JSON object on its last line; words about progress and faults go to standard
+error. The exit code is 0 only on success, 1 when what was asked for failed, 2 for a wrong call.
+"""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Coroutine
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+from shared.clock import now
+
+ROOT = Path(__file__).parent.parent
+BENCH = ROOT / "bench"
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+letters_app = typer.Typer(no_args_is_help=True, help="What could not be processed: list, show, replay, drop.")
+app.add_typer(letters_app, name="dead-letters")
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Data folder of the running system; otherwise FIRSTMATE_KAFKA and FIRSTMATE_MONGO, or data/ here."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on the last line.")]
+Id = Annotated[str, typer.Argument(help="As `dead-letters list` names it.")]
 
 
 @app.callback()
@@ -11,9 +44,247 @@ def firstmate() -> None:
 
 
 @app.command()
+def up(
+    data: Annotated[Path, typer.Option(help="Where everything is kept.")] = ROOT / "data",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the pages and APIs; 0 takes a free one.")] = 8080,
+    no_sample: Annotated[bool, typer.Option("--no-sample", help="Start empty, without the sample company.")] = False,
+    kafka: Annotated[Literal["light", "apache"], typer.Option(help="The embedded broker, or a real Apache Kafka.")] = "light",
+) -> None:
+    """Run the whole system here until Ctrl-C."""
+    from deploy.supervisor import Plan  # noqa: PLC0415  each command loads what it needs: `--help` answers at once
+    from deploy.up import up as run_up  # noqa: PLC0415
+
+    sys.exit(asyncio.run(run_up(Plan(data, port, kafka), sample=not no_sample)))
+
+
+@app.command()
+def demo(
+    as_json: Json = False,
+    kill: Annotated[
+        str | None, typer.Option(help="End this service's process hard in the middle: it must change nothing.")
+    ] = None,
+) -> None:
+    """Play the sample company through a system of its own, verify every hire, show the table."""
+    from deploy.demo import demo as run_demo  # noqa: PLC0415
+
+    sys.exit(asyncio.run(run_demo(as_json=as_json, kill=kill)))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+def test(context: typer.Context) -> None:
+    """Run all tests; arguments go to pytest. With CI=true the coverage of services/ and shared/ is measured and must be 90 %."""
+    coverage = (
+        ["--cov", "--cov-report=term", "--cov-fail-under=90"] if os.environ.get("CI") == "true" and not context.args else []
+    )
+    sys.exit(subprocess.call([sys.executable, "-m", "pytest", *coverage, *context.args], cwd=ROOT))
+
+
+@app.command()
 def setup() -> None:
-    """Make the environment of the tests and benches, and nothing else."""
+    """Make the environment of tests and benches, and nothing else (done when this runs)."""
+
+
+@app.command()
+def publish(
+    file: Annotated[str, typer.Argument(help="CloudEvents, one JSON object per line; - reads standard input.")],
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Publish the good lines although others are bad.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Publish HR events onto hr.employees."""
+    from deploy.found import find  # noqa: PLC0415
+    from services.intake.publish import publish_file  # noqa: PLC0415
+
+    report = _run(publish_file(file, _found(find, data).kafka, now(), skip_bad=skip_bad))
+    for fault in report.faults:
+        _tell(f"line {fault.line}: {fault.detail}")
+    _result(report.summary(), f"{report.published} of {report.lines} events published", as_json, report.problem)
+
+
+@app.command(name="import")
+def import_(
+    file: Annotated[str, typer.Argument(help="A CSV table with a header line; - reads standard input.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check every row and publish nothing.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Import the good rows although others are bad.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Import hires, employees or mentors from a table. Importing it again changes nothing."""
+    from deploy.found import find  # noqa: PLC0415
+    from services.intake.table import import_file  # noqa: PLC0415
+
+    kafka = "" if dry_run else _found(find, data).kafka
+    report = _run(import_file(file, kafka, now(), dry_run=dry_run, skip_bad=skip_bad))
+    for fault in report.faults:
+        _tell(f"line {fault.line}, column {fault.column}: {fault.detail}")
+    done = f"{report.rows} rows, {report.refused} wrong, {report.events} events{' (dry run)' if dry_run else ''}"
+    _result(report.summary(), done, as_json, report.problem)
+
+
+@app.command()
+def doctor(
+    data: Data = None,
+    reset_progress: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CONSUMER:TOPIC", help="Let it be read again from the beginning, or 'all'. With the workers stopped."
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look at settings, broker, topics, database, clocks, lag and disk, and say what to do."""
+    from deploy import doctor as checks  # noqa: PLC0415
+    from deploy.found import DEFAULT_DATA, find  # noqa: PLC0415
+    from deploy.reset import reset  # noqa: PLC0415
+
+    if reset_progress is not None:
+        done = _run(reset(data, reset_progress))
+        problem = None if done else f"no consumer has recorded progress as {reset_progress}; name it CONSUMER:TOPIC, or all"
+        _result({"reset": done}, "\n".join(f"{name} is read again from the beginning" for name in done), as_json, problem)
+        return
+    findings = _run(checks.examine(_found(find, data), data or DEFAULT_DATA, now))
+    table = Table(box=None, show_header=False)
+    for finding in findings:
+        colour = {"ok": "green", "warn": "yellow", "fail": "red"}[finding.status]
+        words = escape(finding.detail) + (f"\n-> {escape(finding.advice)}" if finding.advice else "")
+        table.add_row(f"[{colour}]{finding.status}[/]", finding.check, words)
+    Console().print(table)
+    failed = [finding.check for finding in findings if finding.status == "fail"]
+    summary = {"ok": not failed, "findings": [asdict(finding) for finding in findings]}
+    _result(summary, "", as_json, f"not well: {', '.join(failed)}" if failed else None)
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="A family of the README's figures; without it they are listed.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Measure one family of the README's figures."""
+    families = sorted(path.stem for path in BENCH.glob("*.py") if "__main__" in path.read_text())
+    if name not in families:
+        _tell(f"there is no bench '{name}'; choose one of: {', '.join(families)}" if name else f"benches: {', '.join(families)}")
+        sys.exit(2)
+    sys.exit(subprocess.call([sys.executable, "-m", f"bench.{name}", *(["--json"] if as_json else [])], cwd=ROOT))
+
+
+@letters_app.command("list")
+def list_letters(
+    state: Annotated[Literal["open", "replayed", "dropped", "all"], typer.Option(help="Which to list.")] = "open",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """List what could not be processed, oldest first."""
+    from deploy import letters  # noqa: PLC0415
+
+    rows = _with_database(data, lambda client: letters.listed(client, None if state == "all" else state))
+    table = Table("id", "at", "code", "what was wrong", box=None)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in (row["id"], row["at"][:19], row["code"], row["detail"])))
+    Console().print(table if rows else "no dead letters")
+    _result({"dead_letters": rows}, "", as_json)
+
+
+@letters_app.command()
+def show(id: Id, data: Data = None, as_json: Json = False) -> None:
+    """Show one whole, with its content."""
+    from deploy import letters  # noqa: PLC0415
+
+    letter = _with_database(data, lambda client: letters.shown(client, id))
+    if letter is None:
+        _fail(f"there is no dead letter '{id}'; `./firstmate dead-letters list` names them")
+    _result(letter, json.dumps(letter, indent=2, ensure_ascii=False), as_json)
+
+
+@letters_app.command()
+def replay(
+    id: Annotated[str | None, typer.Argument(help="As `dead-letters list` names it.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every open one.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Send it to its topic again, for the consumer that refused it: after what was wrong is mended."""
+    from deploy import letters  # noqa: PLC0415
+
+    if (id is None) != everything:
+        _fail("name one dead letter, or --all", code=2)
+
+    async def send(client: Any) -> list[dict[str, Any]]:
+        ids = [row["id"] for row in await letters.listed(client, "open")] if id is None else [id]
+        return await letters.replayed(client, ids, now())
+
+    done = _with_database(data, send)
+    refused = [row["id"] for row in done if not row["done"]]
+    problem = f"not open: {', '.join(refused)}; `./firstmate dead-letters list` names the open ones" if refused else None
+    _result({"replayed": [row["id"] for row in done if row["done"]]}, f"{len(done) - len(refused)} sent again", as_json, problem)
+
+
+@letters_app.command()
+def drop(id: Id, data: Data = None, as_json: Json = False) -> None:
+    """Give one up. It stays readable for 90 days."""
+    from deploy import letters  # noqa: PLC0415
+
+    done = _with_database(data, lambda client: letters.dropped(client, id, now()))
+    problem = None if done else f"no open dead letter '{id}'; `./firstmate dead-letters list` names the open ones"
+    _result({"dropped": [id] if done else []}, f"{id} is given up" if done else "", as_json, problem)
+
+
+def _with_database(data: Path | None, ask: Any) -> Any:
+    from deploy.found import database, find  # noqa: PLC0415
+
+    async def asking() -> Any:
+        async with database(_found(find, data)) as client:
+            return await ask(client)
+
+    return _run(asking())
+
+
+def _found(find: Any, data: Path | None) -> Any:
+    from deploy.endpoints import NotRunning  # noqa: PLC0415
+
+    try:
+        return find(data)
+    except NotRunning as error:
+        _fail(str(error))
+
+
+def _run(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run to the end; what can go wrong in the ordinary way becomes words and exit code 1."""
+    from aiokafka.errors import KafkaError  # noqa: PLC0415
+
+    from deploy.endpoints import NotRunning  # noqa: PLC0415
+    from deploy.process import StartError  # noqa: PLC0415
+    from shared.mongo import PyMongoError  # noqa: PLC0415
+
+    try:
+        return asyncio.run(work)
+    except (NotRunning, StartError) as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename or ''}: {error.strerror or error}")
+    except (KafkaError, PyMongoError) as error:
+        _fail(f"{type(error).__name__}: {error}; `./firstmate doctor` looks closer")
+
+
+def _result(summary: dict[str, Any], words: str, as_json: bool, problem: str | None = None) -> None:
+    """Say what came out; with a problem the exit code is 1."""
+    if words:
+        print(words)
+    if problem is not None:
+        _tell(problem)
+    if as_json:
+        print(json.dumps(summary, ensure_ascii=False, default=str), flush=True)
+    if problem is not None:
+        sys.exit(1)
+
+
+def _tell(words: str) -> None:
+    print(f"firstmate: {words}", file=sys.stderr, flush=True)
+
+
+def _fail(words: str, code: int = 1) -> Any:
+    _tell(words)
+    sys.exit(code)
 
 
 if __name__ == "__main__":
-    app()
+    app(prog_name="firstmate")

@@ -7,6 +7,7 @@ Found by trying noida-db 0.2.3, and what follows from it:
 - Its group coordinator never evicts a member that died without leaving. So workers on it take their partitions by assignment
   (`FIRSTMATE_KAFKA_GROUPS=false`), which commits and resumes rightly.
 - A taken port or a data folder in use end it with code 1 and a line "error: ..." that says which.
+- It makes a topic of one partition when metadata of an unknown one is asked for: list topics first, describe only what is there.
 - Its glibc weak-symbol lines in the log are harmless.
 """
 

@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     mail_dir: Path | None = Field(None, description="Maildir of the local mail sink; its viewer appears when set.")
     brand_name: str = "Firstmate"
     web_url: str = Field("http://127.0.0.1:8080", description="The origin that links in messages point to.")
+    listen: str = Field("127.0.0.1:8080", description="host:port that the web process serves on.")
     data_dir: Path = Path("data")
     coordinators: Names = Field([], description="Employee ids of those who run the programme, comma separated.")
     secret: SecretStr = Field(SecretStr(""), description="Signs sessions and links; required by the web process.")

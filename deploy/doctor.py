@@ -1,0 +1,240 @@
+"""`./firstmate doctor`: looks at everything Firstmate stands on, and says what to do about what it finds."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from deploy.found import Found
+from shared import dead_letters, progress
+from shared.clock import Clock
+from shared.events import describe
+from shared.mongo import Client, PyMongoError, connect
+from shared.settings import Settings
+from shared.topics import SERVICES, TOPICS, Topic
+
+Status = Literal["ok", "warn", "fail"]
+WITHIN_S = 6.0
+SKEW_S = 1.0  # due days and quiet hours bear far more; beyond it events of two machines are told in the wrong order
+ROOM_MB = 1_000
+LAG_RECORDS = 1_000  # two batches: more is a backlog and not a moment
+OLDEST_MONGO = (6, 0)  # what the tests run on
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. `advice` says what to do where it is not ok."""
+
+    check: str
+    status: Status
+    detail: str
+    advice: str = ""
+
+
+async def examine(found: Found, data: Path, clock: Clock) -> list[Finding]:
+    """Every finding, what stands below first: mend them in this order."""
+    findings = settings_findings(os.environ)
+    kafka = await kafka_findings(found.kafka)
+    findings += kafka
+    try:
+        client = await connect(found.mongo, within=WITHIN_S)
+    except PyMongoError as error:
+        findings.append(Finding("mongo", "fail", str(error), "start the database, or correct FIRSTMATE_MONGO"))
+    else:
+        try:
+            findings += await mongo_findings(client, clock)
+            if all(finding.status != "fail" for finding in kafka):
+                findings += await lag_findings(client, found.kafka)
+        finally:
+            client.close()
+    if found.local is not None:
+        findings.append(await web_finding(found.local.web))
+    return [*findings, disk_finding(data)]
+
+
+def settings_findings(environment: Mapping[str, str]) -> list[Finding]:
+    """Whether the settings can be read, and which variables are none of ours although they look so."""
+    known = {f"FIRSTMATE_{name.upper()}" for name in Settings.model_fields}
+    strange = sorted(name for name in environment if name.startswith("FIRSTMATE_") and name not in known)
+    findings = [
+        Finding("settings", "warn", f"{name} is no setting", "correct its name or remove it")
+        for name in strange
+        if name != "FIRSTMATE_BOOTSTRAP"  # the start script's own
+    ]
+    try:
+        Settings()
+    except ValidationError as error:
+        wrong = [f"FIRSTMATE_{(fault.field or '').upper()}: {fault.detail}" for fault in describe(error)]
+        return [*findings, Finding("settings", "fail", "; ".join(wrong), "correct these variables")]
+    return findings or [Finding("settings", "ok", "readable")]
+
+
+async def kafka_findings(address: str) -> list[Finding]:
+    """Whether a broker answers and the topics are as declared."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            await admin.start()
+            brokers = len((await admin.describe_cluster())["brokers"])
+            # Only topics that are there are described: the embedded broker makes a topic that it is asked about.
+            there = set(await admin.list_topics())
+            here = [topic for topic in TOPICS if topic.name in there]
+            described = (
+                {found["topic"]: found for found in await admin.describe_topics([topic.name for topic in here])} if here else {}
+            )
+            retentions = await _retentions(admin, here)
+    except (KafkaError, TimeoutError, OSError) as error:
+        problem = f"no broker answers on {address} ({type(error).__name__})"
+        return [Finding("kafka", "fail", problem, "start the broker, or correct FIRSTMATE_KAFKA")]
+    finally:
+        await admin.close()
+    findings = [Finding("kafka", "ok", f"{brokers} broker{'s' * (brokers != 1)} on {address}")]
+    missing = sorted(topic.name for topic in TOPICS if topic.name not in there)
+    if missing:
+        findings.append(
+            Finding("topics", "fail", f"missing: {', '.join(missing)}", "create them: `./firstmate up` or the topic job does")
+        )
+    differing = [
+        difference
+        for topic in here
+        for difference in topic_differences(topic, len(described[topic.name]["partitions"]), retentions.get(topic.name))
+    ]
+    findings += [
+        Finding("topics", "warn", difference, "correct it with kafka-configs or kafka-topics --alter") for difference in differing
+    ]
+    return findings if missing or differing else [*findings, Finding("topics", "ok", f"{len(TOPICS)} as declared")]
+
+
+async def _retentions(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> dict[str, str]:
+    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics])
+    found: dict[str, str] = {}
+    for answer in answers:
+        for resource in answer.resources:
+            values: dict[str, str] = {entry[0]: entry[1] for entry in resource[4]}
+            if "retention.ms" in values:
+                found[resource[3]] = values["retention.ms"]
+    return found
+
+
+def topic_differences(topic: Topic, partitions: int, retention_ms: str | None) -> list[str]:
+    """How a topic differs from its declaration."""
+    differences = []
+    if partitions != topic.partitions:
+        differences.append(f"{topic.name} has {partitions} partitions, declared are {topic.partitions}")
+    if retention_ms is not None and retention_ms != str(topic.retention_ms):
+        differences.append(f"{topic.name} keeps records for {retention_ms} ms, declared are {topic.retention_ms} (-1: for ever)")
+    return differences
+
+
+async def mongo_findings(client: Client, clock: Clock) -> list[Finding]:
+    """The server's version, its clock against ours, and what waits in the dead letters."""
+    before = clock()
+    hello = await client.admin.command("hello")
+    after = clock()
+    version = (await client.server_info())["version"]
+    findings = [Finding("mongo", "ok", f"{version}, writable primary of replica set {hello.get('setName')}")]
+    if tuple(int(number) for number in version.split(".")[:2]) < OLDEST_MONGO:
+        findings = [Finding("mongo", "warn", f"version {version}", "6.0 is the oldest that Firstmate is tested with")]
+    if not hello.get("setName"):
+        findings = [
+            Finding("mongo", "fail", "no replica set", "start mongod with --replSet: transactions and change streams need it")
+        ]
+    skew = (hello["localTime"] - before).total_seconds() - (after - before).total_seconds() / 2
+    if abs(skew) > SKEW_S:
+        advice = "let NTP set the clocks of both machines"
+        findings.append(Finding("clocks", "warn", f"the database's clock is {skew:+.1f} s from this machine's", advice))
+    else:
+        findings.append(Finding("clocks", "ok", f"{abs(skew):.2f} s apart"))
+    waiting = sum([await client[service][dead_letters.COLLECTION].count_documents({"state": "open"}) for service in SERVICES])
+    if waiting:
+        advice = "see `./firstmate dead-letters list`; replay or drop each"
+        findings.append(Finding("dead letters", "warn", f"{waiting} open", advice))
+    return findings
+
+
+async def lag_findings(client: Client, kafka: str) -> list[Finding]:
+    """How far each consumer's recorded progress lies behind its topics, or beyond their ends."""
+    done = {
+        (service, document["consumer"], document["topic"], document["partition"]): document["next"]
+        for service in SERVICES
+        async for document in client[service][progress.COLLECTION].find({})
+    }
+    ends = await _ends(kafka, {(topic, partition) for _, _, topic, partition in done})
+    behind: dict[str, int] = {}
+    lost: list[str] = []
+    for (_, consumer, topic, partition), offset in done.items():
+        records = ends[TopicPartition(topic, partition)] - offset
+        behind[consumer] = behind.get(consumer, 0) + max(0, records)
+        if records < 0 and f"{consumer}:{topic}" not in lost:
+            lost.append(f"{consumer}:{topic}")
+    findings = [
+        Finding(
+            "progress",
+            "fail",
+            f"{name} is recorded beyond the end of its topic, which was made anew or lost records",
+            f"restore the topic; or stop the workers and run `./firstmate doctor --reset-progress {name}`",
+        )
+        for name in lost
+    ]
+    for consumer, records in sorted(behind.items()):
+        if records > LAG_RECORDS:
+            findings.append(
+                Finding("lag", "warn", f"{consumer} is {records} records behind", "see its worker's log and /healthz")
+            )
+    return findings or [Finding("lag", "ok", f"{len(behind)} consumers, {sum(behind.values())} records behind in all")]
+
+
+async def _ends(kafka: str, places: set[tuple[str, int]]) -> dict[TopicPartition, int]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
+    await consumer.start()
+    try:
+        ends: dict[TopicPartition, int] = (
+            await consumer.end_offsets([TopicPartition(*place) for place in sorted(places)]) if places else {}
+        )
+        return ends
+    finally:
+        await consumer.stop()
+
+
+async def web_finding(web: str) -> Finding:
+    """What the origin says about all processes."""
+    try:
+        async with httpx.AsyncClient(timeout=WITHIN_S, trust_env=False) as http:
+            answer: dict[str, Any] = (await http.get(f"{web}/healthz")).json()
+    except (httpx.HTTPError, ValueError) as error:
+        return Finding("web", "fail", f"{web} does not answer ({type(error).__name__})", "see the log of the web process")
+    if answer["status"] == "ok":
+        return Finding("web", "ok", f"{web}, {len(answer['parts'])} processes well")
+    return Finding("web", "fail", f"not well: {', '.join(answer['failing'])}", f"see {web}/healthz and their logs")
+
+
+def disk_finding(data: Path) -> Finding:
+    """Room where the data folder lies."""
+    place = next(folder for folder in (data.resolve(), *data.resolve().parents) if folder.exists())
+    free_mb = shutil.disk_usage(place).free // 1_000_000
+    if free_mb < ROOM_MB:
+        return Finding("disk", "warn", f"{free_mb} MB free at {place}", "make room before the database has to stop")
+    return Finding("disk", "ok", f"{free_mb // 1000} GB free at {place}")
+
+
+async def reset_progress(client: Client, which: str) -> list[str]:
+    """Let `CONSUMER:TOPIC`, or `all`, be read again from the beginning; what was reset. States drop what they have seen."""
+    consumer, _, topic = which.partition(":")
+    query = {} if which == "all" else {"consumer": consumer, "topic": topic}
+    reset = set()
+    for service in SERVICES:
+        collection = client[service][progress.COLLECTION]
+        async for document in collection.find(query):
+            reset.add(f"{document['consumer']}:{document['topic']}")
+        await collection.update_many(query, {"$set": {"next": 0}})
+    return sorted(reset)

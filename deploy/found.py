@@ -1,0 +1,46 @@
+"""How commands find the system they are about."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy import endpoints
+from deploy.endpoints import Endpoints, NotRunning
+from shared.mongo import Client, ServerSelectionTimeoutError, connect
+from shared.settings import Settings
+
+MONGO_WITHIN_S = 5.0
+DEFAULT_DATA = Path(__file__).parent.parent / "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Addresses to work on; `local` is there when they came from a data folder."""
+
+    kafka: str
+    mongo: str
+    local: Endpoints | None = None
+
+
+def find(data: Path | None) -> Found:
+    """`--data` first, then FIRSTMATE_KAFKA with FIRSTMATE_MONGO, then the default data folder. Raises `NotRunning`."""
+    if data is None and {"FIRSTMATE_KAFKA", "FIRSTMATE_MONGO"} <= os.environ.keys():
+        settings = Settings()
+        return Found(settings.kafka, settings.mongo)
+    local = endpoints.read(data or DEFAULT_DATA)
+    return Found(local.kafka, local.mongo, local)
+
+
+@asynccontextmanager
+async def database(found: Found) -> AsyncIterator[Client]:
+    """A connected client. Raises `NotRunning` when nothing answers there."""
+    try:
+        client = await connect(found.mongo, within=MONGO_WITHIN_S)
+    except ServerSelectionTimeoutError as error:
+        raise NotRunning(f"the database does not answer: {error}") from None
+    try:
+        yield client
+    finally:
+        client.close()

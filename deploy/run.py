@@ -1,0 +1,129 @@
+"""`python -m deploy.run onboarding|matching|notifications|web|mailsink`: one process of Firstmate, told by its environment.
+
+The same command runs under `up`, in compose and in Kubernetes. SIGTERM and SIGINT stop it in order, with code 0; code 1 says in
+the last line of the log what ended it, code 2 that the settings are wrong.
+"""
+
+import asyncio
+import importlib
+import signal
+import sys
+import traceback
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+
+import structlog
+from aiokafka.errors import KafkaError
+from pydantic import ValidationError
+
+from shared import logs
+from shared.events import describe
+from shared.mongo import ServerSelectionTimeoutError
+from shared.progress import TopicShorter
+from shared.settings import Settings
+from shared.worker import Worker
+
+ROOT = Path(__file__).parent.parent
+# Their messages say what to do and hold no personal value; those of other exceptions may quote a document.
+TELLING = (TopicShorter, ServerSelectionTimeoutError, KafkaError, OSError)
+
+log = structlog.get_logger()
+
+
+async def run_worker(service: str, settings: Settings) -> None:
+    """A service's worker, until cancelled."""
+    worker: Worker = importlib.import_module(f"services.{service}.app").worker(settings)
+    await worker.run()
+
+
+async def run_web(settings: Settings) -> None:
+    """The origin, until cancelled."""
+    await importlib.import_module("deploy.origin").serve(settings)
+
+
+async def run_mailsink(settings: Settings) -> None:
+    """The local mail sink, until cancelled."""
+    sink = importlib.import_module("deploy.mailsink")
+    await sink.serve(settings.smtp, settings.mail_dir or settings.data_dir / "mail")
+
+
+def _worker(service: str) -> Callable[[Settings], Awaitable[None]]:
+    return lambda settings: run_worker(service, settings)
+
+
+# Each imports its own part alone: a mail sink needs no solver.
+PROCESSES: Mapping[str, Callable[[Settings], Awaitable[None]]] = {
+    **{service: _worker(service) for service in ("onboarding", "matching", "notifications")},
+    "web": run_web,
+    "mailsink": run_mailsink,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run the named process; its exit code."""
+    if len(arguments) != 1 or arguments[0] not in PROCESSES:
+        print(f"usage: python -m deploy.run {'|'.join(PROCESSES)}", file=sys.stderr)
+        return 2
+    name = arguments[0]
+    logs.configure(name)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for fault in describe(error):
+            log.error("settings_wrong", words=f"FIRSTMATE_{(fault.field or '').upper()}: {fault.detail}")
+        return 2
+    logs.configure(name, settings.log_level)
+    return asyncio.run(until_told(name, settings))
+
+
+async def until_told(name: str, settings: Settings) -> int:
+    """Run it until SIGTERM or SIGINT, which cancel it; 0 then, 1 when it ended by itself."""
+    working = asyncio.ensure_future(PROCESSES[name](settings))
+    loop = asyncio.get_running_loop()
+    told: list[int] = []
+
+    def stop(number: int) -> None:
+        told.append(number)
+        working.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number)
+    log.info("starting")
+    try:
+        await working
+    except asyncio.CancelledError:
+        pass
+    except Exception as error:
+        for one in leaves(error):
+            log.error("failed", error=type(one).__name__, words=words(one), at=places(one))
+        return 1
+    if not told:
+        log.error("ended", words="the process ended by itself, which it should not")
+        return 1
+    log.info("stopped")
+    return 0
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The single exceptions in a group, or the exception itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from leaves(one)
+    else:
+        yield error
+
+
+def words(error: BaseException) -> str | None:
+    """What an exception says, where that is known to hold nothing personal."""
+    ours = type(error).__module__.startswith(("services.", "deploy.")) and isinstance(error, ValueError)
+    return str(error) if ours or isinstance(error, TELLING) else None
+
+
+def places(error: BaseException) -> list[str]:
+    """Where it came from: file, line and function, innermost last, without any value."""
+    frames = traceback.extract_tb(error.__traceback__)[-8:]
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
