@@ -22,15 +22,15 @@ ALIASES: Mapping[str, str] = MappingProxyType(
     {
         alias: name
         for name, aliases in {
-            "employee_id": "id employee person_id worker_id user_id staff_id mentor_id",
+            "employee_id": "id person_id worker_id user_id staff_id mentor_id",
             "employee_number": "number personnel_number staff_number",
             "given_name": "first_name forename name_given_name",
             "family_name": "last_name surname name_family_name",
             "display_name": "name full_name preferred_name",
             "work_email": "email e_mail mail work_mail email_address business_email",
             "personal_email": "private_email personal_mail home_email",
-            "title": "job_title position",
-            "role_family": "job_family role",
+            "title": "job_title position role",
+            "role_family": "job_family",
             "location": "office site city",
             "time_zone": "timezone tz",
             "languages": "language spoken_languages",
