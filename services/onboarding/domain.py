@@ -143,15 +143,11 @@ def start_new_journey_on_employee_rehired(case: Case) -> Facts:
 
 
 def follow_profile_on_employee_updated(case: Case) -> Facts:
-    """A new manager, start date or place of work (other holidays) changes the plan; the rest is the directory's."""
-    if not case.journey.live:
-        return []
-    return _follow_manager(case) + _reschedule(case)
+    """A new manager, start date or place of work (other holidays) changes the plan; the rest is the directory's.
 
-
-def follow_manager_on_employee_snapshot(case: Case) -> Facts:
-    """A snapshot starts nothing; a manager that it names is the manager."""
-    return _follow_manager(case) if case.journey.live else []
+    A snapshot does the same and starts nothing either; the start date that it holds is history and moves nothing.
+    """
+    return _follow_manager(case) + _reschedule(case) if case.journey.live else []
 
 
 def reschedule_journey_on_start_date_changed(case: Case) -> Facts:
@@ -342,8 +338,8 @@ def _what_follows(case: Case) -> Facts:
 DECISIONS: Mapping[type[BaseModel], Callable[[Case], Facts]] = {
     EmployeeHired: start_journey_on_employee_hired,
     EmployeeRehired: start_new_journey_on_employee_rehired,
-    EmployeeSnapshot: follow_manager_on_employee_snapshot,
     EmployeeUpdated: follow_profile_on_employee_updated,
+    EmployeeSnapshot: follow_profile_on_employee_updated,
     StartDateChanged: reschedule_journey_on_start_date_changed,
     HireRescinded: cancel_journey_on_hire_rescinded,
     EmployeeTerminated: end_journey_on_employee_terminated,

@@ -1,0 +1,283 @@
+"""What holds for every history: repeats change nothing, order among topics does not matter, nothing done is undone."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.onboarding.commands import AnswerSurvey, CompleteMilestone, LogMeeting, ReviewDueDays, WaiveMilestone
+from services.onboarding.journey import Journey, evolve
+from services.onboarding.programme import Person, Programmes
+from services.onboarding.projections import Board, fold_board, fold_timeline
+from shared.events import Event
+from shared.events.hr import EmployeeTerminated, HireRescinded, TerminationCancelled
+from shared.events.mentoring import HireUnlisted
+from shared.events.notifications import MessageSuppressed
+from shared.problems import Refused
+from tests.domain.onboarding.history import (
+    ADA,
+    AUTOMATIC,
+    BOSS,
+    MENTOR,
+    NEW_BOSS,
+    OTHER_MENTOR,
+    SHIPPED,
+    SMALL,
+    START,
+    Life,
+    assigned,
+    at,
+    counted,
+    failed,
+    hired,
+    hr,
+    moved,
+    programmes,
+    published,
+    rehired,
+    released,
+    sent,
+    snapshot,
+    updated,
+    waitlisted,
+)
+
+LONG_AFTER = 100_000  # minutes: later than any fact of these histories, so that no clock is ahead
+
+starts = st.sampled_from([START, START + timedelta(days=1), START + timedelta(days=14), START + timedelta(days=300)])
+profiles = st.fixed_dictionaries(
+    {},
+    optional={
+        "manager_id": st.sampled_from([BOSS, NEW_BOSS, None]),
+        "location": st.sampled_from(["FR", "SA", "DE-BY", "nowhere"]),
+        "time_zone": st.sampled_from(["Asia/Tokyo", "America/Los_Angeles"]),
+        "work_arrangement": st.sampled_from(["remote", "onsite"]),
+    },
+)
+hr_data = st.one_of(
+    st.builds(lambda start, profile: hired(start, **profile), starts, profiles),
+    st.builds(lambda start, profile: rehired(start, **profile), starts, profiles),
+    st.builds(lambda profile: updated(**profile), profiles),
+    st.builds(lambda start: updated(start_date=start), starts),
+    st.builds(moved, starts),
+    st.builds(lambda profile: snapshot(**profile), profiles),
+    st.just(HireRescinded(employee_id=ADA)),
+    st.just(EmployeeTerminated(employee_id=ADA)),
+    st.just(TerminationCancelled(employee_id=ADA)),
+)
+times = st.integers(0, 60).map(at)
+mentors = st.sampled_from([MENTOR, OTHER_MENTOR])
+assignment_data = st.one_of(
+    st.builds(assigned, mentors),
+    st.builds(released, mentors),
+    st.builds(waitlisted),
+    st.just(HireUnlisted(employee_id=ADA, cause="hire_rescinded")),
+)
+message_data = st.one_of(
+    st.builds(sent, st.sampled_from(["welcome", "mentor_brief"]), st.sampled_from(["hire", "mentor"])),
+    st.builds(failed),
+    st.just(MessageSuppressed(**sent().model_dump(), reason="no_address")),
+)
+
+
+def _as_topic(source: str, data: Sequence[Any], moments: Sequence[datetime]) -> list[Event[Any]]:
+    if source == "hr":
+        return [hr(each, moment, f"hr-{number}") for number, (each, moment) in enumerate(zip(data, moments, strict=True))]
+    return [
+        counted(source, each, number, moment) for number, (each, moment) in enumerate(zip(data, moments, strict=True), start=1)
+    ]
+
+
+def topic(source: str, data: st.SearchStrategy[Any], longest: int) -> st.SearchStrategy[list[Event[Any]]]:
+    """What one source tells of one person, in order; its times need not be in order."""
+    facts = st.lists(st.tuples(data, times), max_size=longest)
+    return facts.map(lambda pairs: _as_topic(source, [each for each, _ in pairs], [moment for _, moment in pairs]))
+
+
+hr_topic = topic("hr", hr_data, 7)
+assignments = topic("matching", assignment_data, 5)
+messages = topic("notifications", message_data, 4)
+registries = st.sampled_from([programmes(SMALL), programmes(AUTOMATIC), SHIPPED])
+
+
+@st.composite
+def interleavings(draw: st.DrawFn, topics: Sequence[list[Event[Any]]]) -> list[Event[Any]]:
+    """One order of all events that keeps the order within each topic."""
+    places = [number for number, events in enumerate(topics) for _ in events]
+    waiting = [iter(events) for events in topics]
+    return [next(waiting[place]) for place in draw(st.permutations(places))]
+
+
+def lived(registry: Programmes, events: Sequence[Event[Any]]) -> Life:
+    life = Life(registry, now=at(LONG_AFTER))
+    life.on(*events)
+    return life
+
+
+def essence(journey: Journey) -> dict[str, Any]:
+    """What must not depend on the order among topics: everything but the records of when something was heard."""
+    return {
+        "status": journey.status,
+        "number": journey.number,
+        "start_date": journey.start_date,
+        "manager": journey.manager_id,
+        "mentor": journey.mentor_id,
+        "programme": (journey.programme, journey.programme_version),
+        "milestones": {id: each.status for id, each in journey.milestones.items()},
+        "due": {id: each.due for id, each in journey.milestones.items() if not each.settled},
+        "past": [(each.number, each.start_date) for each in journey.past],
+    }
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), registries, hr_topic, assignments, messages)
+def test_every_interleaving_of_the_topics_ends_in_the_same_journey(
+    data: st.DataObject,
+    registry: Programmes,
+    hr_events: list[Event[Any]],
+    mentor_events: list[Event[Any]],
+    message_events: list[Event[Any]],
+) -> None:
+    topics = [hr_events, mentor_events, message_events]
+    one = lived(registry, [event for events in topics for event in events])
+    other = lived(registry, data.draw(interleavings(topics)))
+    assert essence(one.journey) == essence(other.journey)
+
+
+commands = st.one_of(
+    st.builds(
+        CompleteMilestone, employee_id=st.just(ADA), milestone_id=st.sampled_from(["access", "lunch"]), completed_by=mentors
+    ),
+    st.builds(WaiveMilestone, employee_id=st.just(ADA), milestone_id=st.sampled_from(["mentor", "pulse"]), waived_by=mentors),
+    st.builds(
+        LogMeeting,
+        employee_id=st.just(ADA),
+        meeting_id=st.sampled_from("abc"),
+        held_on=st.just(date(2027, 2, 1)),
+        minutes=st.sampled_from([10, 45]),
+        reported_by=mentors,
+    ),
+    st.builds(AnswerSurvey, employee_id=st.just(ADA), survey_id=st.just("pulse"), ratings=st.just({"mood": 3})),
+    st.just(ReviewDueDays(employee_id=ADA)),
+)
+anything = st.lists(st.tuples(st.one_of(hr_data, assignment_data, message_data, commands), st.integers(0, 200_000)), max_size=25)
+
+
+def live_through(life: Life, history: Sequence[tuple[Any, int]]) -> None:
+    """One after the other, time going on by the given minutes; what is refused changes nothing."""
+    moment = life.now
+    for data, minutes in history:
+        moment += timedelta(minutes=minutes)
+        before = life.journey
+        try:
+            life.on(data, now=moment)
+        except Refused:
+            assert life.journey is before
+
+
+@settings(max_examples=300, deadline=None)
+@given(anything)
+def test_the_state_is_the_fold_of_the_journeys_own_facts(history: list[tuple[Any, int]]) -> None:
+    life = Life()
+    live_through(life, history)
+    again = Journey(employee_id=ADA)
+    for moment, fact in life.told:
+        again = evolve(again, fact, moment)
+    remembered = {"heard", "since", "wake_at"}
+    assert again.model_dump(exclude=remembered) == life.journey.model_dump(exclude=remembered)
+
+
+@settings(max_examples=300, deadline=None)
+@given(anything)
+def test_nothing_completed_is_undone_and_open_days_follow_the_start_date(history: list[tuple[Any, int]]) -> None:
+    life = Life()
+    moment = life.now
+    for data, minutes in history:
+        number, done = life.journey.number, {id: life.milestone(id) for id in life.done}
+        moment += timedelta(minutes=minutes)
+        live_through(life, [(data, 0)] if moment == life.now else [(data, minutes)])
+        if life.journey.number == number:
+            assert {id: life.milestone(id) for id in done} == done
+        if life.journey.live:
+            assert_planned(life)
+
+
+def assert_planned(life: Life) -> None:
+    journey = life.journey
+    assert journey.start_date is not None
+    still_open = [id for id, each in journey.milestones.items() if not each.settled]
+    person = Person.of(life.directory.get(ADA))
+    programme = life.programmes.pinned(journey.programme or "", journey.programme_version or "")
+    assert programme.due_days(still_open, journey.start_date, person) == {id: life.milestone(id).due for id in still_open}
+
+
+@settings(max_examples=300, deadline=None)
+@given(anything)
+def test_an_event_told_twice_in_a_row_decides_nothing_the_second_time(history: list[tuple[Any, int]]) -> None:
+    life = Life()
+    for data, minutes in history:
+        live_through(life, [(data, minutes)])
+        before = essence(life.journey)
+        told = len(life.told)
+        live_through(life, [(data, 0)])
+        assert (essence(life.journey), len(life.told)) == (before, told)
+
+
+@settings(max_examples=200, deadline=None)
+@given(anything)
+def test_the_calendar_is_asked_again_exactly_when_it_has_something_to_say(history: list[tuple[Any, int]]) -> None:
+    life = Life()
+    live_through(life, history)
+    wake_at = life.journey.wake_at
+    life.on(ReviewDueDays(employee_id=ADA))
+    assert life.journey.wake_at is None or life.journey.wake_at > life.now
+    if wake_at is not None and wake_at > life.now:
+        assert life.on(ReviewDueDays(employee_id=ADA), now=wake_at - timedelta(seconds=1)) == []
+        assert life.on(ReviewDueDays(employee_id=ADA), now=wake_at) != []
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data(), anything, assignments, messages)
+def test_every_interleaving_ends_in_the_same_board_and_timeline(
+    data: st.DataObject, history: list[tuple[Any, int]], mentor_events: list[Event[Any]], message_events: list[Event[Any]]
+) -> None:
+    life = Life()
+    live_through(life, history)
+    topics = [published(life.told), mentor_events, message_events]
+    straight = [event for events in topics for event in events]
+    mixed = data.draw(interleavings(topics))
+    assert folded(fold_board, straight) == folded(fold_board, mixed)
+    assert folded(fold_timeline, straight) == folded(fold_timeline, mixed)
+
+
+def folded(fold: Any, events: Sequence[Event[Any]]) -> Any:
+    state = None
+    for event in events:
+        state = fold(state, event)
+    return state
+
+
+@settings(max_examples=200, deadline=None)
+@given(anything)
+def test_the_board_shows_what_the_journey_is(history: list[tuple[Any, int]]) -> None:
+    life = Life()
+    live_through(life, history)
+    row: Board | None = folded(fold_board, published(life.told))
+    journey = life.journey
+    if journey.number == 0:
+        assert row is None
+        return
+    assert row is not None
+    assert (row.status, row.start_date, row.manager_id, row.number) == (
+        journey.status,
+        journey.start_date,
+        journey.manager_id,
+        journey.number,
+    )
+    assert {id: (each.status, each.due) for id, each in row.milestones.items()} == {
+        id: (each.status, each.due) for id, each in journey.milestones.items()
+    }
+    assert (row.done, row.total) == journey.progress
+    assert row.meetings == len(journey.meetings)

@@ -1,0 +1,231 @@
+"""Programmes: what a template may say, what it plans, and what is said of a wrong one."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from services.onboarding.calendar import place
+from services.onboarding.programme import Person, Programme, Programmes, text_in
+from services.onboarding.programme_files import SHIPPED, ProgrammeError, read_programme, read_programmes
+from tests.domain.onboarding.history import SMALL, only, programmes
+
+DEFAULT = (SHIPPED / "default.yaml").read_text()
+FRANCE = Person(location="FR", time_zone="Europe/Paris")
+MONDAY = date(2027, 1, 11)
+
+
+def shipped() -> Programme:
+    return only(read_programmes())
+
+
+def faults_of(text: str) -> list[tuple[int, str]]:
+    with pytest.raises(ProgrammeError) as refused:
+        read_programme(text, "mine.yaml")
+    assert str(refused.value).startswith("mine.yaml:")
+    return [(fault.line, fault.message) for fault in refused.value.faults]
+
+
+def line_of(text: str, part: str) -> int:
+    return text[: text.index(part)].count("\n") + 1
+
+
+def test_the_shipped_programme_covers_the_ninety_days_and_retention() -> None:
+    due = {each.id: each.due for each in shipped().plan(MONDAY, FRANCE)}
+    assert due["welcome_sent"] == due["mentor_brief_sent"] == date(2027, 1, 4)
+    assert due["access_ready"] == due["first_mentor_meeting"] == MONDAY
+    assert due["manager_one_to_one"] == date(2027, 1, 15)
+    assert due["pulse_7"] == date(2027, 1, 18)
+    assert due["pulse_14"] == date(2027, 1, 25)
+    assert [due[f"mentor_meeting_{n}"] for n in range(2, 9)] == [
+        date(2027, 1, 22),
+        date(2027, 1, 29),
+        date(2027, 2, 5),
+        date(2027, 2, 19),
+        date(2027, 3, 5),
+        date(2027, 3, 19),
+        date(2027, 4, 2),
+    ]
+    assert due["goals_30"] == due["match_quality"] == date(2027, 2, 10)
+    assert due["review_60"] == date(2027, 3, 12)
+    assert due["close"] == due["outcome_survey"] == date(2027, 4, 12)  # day 90 is a Sunday
+    assert due["retention_180"] == date(2027, 7, 12)
+    assert due["retention_365"] == date(2028, 1, 11)
+
+
+def test_every_text_of_the_shipped_programme_is_there_in_three_languages() -> None:
+    programme = shipped()
+    texts = [each.title for each in programme.milestones] + [survey.title for survey in programme.surveys.values()]
+    texts += [question for survey in programme.surveys.values() for question in survey.questions.values()]
+    texts += [each.description for each in programme.milestones if each.description]
+    assert all({"en", "de", "fr"} <= set(text) for text in texts)
+
+
+def test_a_day_off_before_the_start_rolls_back_and_after_it_forward() -> None:
+    thursday = date(2027, 5, 13)
+    planned = {each.id: each.due for each in shipped().plan(thursday, Person(location="DE"))}
+    assert planned["welcome_sent"] == date(2027, 5, 5)  # 6 May is Ascension Day
+    assert planned["access_ready"] == thursday
+    assert planned["manager_one_to_one"] == date(2027, 5, 20)  # four working days on, over Whit Monday
+
+
+def test_a_start_on_a_day_off_is_due_on_the_next_working_day() -> None:
+    planned = {each.id: each.due for each in shipped().plan(date(2027, 1, 1), FRANCE)}
+    assert planned["access_ready"] == date(2027, 1, 4)
+
+
+def test_a_condition_decides_whose_journey_has_a_milestone() -> None:
+    remote = Person(location="FR", work_arrangement="remote")
+    assert "equipment_shipped" in {each.id for each in shipped().plan(MONDAY, remote)}
+    assert "equipment_shipped" not in {each.id for each in shipped().plan(MONDAY, FRANCE)}
+
+
+def test_retention_days_keep_no_journey_open() -> None:
+    optional = {each.id for each in shipped().plan(MONDAY, FRANCE) if each.optional}
+    assert optional == {"retention_180", "retention_365"}
+    assert shipped().last_required_day == 90
+
+
+def test_a_list_of_days_repeats_a_milestone_with_its_number() -> None:
+    programme = shipped()
+    third = programme.by_id["mentor_meeting_3"]
+    assert third.title["en"] == "Mentor meeting 3"
+    assert third.completed_by.model_dump() == {"event": "meeting_held", "number": 3, "minutes": 1}
+
+
+def test_the_version_is_the_content() -> None:
+    assert shipped().version == shipped().version
+    commented = read_programme("# other words\n" + DEFAULT, "default.yaml")
+    assert commented.version == shipped().version
+    changed = read_programme(DEFAULT.replace("day: 60", "day: 61"), "default.yaml")
+    assert changed.version != shipped().version
+
+
+def test_a_stored_programme_is_the_same_when_read_again() -> None:
+    again = Programme.model_validate(shipped().model_dump(mode="json"))
+    assert again == shipped()
+    assert again.version == shipped().version
+
+
+def test_a_text_is_in_the_first_language_that_there_is() -> None:
+    texts = {"en": "Mentor", "de": "Mentorin", "pt-BR": "Mentora"}
+    assert text_in(texts, ["fr-FR", "de-AT"]) == "Mentorin"
+    assert text_in(texts, ["pt-BR"]) == "Mentora"
+    assert text_in(texts, ["ja"]) == "Mentor"
+    assert text_in({}, ["ja"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "at", "words"),
+    [
+        ("owner: mentor", "owner: boss", "owner: boss", "should be 'hire', 'mentor', 'manager' or 'coordinator'"),
+        ("owner: mentor", "ownr: mentor", "ownr: mentor", "did you mean 'owner'?"),
+        ("completed_by: mentor_assigned", "completed_by: mentor", "completed_by: mentor", "write 'person', or an event"),
+        ("day: 60", "day: sixty", "day: sixty", "valid integer"),
+        ("day: 60", "day: 9999", "day: 9999", "less than or equal to 1095"),
+        ("day: 60", "day: 60\n    working_day: 3", "- id: review_60", "not both"),
+        ("id: goals_30", "id: close", "- id: close\n    title: {en: Onboarding", "used twice"),
+        ("survey: outcome", "survey: outcom", "survey: outcom", "not under 'surveys' (pulse_7"),
+        ("template: welcome", "tmplate: welcome", "tmplate: welcome", "'template' is missing"),
+        ("id: default", "id: default\nid: other", "id: other", "stands here twice"),
+        ("day: 60", "day: [60", "title: {en: Survey", "not valid YAML"),
+        ("day: 60", "day: &loop [*loop]", "day: &loop", "contains itself"),
+        ("day: 60", "day: 2027-99-99", "day: 2027-99-99", "can't be read"),
+        ("when: {work_arrangement: remote}", "when: {arrangement: remote}", "arrangement: remote", "not a field here"),
+        ("when: {work_arrangement: remote}", "when: {work_arrangement: mars}", "work_arrangement: mars", "remote"),
+        ("  en: The first ninety days\n", "", "title:\n", "has no 'en' text"),
+        ("numbered_from: 2\n", "numbered_from: 0\n", "numbered_from: 0", "greater than or equal to 1"),
+    ],
+)
+def test_each_fault_is_named_with_its_line_and_what_to_do(right: str, wrong: str, at: str, words: str) -> None:
+    assert right in DEFAULT
+    text = DEFAULT.replace(right, wrong, 1)
+    found = faults_of(text)
+    assert any(words in message for _, message in found), found
+    if "not valid YAML" not in words:
+        assert line_of(text, at) in {line for line, _ in found}, (line_of(text, at), found)
+
+
+def test_all_faults_are_shown_at_once_in_the_order_of_the_file() -> None:
+    text = DEFAULT.replace("owner: mentor", "owner: boss").replace("day: 60", "day: sixty")
+    lines = [line for line, _ in faults_of(text)]
+    assert len(lines) == 3
+    assert lines == sorted(lines)
+
+
+@pytest.mark.parametrize("text", ["", "just words", "- a\n- b", "id: x", "? [a, b]\n: c", "\ttabs: no"])
+def test_what_is_no_programme_at_all_is_refused_with_words(text: str) -> None:
+    assert faults_of(text)
+
+
+def test_a_programme_that_asks_nothing_of_most_people_is_refused() -> None:
+    text = """
+id: odd
+title: {en: Odd}
+milestones:
+  - {id: lunch, title: {en: Lunch}, owner: mentor, day: 2, optional: true}
+  - {id: parcel, title: {en: Parcel}, owner: manager, day: 0, when: {work_arrangement: remote}}
+"""
+    assert "required of everybody" in faults_of(text)[0][1]
+
+
+def test_aliases_can_not_blow_a_programme_up() -> None:
+    layers = "\n".join(f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 9))
+    assert "aliases" in faults_of(f"l0: &l0 [x, x, x]\n{layers}")[0][1]
+
+
+def test_a_folder_is_read_whole_and_its_faults_are_told_together(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(SMALL.replace("day: 0", "day: zero"))
+    (tmp_path / "b.yml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ProgrammeError) as refused:
+        read_programmes(tmp_path)
+    assert [fault.file for fault in refused.value.faults] == ["a.yaml", "b.yml"]
+
+
+def test_a_folder_without_a_programme_for_everybody_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ProgrammeError, match="no programme here"):
+        read_programmes(tmp_path)
+    (tmp_path / "a.yaml").write_text(SMALL.replace("id: small", "id: small\nwhen: {department: Sales}", 1))
+    with pytest.raises(ProgrammeError, match="a programme for everybody"):
+        read_programmes(tmp_path)
+    (tmp_path / "b.yaml").write_text(SMALL)
+    with pytest.raises(ProgrammeError, match="two programmes have the id 'small'"):
+        read_programmes(tmp_path)
+
+
+def test_the_most_specific_programme_that_holds_is_chosen() -> None:
+    def named(id: str, when: str = "") -> Programme:
+        return read_programme(SMALL.replace("id: small", f"id: {id}\n{when}", 1), f"{id}.yaml")
+
+    registry = Programmes(
+        [
+            named("everybody"),
+            named("sales", "when: {department: [Sales, Marketing]}"),
+            named("sales_fr", "when: {department: sales, location: FR}"),
+            named("bavaria", "when: {location: DE-BY}"),
+        ]
+    )
+    assert registry.choose(Person()).id == "everybody"
+    assert registry.choose(Person(department="Sales", location="DE-BE")).id == "sales"
+    assert registry.choose(Person(department="SALES", location="Lyon, FR")).id == "sales_fr"
+    assert registry.choose(Person(department="IT", location="DE-BY")).id == "bavaria"
+    assert registry.choose(Person(department="IT", location="DE")).id == "everybody"
+
+
+def test_an_older_version_stays_known_but_is_not_chosen() -> None:
+    registry = programmes()
+    older = read_programme(SMALL.replace("template: welcome", "template: greeting"), "small.yaml")
+    assert not registry.waits_for("message_sent:greeting:hire")
+    with pytest.raises(LookupError, match="small version"):
+        registry.pinned(older.id, older.version)
+    registry.add(older)
+    assert registry.pinned(older.id, older.version) is older
+    assert registry.waits_for("message_sent:greeting:hire")
+    assert registry.choose(Person()).version != older.version
+
+
+def test_a_repeated_milestone_counts_working_days_too() -> None:
+    text = SMALL.replace("working_day: -2", "working_day: [1, 2]").replace(", when: {work_arrangement: remote}", "")
+    programme = read_programme(text, "small.yaml")
+    where = place("FR")
+    assert programme.by_id["shipped_2"].due(date(2027, 1, 8), where) == date(2027, 1, 12)
