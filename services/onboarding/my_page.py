@@ -12,7 +12,7 @@ from services.onboarding.cards import Words, note_of
 from services.onboarding.desk import Desk
 from services.onboarding.person_pages import Case, Cases, MeetingForm, Named, Progress, badges_of, no_mentor, notice_of, urgent
 from services.onboarding.projections import Assignment
-from services.onboarding.views import SurveyForm, Task, surveys_to_answer, tasks_of
+from services.onboarding.views import OWNERS_TO_HIRE, OWNERS_TO_MENTOR, SurveyForm, Task, surveys_to_answer, tasks_of
 from shared.access import CurrentViewer, Viewer
 from shared.clock import Clock
 from shared.directory import name_of, people
@@ -53,14 +53,16 @@ class Mentee:
 
 def own_journey(case: Case, assignment: Assignment) -> Own:
     """What a hire's own page shows of their journey."""
-    tasks = tasks_of(case.journey, case.programme, case.may_complete, case.names, case.today)
+    tasks = tasks_of(case.journey, case.programme, case.may_complete, case.names, case.today, OWNERS_TO_HIRE)
     ahead = [*tasks.late, *tasks.soon]
+    surveys = surveys_to_answer(case.journey, case.programme, case.today)
+    asked = {survey.milestone_id for survey in surveys}  # their forms stand above: no second line for them
     mentor_id, manager_id = case.journey.mentor_id, case.journey.manager_id
     around = [case.named(id, note) for id, note in ((mentor_id, "Your mentor"), (manager_id, "Your manager")) if id]
     return Own(
         progress=case.progress,
-        surveys=surveys_to_answer(case.journey, case.programme, case.today),
-        yours=urgent([*ahead, *tasks.later], "hire")[:OTHERS_SHOWN],
+        surveys=surveys,
+        yours=[task for task in urgent([*ahead, *tasks.later], "hire") if task.id not in asked][:OTHERS_SHOWN],
         others=[task for task in ahead if task.owner != "hire"][:OTHERS_SHOWN],
         around=around,
         no_mentor="" if mentor_id else no_mentor(assignment),
@@ -72,7 +74,7 @@ def own_journey(case: Case, assignment: Assignment) -> Own:
 
 def mentee_of(case: Case) -> Mentee:
     """What a mentor's page shows of a mentee."""
-    tasks = tasks_of(case.journey, case.programme, case.may_complete, case.names, case.today)
+    tasks = tasks_of(case.journey, case.programme, case.may_complete, case.names, case.today, OWNERS_TO_MENTOR)
     ahead = [*tasks.late, *tasks.soon]
     return Mentee(
         id=case.id,

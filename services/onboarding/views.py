@@ -24,13 +24,15 @@ LANGUAGES = ("en",)  # the pages' own language: words of a programme in another 
 SOON_DAYS = 7  # what is due within a week is what people plan with
 SOON_AT_LEAST = 3
 
-OWNERS: Mapping[Owner, str] = {"hire": "New hire", "mentor": "Mentor", "manager": "Manager", "coordinator": "Coordinator"}
+OWNERS: dict[Owner, str] = {"hire": "New hire", "mentor": "Mentor", "manager": "Manager", "coordinator": "Coordinator"}
+OWNERS_TO_HIRE: Mapping[Owner, str] = OWNERS | {"hire": "You", "mentor": "Your mentor", "manager": "Your manager"}
+OWNERS_TO_MENTOR: Mapping[Owner, str] = OWNERS | {"mentor": "You"}
 TaskState = Literal["done", "late", "open", "off"]
 
 _HOW: Mapping[type, str] = {
     ByMentorAssigned: "Happens by itself when a mentor is found.",
     ByMessageSent: "Happens by itself when the message is sent.",
-    BySurveyAnswered: "Done when the new hire has answered.",
+    BySurveyAnswered: "Done when the questions are answered.",
     ByStillEmployed: "Settled by the calendar.",
 }
 
@@ -67,11 +69,20 @@ def title_of(programme: Programme | None, milestone_id: str) -> str:
 
 
 def tasks_of(
-    journey: Journey, programme: Programme, may_complete: Callable[[Owner], bool], names: Mapping[str, str], today: date
+    journey: Journey,
+    programme: Programme,
+    may_complete: Callable[[Owner], bool],
+    names: Mapping[str, str],
+    today: date,
+    owners: Mapping[Owner, str] = OWNERS,
 ) -> Tasks:
-    """All milestones of a journey for a viewer whose word completes those of an owner if `may_complete` says so."""
+    """All milestones of a journey for a viewer whose word completes those of an owner if `may_complete` says so.
+
+    `names` are of people by id; `owners` is what owners are called, which depends on who reads.
+    """
+    words = _Wording(names, owners, today)
     ordered = sorted(journey.milestones.values(), key=lambda each: (each.due, list(journey.milestones).index(each.id)))
-    tasks = {each.id: _task(each, programme, journey.live and may_complete(each.owner), names, today) for each in ordered}
+    tasks = {each.id: _task(each, programme, journey.live and may_complete(each.owner), words) for each in ordered}
     open_ones = [each for each in ordered if tasks[each.id].state == "open"]
     near = [each.id for each in open_ones if each.due <= today + timedelta(days=SOON_DAYS)]
     soon = near if len(near) >= SOON_AT_LEAST else [each.id for each in open_ones[:SOON_AT_LEAST]]
@@ -84,7 +95,14 @@ def tasks_of(
     )
 
 
-def _task(state: MilestoneState, programme: Programme, may_complete: bool, names: Mapping[str, str], today: date) -> Task:
+@dataclass(frozen=True, slots=True)
+class _Wording:
+    names: Mapping[str, str]
+    owners: Mapping[Owner, str]
+    today: date
+
+
+def _task(state: MilestoneState, programme: Programme, may_complete: bool, words: _Wording) -> Task:
     planned = programme.by_id.get(state.id)
     by_hand = planned is None or isinstance(planned.completed_by, ByPerson)
     return Task(
@@ -92,15 +110,15 @@ def _task(state: MilestoneState, programme: Programme, may_complete: bool, names
         title=title_of(programme, state.id),
         description=text_in(planned.description, LANGUAGES) if planned else "",
         owner=state.owner,
-        state=_state_of(state, today),
-        due=_settled_words(state, names, today) if state.settled else _due_words(state, today),
+        state=_state_of(state),
+        due=_settled_words(state, words) if state.settled else _due_words(state, words),
         how=_how(planned) if planned and not state.settled else "",
         optional=state.optional and by_hand,
         may_complete=may_complete and by_hand and not state.settled,
     )
 
 
-def _state_of(state: MilestoneState, today: date) -> TaskState:
+def _state_of(state: MilestoneState) -> TaskState:
     if state.status == "done":
         return "done"
     if state.status == "waived":
@@ -108,25 +126,25 @@ def _state_of(state: MilestoneState, today: date) -> TaskState:
     return "late" if state.status == "late" else "open"
 
 
-def _due_words(state: MilestoneState, today: date) -> str:
-    near = relative(state.due, today)
-    exact = day(state.due, today)
+def _due_words(state: MilestoneState, words: _Wording) -> str:
+    near = relative(state.due, words.today)
+    exact = day(state.due, words.today)
     when = near if near == exact else f"{near} ({exact})"
-    return f"{OWNERS[state.owner]}, {'was due ' if state.due < today else ''}{when}"
+    return f"{words.owners[state.owner]}, {'was due ' if state.due < words.today else ''}{when}"
 
 
-def _settled_words(state: MilestoneState, names: Mapping[str, str], today: date) -> str:
+def _settled_words(state: MilestoneState, words: _Wording) -> str:
     verb = "Not needed" if state.status == "waived" else "Done"
-    on = day(state.settled_at.date(), today) if state.settled_at else ""
+    on = day(state.settled_at.date(), words.today) if state.settled_at else ""
     by = state.settled_by
-    who = "" if by in (None, SYSTEM) else f" by {names.get(by or '', by)}"
+    who = "" if by in (None, SYSTEM) else f" by {words.names.get(by or '', by)}"
     return f"{verb} {on}{who}"
 
 
 def _how(planned: Milestone) -> str:
     condition = planned.completed_by
     if isinstance(condition, ByMeetingHeld):
-        return f"Done when meeting number {condition.number} of mentor and new hire is logged."
+        return f"Done when meeting number {condition.number} with the mentor is logged."
     return _HOW.get(type(condition), "")
 
 
@@ -143,6 +161,7 @@ class SurveyForm:
     """A survey to answer; `comment` is the question for free text, empty where none is asked."""
 
     id: str
+    milestone_id: str
     title: str
     questions: Sequence[Question]
     comment: str
@@ -159,7 +178,6 @@ def surveys_to_answer(journey: Journey, programme: Programme, today: date) -> li
         if isinstance(condition, BySurveyAnswered) and state.due <= today and condition.survey not in journey.surveys:
             survey = programme.surveys[condition.survey]
             questions = [Question(id, text_in(texts, LANGUAGES)) for id, texts in survey.questions.items()]
-            forms.append(
-                SurveyForm(condition.survey, text_in(survey.title, LANGUAGES), questions, text_in(survey.comment, LANGUAGES))
-            )
+            title, comment = (text_in(texts, LANGUAGES) for texts in (survey.title, survey.comment))
+            forms.append(SurveyForm(condition.survey, state.id, title, questions, comment))
     return forms
