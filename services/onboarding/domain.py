@@ -49,7 +49,7 @@ from shared.events.onboarding import (
     MilestoneWaived,
     SurveyAnswered,
 )
-from shared.problems import conflict, invalid, not_found
+from shared.refusals import conflict, invalid, not_found
 
 Facts = list[Fact]
 
