@@ -1,4 +1,4 @@
-"""Refusals: what can't be carried out, said so that people and machines can act on it. Answered over HTTP by `shared.problems`."""
+"""Refusals: what can't be carried out, said so that people and machines can act on it. `shared.problems` answers them."""
 
 from http import HTTPStatus
 from typing import Any
