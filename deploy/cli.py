@@ -46,7 +46,9 @@ def firstmate() -> None:
 @app.command()
 def up(
     data: Annotated[Path, typer.Option(help="Where everything is kept.")] = ROOT / "data",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the pages and APIs; 0 takes a free one.")] = 8080,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the pages and APIs; 0 takes free ports for everything.")
+    ] = 8080,
     no_sample: Annotated[bool, typer.Option("--no-sample", help="Start empty, without the sample company.")] = False,
     kafka: Annotated[Literal["light", "apache"], typer.Option(help="The embedded broker, or a real Apache Kafka.")] = "light",
 ) -> None:
@@ -70,7 +72,7 @@ def demo(
     sys.exit(asyncio.run(run_demo(as_json=as_json, kill=kill)))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def test(context: typer.Context) -> None:
     """Run all tests; arguments go to pytest. With CI=true the coverage of services/ and shared/ is measured and must be 90 %."""
     coverage = (

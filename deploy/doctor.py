@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import Any, Literal
 
@@ -149,7 +150,7 @@ async def mongo_findings(client: Client, clock: Clock) -> list[Finding]:
         findings = [
             Finding("mongo", "fail", "no replica set", "start mongod with --replSet: transactions and change streams need it")
         ]
-    skew = (hello["localTime"] - before).total_seconds() - (after - before).total_seconds() / 2
+    skew = (hello["localTime"].replace(tzinfo=UTC) - before).total_seconds() - (after - before).total_seconds() / 2
     if abs(skew) > SKEW_S:
         advice = "let NTP set the clocks of both machines"
         findings.append(Finding("clocks", "warn", f"the database's clock is {skew:+.1f} s from this machine's", advice))

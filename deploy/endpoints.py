@@ -16,7 +16,7 @@ class NotRunning(Exception):
 class Endpoints:
     """`web` is a URL, `kafka` and `smtp` are host:port, `mongo` is a connection string; `token_file` holds the operator's token.
 
-    `mail_dir` is the Maildir of the mail sink, `processes` the process ids by name.
+    `mail_dir` is the Maildir of the mail sink, `processes` the process ids: `mongo`, `kafka`, `mailsink`, the services, `web`.
     """
 
     web: str

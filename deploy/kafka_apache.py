@@ -40,7 +40,7 @@ def java() -> str:
 class ApacheKafka(Server):
     """`async with ApacheKafka(folder) as kafka: ... kafka.address` (a bootstrap address)."""
 
-    name = "Apache Kafka"
+    name, key = "Apache Kafka", "kafka"
     room_mb = 300  # index files and the first segments, then what the topics keep
     start_seconds = 120.0
     stop_seconds = 60.0

@@ -38,7 +38,7 @@ def binary() -> Path:
 class LightKafka(Server):
     """`async with LightKafka(folder) as kafka: ... kafka.address` (a bootstrap address)."""
 
-    name = "The embedded broker"
+    name, key = "The embedded broker", "kafka"
     room_mb = 100  # its state file, many times over what the sample company makes
     start_seconds = 30.0
     stop_seconds = 60.0  # it writes all of its memory out

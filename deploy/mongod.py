@@ -66,7 +66,7 @@ def _make_executable(path: Path) -> None:
 class Mongod(Server):
     """`async with Mongod(folder) as mongo: ... mongo.uri`."""
 
-    name = "MongoDB"
+    name, key = "MongoDB", "mongo"
     room_mb = 300  # an empty replica set writes 40 MB, then the oplog grows
     start_seconds = 60.0
     stop_seconds = 30.0

@@ -28,6 +28,7 @@ class Part(Protocol):
     """What the supervisor keeps alive."""
 
     name: str
+    key: str
 
     @property
     def process(self) -> Process | None:
@@ -44,7 +45,7 @@ class Service:
     """One of our own processes: `python -m deploy.run <what>`, settings from environment variables."""
 
     def __init__(self, what: str, settings: Mapping[str, str], log: Path, ready: Ready) -> None:
-        self.name = what
+        self.name = self.key = what
         self.process: Process | None = None
         self._settings = settings
         self._log = log

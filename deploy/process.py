@@ -96,6 +96,9 @@ class Server(ABC):
     """
 
     name: str
+    """For people."""
+    key: str
+    """For machines: its log file, its entry in `endpoints.json`."""
     room_mb: int
     """Free space below which a start would soon end in a failed write."""
     start_seconds: float
@@ -104,7 +107,7 @@ class Server(ABC):
     def __init__(self, data: Path, port: int | None = None, log: Path | None = None) -> None:
         """`data`: its folder, made when missing. `port`: of 127.0.0.1, where None a free one. `log`: by default in `data`."""
         self.data = data
-        self.log = log or data / f"{type(self).__name__.lower()}.log"
+        self.log = log or data / f"{self.key}.log"
         self._given_port = port
         self.port = port or 0
         self.process: Process | None = None

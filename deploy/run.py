@@ -13,27 +13,21 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 import structlog
-from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from shared import logs
-from shared.events import describe
-from shared.mongo import ServerSelectionTimeoutError
-from shared.progress import TopicShorter
 from shared.settings import Settings
-from shared.worker import Worker
 
-ROOT = Path(__file__).parent.parent
-# Their messages say what to do and hold no personal value; those of other exceptions may quote a document.
-TELLING = (TopicShorter, ServerSelectionTimeoutError, KafkaError, OSError)
+# Their messages say what to do and hold no personal value; those of other exceptions may quote a document. By name, because
+# importing them is half of what a small process like the mail sink would load.
+TELLING = frozenset({"TopicShorter", "ServerSelectionTimeoutError", "KafkaConnectionError", "ProgrammeError", "PolicyError"})
 
 log = structlog.get_logger()
 
 
 async def run_worker(service: str, settings: Settings) -> None:
     """A service's worker, until cancelled."""
-    worker: Worker = importlib.import_module(f"services.{service}.app").worker(settings)
-    await worker.run()
+    await importlib.import_module(f"services.{service}.app").worker(settings).run()
 
 
 async def run_web(settings: Settings) -> None:
@@ -69,8 +63,8 @@ def main(arguments: list[str]) -> int:
     try:
         settings = Settings()
     except ValidationError as error:
-        for fault in describe(error):
-            log.error("settings_wrong", words=f"FIRSTMATE_{(fault.field or '').upper()}: {fault.detail}")
+        for fault in error.errors(include_url=False, include_input=False, include_context=False):
+            log.error("settings_wrong", words=f"FIRSTMATE_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}")
         return 2
     logs.configure(name, settings.log_level)
     return asyncio.run(until_told(name, settings))
@@ -115,8 +109,8 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 def words(error: BaseException) -> str | None:
     """What an exception says, where that is known to hold nothing personal."""
-    ours = type(error).__module__.startswith(("services.", "deploy.")) and isinstance(error, ValueError)
-    return str(error) if ours or isinstance(error, TELLING) else None
+    known = isinstance(error, OSError) or any(kind.__name__ in TELLING for kind in type(error).__mro__)
+    return str(error) if known else None
 
 
 def places(error: BaseException) -> list[str]:

@@ -14,6 +14,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal
 
+from aiokafka.errors import KafkaError
+
 from deploy.endpoints import FILE, Endpoints
 from deploy.kafka_apache import ApacheKafka
 from deploy.kafka_light import LightKafka
@@ -35,7 +37,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to run. `port` 0 takes a free one. `usual_ports` False takes free ports for everything behind the web as well.
+    """What to run. `usual_ports` False takes free ports for everything behind the web; so does `port` 0, which is free as well.
 
     `settings` are FIRSTMATE_ variables (without the prefix, lower case) for every process, over the caller's environment.
     """
@@ -85,10 +87,12 @@ class System:
         services = self._services()
         for service in services:
             await self._add(service)
-        for service in services:
-            await service.until_ready()
-            self._say(f"{service.name}: ready")
+        await asyncio.gather(*(self._until_ready(service) for service in services))
         self._publish()
+
+    async def _until_ready(self, service: Service) -> None:
+        await service.until_ready()
+        self._say(f"{service.name}: ready")
 
     async def stop(self) -> None:
         """Stop every part in reverse order; none is left behind."""
@@ -190,9 +194,11 @@ class System:
             await asyncio.sleep(pause)
             try:
                 await part.start()
-            except StartError as error:
+                if part.key == "kafka":
+                    await ensure_topics(self.endpoints.kafka)  # one that was killed hard may have lost them
+            except (StartError, KafkaError) as error:
                 self._say(str(error))
-                continue  # its process has ended: counted above
+                continue
             self._say(f"{part.name}: runs again")
             self._publish()
 
@@ -202,7 +208,7 @@ class System:
 
     def _publish(self) -> None:
         """Tell other commands where everything is."""
-        processes = {part.name: part.process.pid for part in self._parts if part.process is not None}
+        processes = {part.key: part.process.pid for part in self._parts if part.process is not None}
         self.endpoints = replace(self.endpoints, processes=processes)
         self.endpoints.write(self.data)
 
@@ -225,7 +231,7 @@ class System:
 
     def _port(self, what: str) -> int:
         usual = USUAL_PORTS[what]
-        return usual if self.plan.usual_ports and is_free(usual) else free_port()
+        return usual if self.plan.usual_ports and self.plan.port and is_free(usual) else free_port()
 
     def _log(self, name: str) -> Path:
         return self.data / "logs" / f"{name}.log"
