@@ -127,18 +127,19 @@ async def gathered(changes: AsyncIterator[T]) -> AsyncGenerator[list[T], None]:
             queue.put_nowait(change)
 
     filling = asyncio.create_task(fill())
+    getting = asyncio.create_task(queue.get())
     try:
         while True:
-            getting = asyncio.create_task(queue.get())
             await asyncio.wait({filling, getting}, return_when=asyncio.FIRST_COMPLETED)
             if not getting.done():
-                getting.cancel()
                 await filling  # it has ended: by itself, or with the exception that comes out here
                 return
             yield [getting.result(), *(queue.get_nowait() for _ in range(queue.qsize()))]
+            getting = asyncio.create_task(queue.get())
     finally:
         filling.cancel()
-        await asyncio.gather(filling, return_exceptions=True)
+        getting.cancel()
+        await asyncio.gather(filling, getting, return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)

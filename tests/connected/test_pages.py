@@ -1,0 +1,384 @@
+"""Onboarding's pages over a real database: who sees what, what forms do, what stands where."""
+
+import re
+
+import httpx
+import pytest
+
+from services.onboarding import store
+from services.onboarding.commands import ReviewDueDays
+from shared.events.hr import HireRescinded
+from shared.events.mentoring import HireWaitlisted
+from shared.events.notifications import MessageFailed
+from tests.connected.pages_server import (
+    ADA,
+    BO,
+    BOSS,
+    COORDINATOR,
+    CY,
+    LEAD,
+    MENTOR,
+    OTHER_BOSS,
+    STRANGER,
+    serving,
+    signed_in,
+    small_company,
+)
+
+
+@pytest.fixture
+async def told(database):
+    return await small_company(database)
+
+
+@pytest.fixture
+async def server(database, told):
+    async with serving(database, told) as server:
+        yield server
+
+
+def cards(text):
+    """The ids of a board's cards by section, in order."""
+    sections = re.findall(r'data-live-list="(\w+)".*?</ul>\s*(?:<p|</section>)', text, re.S)
+    parts = re.split(r'data-live-list="\w+"', text)[1:]
+    return {name: re.findall(r'data-live-key="([^"]+)"', part) for name, part in zip(sections, parts, strict=True)}
+
+
+def tiles(text):
+    return {name: int(count) for name, count in re.findall(r'data-live-count="(\w+)">(\d+)<', text)}
+
+
+async def _review(told, id):
+    """What is overdue of one journey is announced, as the clock does it."""
+    await told.command(ReviewDueDays(employee_id=id))
+
+
+# -- the start page and signing in --------------------------------------------------------------------------------
+
+
+STARTS = [(BOSS, "/board"), (LEAD, "/board"), (COORDINATOR, "/board"), (MENTOR, "/me"), (ADA, "/me"), (None, "/sign-in")]
+
+
+@pytest.mark.parametrize(("who", "start"), STARTS)
+async def test_everybody_starts_where_their_people_are(server, who, start):
+    async with signed_in(server, who) as browser:
+        answer = await browser.get("/")
+        assert (answer.status_code, answer.headers["location"]) == (303, start)
+
+
+async def test_the_sign_in_page_lists_the_sample_by_part(server):
+    async with signed_in(server, None) as browser:
+        text = (await browser.get("/sign-in")).text
+    groups = {part.split("<")[0].strip(): re.findall(r'value="(E-\d+)"', part) for part in re.split(r"<h2[^>]*>", text)[1:]}
+    assert groups == {
+        "Coordinators": [COORDINATOR],
+        "Managers": [BOSS, LEAD, OTHER_BOSS],
+        "Mentors": [MENTOR],
+        "New hires": [ADA, BO, CY],
+    }
+
+
+async def test_signing_in_leads_back_to_where_one_wanted_to_go_and_never_elsewhere(server):
+    async with signed_in(server, None) as browser:
+        wanted = await browser.get(f"/people/{ADA}")
+        assert wanted.headers["location"] == f"/sign-in?next=%2Fpeople%2F{ADA}"
+        assert f'name="next" value="/people/{ADA}"' in (await browser.get(wanted.headers["location"])).text
+        for next, led in (
+            (f"/people/{ADA}", f"/people/{ADA}"),
+            ("//evil.example", "/"),
+            ("https://evil.example", "/"),
+            ("/\\evil", "/"),
+        ):
+            answer = await browser.post("/sign-in", data={"employee_id": LEAD, "next": next})
+            assert answer.headers["location"] == led
+
+
+async def test_signing_out_ends_the_session(server):
+    async with signed_in(server, LEAD) as browser:
+        await browser.post("/sign-out")
+        assert (await browser.get("/board")).headers["location"] == "/sign-in?next=%2Fboard"
+
+
+async def test_nobody_signs_in_as_somebody_unknown_or_who_left(server, told):
+    await told.fact(HireRescinded(employee_id=BO))
+    async with signed_in(server, None) as browser:
+        for id in ("E-404", BO):
+            answer = await browser.post("/sign-in", data={"employee_id": id})
+            assert answer.status_code == 422
+            assert "set-cookie" not in answer.headers
+
+
+async def test_without_the_setting_or_from_elsewhere_nobody_chooses_who_they_are(database, told, server):
+    async with signed_in(server, None) as browser:
+        answer = await browser.post("/sign-in", data={"employee_id": LEAD}, headers={"X-Forwarded-For": "203.0.113.9"})
+        assert answer.status_code == 403
+    async with serving(database, told, sample_sign_in=False) as other, signed_in(other, None) as browser:
+        page = await browser.get("/sign-in")
+        assert "FIRSTMATE_SAMPLE_SIGN_IN" in page.text
+        assert ADA not in page.text
+        assert (await browser.post("/sign-in", data={"employee_id": LEAD})).status_code == 403
+
+
+# -- the board ----------------------------------------------------------------------------------------------------
+
+
+BOARDS = [
+    (BOSS, {ADA, BO}),
+    (LEAD, {ADA, BO}),
+    (OTHER_BOSS, {CY}),
+    (COORDINATOR, {ADA, BO, CY}),
+    (MENTOR, set()),
+    (ADA, set()),
+]
+
+
+@pytest.mark.parametrize(("who", "shown"), BOARDS)
+async def test_a_board_shows_the_reporting_tree_and_to_coordinators_all(server, who, shown):
+    async with signed_in(server, who) as browser:
+        text = (await browser.get("/board")).text
+    assert {id for ids in cards(text).values() for id in ids} == shown
+    assert tiles(text)["all"] == len(shown)
+
+
+async def test_who_needs_attention_stands_first_with_the_reason(server, told):
+    await _review(told, ADA)
+    await told.fact(HireWaitlisted(employee_id=CY, ruled_out={"no_shared_language": 9, "capacity": 0}, policy_version="1"))
+    async with signed_in(server, COORDINATOR) as browser:
+        text = (await browser.get("/board")).text
+    assert cards(text) == {"attention": [ADA, CY], "track": [BO]}
+    assert tiles(text) == {"all": 3, "attention": 2, "completed": 0, "over": 0}
+    assert "Waiting for a mentor: no mentor shares a language with them" in text
+    assert "Accounts and access ready, due 9 days ago" in text
+    assert "Mina Mentor" in text
+
+
+async def test_a_failed_welcome_is_told(server, told):
+    message = {"message_id": "m", "template": "welcome", "recipient_id": BO, "recipient_role": "hire", "channel": "email"}
+    await told.fact(MessageFailed(employee_id=BO, reason="smtp_550", **message))
+    async with signed_in(server, LEAD) as browser:
+        text = (await browser.get("/board")).text
+    assert cards(text)["attention"] == [BO]
+    assert "Welcome mail failed: smtp_550" in text
+
+
+async def test_names_are_text_and_not_markup(server):
+    async with signed_in(server, LEAD) as browser:
+        for path in ("/board", f"/people/{BO}", "/sign-in"):
+            text = (await browser.get(path)).text
+            assert "&lt;b&gt;Berg&lt;/b&gt;" in text
+            assert "<b>Berg" not in text
+
+
+async def test_the_boards_address_narrows_it(server, told):
+    await told.fact(HireRescinded(employee_id=BO))
+    async with signed_in(server, LEAD) as browser:
+        assert cards((await browser.get("/board")).text) == {"attention": [], "track": [ADA]}
+        assert cards((await browser.get("/board?show=over")).text) == {"left": [], "cancelled": [BO]}
+        assert cards((await browser.get("/board?q=oka+AD")).text)["track"] == [ADA]
+        nobody = (await browser.get("/board?q=cy")).text  # not below this manager
+        assert "Nobody by that name" in nobody
+        assert CY not in nobody
+        assert cards((await browser.get("/board?q=.*")).text)["track"] == []
+        assert (await browser.get("/board?show=everything")).status_code == 422
+
+
+async def test_a_long_board_goes_on_on_the_next_page(server, told, monkeypatch):
+    monkeypatch.setattr(store, "PAGE", 2)
+    for number in range(3):
+        await told.hire(f"E-20{number}", LEAD)
+    async with signed_in(server, LEAD) as browser:
+        seen, address = [], "/board"
+        while address:
+            text = (await browser.get(address)).text
+            seen.append(cards(text)["track"])
+            following = re.search(r'href="([^"]+)" rel="next"', text)
+            address = following and following[1].replace("&amp;", "&")
+    assert seen == [[ADA, BO], ["E-200", "E-201"], ["E-202"]]
+    async with signed_in(server, LEAD) as browser:
+        assert (await browser.get("/board?after=nonsense")).status_code == 422
+
+
+# -- a person -----------------------------------------------------------------------------------------------------
+
+
+SEES = {BOSS: 200, LEAD: 200, MENTOR: 200, ADA: 200, COORDINATOR: 200, OTHER_BOSS: 403, STRANGER: 403, BO: 403}
+
+
+@pytest.mark.parametrize(("who", "status"), list(SEES.items()))
+async def test_a_persons_page_is_for_whoever_may_see_the_journey(server, who, status):
+    async with signed_in(server, who) as browser:
+        answer = await browser.get(f"/people/{ADA}")
+    assert answer.status_code == status
+    assert ("Okafor" in answer.text) == (status == 200)
+
+
+async def test_nobody_learns_from_a_refusal_whether_somebody_exists(server):
+    async with signed_in(server, STRANGER) as browser:
+        there, nowhere = await browser.get(f"/people/{ADA}"), await browser.get("/people/E-404")
+    assert (there.status_code, there.text) == (nowhere.status_code, nowhere.text)
+
+
+async def test_a_persons_page_says_why_this_mentor_what_happened_and_what_was_sent(server):
+    async with signed_in(server, LEAD) as browser:
+        text = (await browser.get(f"/people/{ADA}")).text
+    assert "Why Mina" in text
+    assert re.search(r"Same kind of work.*?Full", text, re.S)
+    assert "Site and arrangement" not in text  # it added nothing
+    assert f"/matching/why/{ADA}" in text
+    assert "Mina Mentor became the mentor" in text
+    assert "Journey began: The first ninety days" in text
+    assert "Welcome, to Ada Okafor" in text
+
+
+async def test_a_mentor_does_not_see_messages(server):
+    async with signed_in(server, MENTOR) as browser:
+        assert "Welcome, to Ada" not in (await browser.get(f"/people/{ADA}")).text
+
+
+async def _tick(browser, milestone, employee=ADA, back=""):
+    return await browser.post(f"/people/{employee}/milestones/{milestone}", data={"back": back})
+
+
+async def test_ticking_a_milestone_off_shows_at_once(server):
+    async with signed_in(server, LEAD) as browser:
+        answer = await _tick(browser, "access_ready")
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/people/{ADA}?done=access_ready")
+        text = (await browser.get(answer.headers["location"])).text
+    assert "Done: Accounts and access ready." in text
+    assert "Done Wed 20 Jan by Lin Lead" in text
+    assert f"/people/{ADA}/milestones/access_ready" not in text
+
+
+@pytest.mark.parametrize(
+    ("who", "milestone", "status"),
+    [
+        (BOSS, "access_ready", 303),
+        (COORDINATOR, "access_ready", 303),
+        (ADA, "access_ready", 403),
+        (MENTOR, "access_ready", 403),
+        (OTHER_BOSS, "access_ready", 403),
+        (LEAD, "first_mentor_meeting", 409),  # an event completes it, nobody's word
+        (LEAD, "no_such_thing", 404),
+    ],
+)
+async def test_a_milestone_takes_the_word_of_its_owner_of_managers_above_and_of_coordinators(server, who, milestone, status):
+    async with signed_in(server, who) as browser:
+        assert (await _tick(browser, milestone)).status_code == status
+
+
+async def test_only_what_ones_word_completes_has_a_button(server):
+    async with signed_in(server, ADA) as browser:
+        assert "access_ready" not in re.findall(
+            r'action="/people/[^/]+/milestones/(\w+)"', (await browser.get(f"/people/{ADA}")).text
+        )
+
+
+async def test_a_form_sent_from_another_site_changes_nothing(server):
+    async with signed_in(server, LEAD) as browser:
+        answer = await browser.post(
+            f"/people/{ADA}/milestones/access_ready", headers={"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+        )
+        assert answer.status_code == 403
+        assert f"/people/{ADA}/milestones/access_ready" in (await browser.get(f"/people/{ADA}")).text
+
+
+async def test_a_meeting_is_logged_once_a_day_and_completes_its_milestone(server):
+    async with signed_in(server, MENTOR) as browser:
+        for _ in range(2):
+            answer = await browser.post(f"/people/{ADA}/meetings", data={"held_on": "2027-01-19", "minutes": "45", "back": "/me"})
+            assert (answer.status_code, answer.headers["location"]) == (303, f"/me?met=2027-01-19&about={ADA}")
+        text = (await browser.get(answer.headers["location"])).text
+        assert "Meeting logged. 1 meeting held so far, the last on Tue 19 Jan." in text
+        assert "First meeting with the mentor: " not in text
+        assert re.search(
+            r"First meeting with the mentor.*?Done Wed 20 Jan by Mina", (await browser.get(f"/people/{ADA}")).text, re.S
+        )
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"held_on": "2027-01-29", "minutes": "45"}, "lies in the future"),
+        ({"held_on": "soon", "minutes": "45"}, "Held_on"),
+        ({"held_on": "2027-01-19", "minutes": "0"}, "Minutes"),
+        ({"minutes": "30"}, "Held_on"),
+    ],
+)
+async def test_a_meeting_that_cannot_have_been_is_refused_with_the_reason(server, fields, said):
+    async with signed_in(server, MENTOR) as browser:
+        answer = await browser.post(f"/people/{ADA}/meetings", data=fields)
+    assert answer.status_code == 422
+    assert said in answer.text
+
+
+async def test_after_a_form_one_is_sent_to_our_own_pages_only(server):
+    async with signed_in(server, LEAD) as browser:
+        answer = await _tick(browser, "access_ready", back="//evil.example/")
+        assert answer.headers["location"].startswith(f"/people/{ADA}?")
+
+
+# -- one's own page -----------------------------------------------------------------------------------------------
+
+
+async def test_a_hires_own_page_says_what_is_theirs_who_is_who_and_asks_what_is_due(server):
+    async with signed_in(server, ADA) as browser:
+        text = (await browser.get("/me")).text
+    assert "Hello, Ada" in text
+    assert "Day 9 of your first ninety." in text
+    assert "Mina Mentor" in text
+    assert "Lin Lead" in text
+    assert "How was your first week?" in text
+    assert "How are things going?" not in text  # due on day 14
+
+
+async def test_a_hire_answers_a_survey_once_and_is_thanked(server, database):
+    async with signed_in(server, ADA) as browser:
+        answers = {"rating.satisfaction": "4", "comment": "More tea."}
+        answer = await browser.post(f"/people/{ADA}/surveys/pulse_7", data=answers)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/me?answered=pulse_7&about={ADA}")
+        text = (await browser.get(answer.headers["location"])).text
+        assert "Thank you for your answers." in text
+        assert "How was your first week?" not in text
+        assert [comment["text"] for comment in await store.survey_comments(database, ADA)] == ["More tea."]
+        again = await browser.post(f"/people/{ADA}/surveys/pulse_7", data={"rating.satisfaction": "1"})
+        assert again.status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("who", "fields", "status"),
+    [
+        (ADA, {}, 422),
+        (ADA, {"rating.satisfaction": "6"}, 422),
+        (ADA, {"rating.satisfaction": "good"}, 422),
+        (ADA, {"rating.satisfaction": "3", "rating.other": "3"}, 422),
+        (LEAD, {"rating.satisfaction": "5"}, 403),
+        (COORDINATOR, {"rating.satisfaction": "5"}, 403),
+    ],
+)
+async def test_a_survey_takes_whole_answers_from_the_hire_alone(server, who, fields, status):
+    async with signed_in(server, who) as browser:
+        assert (await browser.post(f"/people/{ADA}/surveys/pulse_7", data=fields)).status_code == status
+
+
+async def test_a_mentors_own_page_lists_mentees_with_what_is_next(server, told):
+    async with signed_in(server, MENTOR) as browser:
+        text = (await browser.get("/me")).text
+        assert "Ada Okafor" in text
+        assert "First meeting with the mentor" in text
+        assert f'action="/people/{ADA}/meetings"' in text
+        assert "Bo " not in text
+        await told.assign(ADA, OTHER_BOSS)
+        text = (await browser.get("/me")).text
+        assert "Ada Okafor" not in text
+        assert "Nobody just now" in text
+
+
+async def test_somebody_without_journey_and_mentees_has_an_empty_page(server):
+    async with signed_in(server, STRANGER) as browser:
+        assert "Nothing for you here" in (await browser.get("/me")).text
+
+
+async def test_the_operators_token_sees_the_board_and_has_no_own_page(server):
+    async with httpx.AsyncClient(base_url=server.url, headers={"Authorization": "Bearer t"}) as browser:
+        assert (await browser.get("/board")).status_code == 200
+        assert (await browser.get("/me")).status_code == 403
