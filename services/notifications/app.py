@@ -34,9 +34,7 @@ def worker(settings: Settings) -> Worker:
     async def send_email(db: Database, fence: Fence) -> None:
         channel = EmailChannel(host, port, identity)
         processor = Processor(service=SERVICE, consumer="notifications.email", db=db, work=lambda: work(db))
-        sender = Sender(
-            db=db, channel=channel, processor=processor, renderer=renderer, web_url=settings.web_url, fence=fence.number
-        )
+        sender = Sender(db=db, channel=channel, processor=processor, renderer=renderer, web_url=settings.web_url, fence=fence)
         try:
             await sender.run()
         finally:

@@ -6,7 +6,7 @@ message then goes again with the same Message-ID, and nothing else can double.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,11 +28,15 @@ from shared.clock import Clock
 from shared.clock import now as system_clock
 from shared.directory import people
 from shared.events import new_event
+from shared.lease import Fence
 from shared.mongo import Database, Document
 from shared.problems import Refused
 from shared.processing import Processor
 
 ON_THE_WAY = 16  # per connection: keeps them busy while results are recorded, and bounds what a crash sends again
+FRESH_S = (
+    4.0  # what was taken this lately is still ours: a lease is taken over after ten seconds without its holder at the earliest
+)
 POLL_S = 5.0  # the change stream wakes the sender; this is for the day it does not
 STOP_WITHIN_S = 5.0  # what is on the way at an orderly stop gets this long to arrive and be recorded
 RECORD_PAUSE_S = 1.0
@@ -43,11 +47,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message to be sent with what was known when it was taken."""
+    """A message to be sent with what was known when it was taken; `taken_at` is in seconds of the event loop's clock."""
 
     entry: Entry
     state: Correspondence | None
     people: Mapping[str, Person]
+    taken_at: float
 
     @property
     def letter(self) -> Letter | None:
@@ -57,7 +62,7 @@ class Draft:
 
 
 class Sender:
-    """Sends what is due on one channel. `fence` is the number of the taking of the lease under which it acts."""
+    """Sends what is due on one channel, under the lease that `fence` proves."""
 
     def __init__(
         self,
@@ -67,7 +72,7 @@ class Sender:
         processor: Processor,
         renderer: Renderer,
         web_url: str,
-        fence: int,
+        fence: Fence,
         clock: Clock = system_clock,
     ) -> None:
         self._db = db
@@ -78,12 +83,16 @@ class Sender:
         self._fence = fence
         self._clock = clock
         self._breaker = Breaker()
-        self._on_the_way: set[asyncio.Task[SendResult]] = set()
+        self._slots = asyncio.Semaphore(channel.width)
+        self._on_the_way: set[asyncio.Task[SendResult | None]] = set()
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
-        """Send until cancelled; what is on the way then is finished and recorded first. Raises PyMongoError as it comes."""
-        await store.give_back(self._db, self._fence, self._clock(), own=True)
+        """Send until cancelled; what is on the way then is finished and recorded first.
+
+        Raises `LeaseLost`, and PyMongoError as it comes.
+        """
+        await store.give_back(self._db, self._fence.number, self._clock(), own=True)
         async with self._db[store.MESSAGES].watch(WAKING, max_await_time_ms=1_000) as changes:
             await changes.try_next()  # opens the stream before the first look, so that nothing falls between
             waking = asyncio.create_task(self._wake_on(changes))
@@ -99,7 +108,7 @@ class Sender:
 
     async def drain(self) -> None:
         """Send until nothing is due and nothing is on the way."""
-        await store.give_back(self._db, self._fence, self._clock(), own=False)
+        await store.give_back(self._db, self._fence.number, self._clock(), own=False)
         more_due = True
         while more_due or self._on_the_way:
             room = self._room()
@@ -125,7 +134,7 @@ class Sender:
             woken.cancel()
         finished = {task for task in self._on_the_way if task.done()}
         if finished:
-            await self._record([task.result() for task in finished])
+            await self._record(_results(finished))
             self._on_the_way -= finished
         self._wake.clear()
         return woken in done or bool(finished)
@@ -151,11 +160,13 @@ class Sender:
             for task in late:
                 task.cancel()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._record([task.result() for task in done]), STOP_WITHIN_S)
+                await asyncio.wait_for(self._record(_results(done)), STOP_WITHIN_S)
             self._on_the_way.clear()
 
     async def _take(self, limit: int) -> list[Draft]:
-        entries = await store.claim(self._db, self._channel.name, limit, self._fence, self._clock())
+        await self._fence.check(self._db)
+        taken_at = asyncio.get_running_loop().time()
+        entries = await store.claim(self._db, self._channel.name, limit, self._fence.number, self._clock())
         if not entries:
             return []
         query: Document = {"_id": {"$in": sorted({entry.employee_id for entry in entries})}}
@@ -163,18 +174,25 @@ class Sender:
         states = {document["_id"]: Correspondence.model_validate(document["state"]) for document in found if document["state"]}
         named = {id for entry in entries for id in people_needed(entry, states.get(entry.employee_id))}
         known = await people(self._db, named)
-        return [Draft(entry, states.get(entry.employee_id), known) for entry in entries]
+        return [Draft(entry, states.get(entry.employee_id), known, taken_at) for entry in entries]
 
-    async def _deliver(self, draft: Draft) -> SendResult:
-        """Everything that can happen to one message, as a result."""
+    async def _deliver(self, draft: Draft) -> SendResult | None:
+        """Everything that can happen to one message, as a result; None for one that another sender has taken over."""
+        async with self._slots:
+            waited = asyncio.get_running_loop().time() - draft.taken_at
+            if waited > FRESH_S and not await store.is_held(self._db, draft.entry):
+                return None
+            if self._breaker.is_resting(self._clock()):  # it broke while this message waited its turn
+                return _result(draft.entry, "deferred", "channel_resting", retry_at=self._breaker.rests_until)
+            return await self._attempt(draft)
+
+    async def _attempt(self, draft: Draft) -> SendResult:
         entry, now = draft.entry, self._clock()
         if draft.state is None or draft.letter is None:
             return _result(entry, "suppressed", "withdrawn")
         found = address_or_hindrance(entry, draft.state, draft.people, now)
         if isinstance(found, Hindrance):
-            if found.retry_at is None:
-                return _result(entry, "suppressed", found.reason)
-            return _result(entry, "deferred", found.reason, retry_at=found.retry_at, attempted=True)
+            return _hindered(entry, found)
         try:
             message = compose(draft.letter, draft.state, draft.people, found, self._renderer, self._web_url, now)
         except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
@@ -183,8 +201,6 @@ class Sender:
         return await self._hand_over(entry, message)
 
     async def _hand_over(self, entry: Entry, message: Outgoing) -> SendResult:
-        if self._breaker.is_resting(self._clock()):  # it broke while this message waited its turn
-            return _result(entry, "deferred", "channel_resting", retry_at=self._breaker.rests_until)
         try:
             await self._channel.send(message, self._clock())
         except Permanent as error:
@@ -257,6 +273,16 @@ WAKING: list[dict[str, Any]] = [
     }
 ]
 """What wakes a sender: a message that is new, or waits again."""
+
+
+def _results(tasks: Iterable[asyncio.Task[SendResult | None]]) -> list[SendResult]:
+    return [result for task in tasks if (result := task.result()) is not None]
+
+
+def _hindered(entry: Entry, hindrance: Hindrance) -> SendResult:
+    if hindrance.retry_at is None:
+        return _result(entry, "suppressed", hindrance.reason)
+    return _result(entry, "deferred", hindrance.reason, retry_at=hindrance.retry_at, attempted=True)
 
 
 def _result(

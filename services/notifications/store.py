@@ -1,7 +1,7 @@
 """The ledger: every message that was or will be sent, with each step it took. Collection `messages`.
 
 A document is `{_id: message id, employee_id, template, recipient_id, recipient_role, channel, cause, state, reason, due_at,
-planned_at, settled_at, attempts, fence, revision, transitions: [{state, at, reason?}]}`. It holds ids and codes, no name
+planned_at, settled_at, attempts, fence, claim, revision, transitions: [{state, at, reason?}]}`. It holds ids and codes, no name
 and no address. `revision` moves with each step and guards it.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
+from bson import ObjectId
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.notifications.domain import Hasten, Letter, Plan, SendResult, Withdraw
@@ -48,6 +49,7 @@ class Entry(BaseModel):
     planned_at: datetime
     settled_at: datetime | None = None
     attempts: int = 0
+    claim: str | None = None
     revision: int = 1
     transitions: list[Transition] = []
 
@@ -134,6 +136,7 @@ def _document(employee_id: str, letter: Letter, state: LedgerState, now: datetim
         "settled_at": None,
         "attempts": 0,
         "fence": None,
+        "claim": None,
         "revision": 1,
         "transitions": [{"state": step, "at": now} for step in steps],
     }
@@ -158,20 +161,32 @@ def _moved(state: LedgerState, at: datetime, reason: str | None = None, changed:
 
 
 async def claim(db: Database, channel: str, limit: int, fence: int, now: datetime) -> list[Entry]:
-    """Take up to `limit` messages that are due on this channel, longest due first, for the holder of `fence`."""
+    """Take up to `limit` messages that are due on this channel, longest due first, for the holder of `fence`.
+
+    No two claims get the same message, whoever makes them.
+    """
     due = {"state": {"$in": list(WAITING)}, "channel": channel, "due_at": {"$lte": now}}
     ids = [found["_id"] async for found in db[MESSAGES].find(due, {"_id": 1}).sort("due_at", ASCENDING).limit(limit)]
     if not ids:
         return []
     became_due = {"$cond": [{"$eq": ["$state", "planned"]}, [{"state": "due", "at": "$due_at"}], []]}
+    mark = str(ObjectId())
     take = {
         "state": "sending",
         "fence": fence,
+        "claim": mark,
         "revision": {"$add": ["$revision", 1]},
         "transitions": {"$concatArrays": ["$transitions", became_due, [{"state": "sending", "at": now}]]},
     }
     await db[MESSAGES].update_many({"_id": {"$in": ids}, **due}, [{"$set": take}])
-    return await entries(db, {"_id": {"$in": ids}, "state": "sending", "fence": fence})
+    return await entries(db, {"_id": {"$in": ids}, "claim": mark})
+
+
+async def is_held(db: Database, entry: Entry) -> bool:
+    """Whether a message is still this claim's to send."""
+    return (
+        await db[MESSAGES].find_one({"_id": entry.message_id, "state": "sending", "claim": entry.claim}, {"_id": 1}) is not None
+    )
 
 
 async def give_back(db: Database, fence: int, now: datetime, *, own: bool) -> int:

@@ -55,10 +55,10 @@ def build(message: Outgoing, sender: Identity, now: datetime) -> EmailMessage:
     if sender.reply_to:
         mail["Reply-To"] = sender.reply_to
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office reply, please
-    mail["Content-Language"] = message.rendered.language
     mail["X-Firstmate-Template"] = message.template
     mail.set_content(message.rendered.text, cte="quoted-printable")
     mail.add_alternative(message.rendered.html, subtype="html", cte="quoted-printable")
+    mail["Content-Language"] = message.rendered.language  # last: the content takes the Content- headers before it along
     return mail
 
 

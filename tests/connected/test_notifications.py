@@ -1,0 +1,393 @@
+"""Notifications on a real database and a real SMTP server: what goes, when it goes again, and that it goes once."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from services.notifications import store
+from services.notifications.retries import GIVE_UP_AFTER
+from shared.events.hr import EmployeeRehired, EmployeeTerminated, HireRescinded, StartDateChanged
+from shared.events.mentoring import HireWaitlisted
+from shared.lease import LeaseLost
+from shared.mongo import Database
+from tests.conftest import Until
+from tests.connected.post_office import Office, PostOffice, post_office
+
+
+@pytest.fixture
+async def post() -> AsyncIterator[PostOffice]:
+    async with post_office() as office:
+        yield office
+
+
+@pytest.fixture
+async def office(database: Database, post: PostOffice) -> Office:
+    await store.ensure_indexes(database)
+    office = Office(database, post)
+    await office.take_over()
+    await office.know_people()
+    return office
+
+
+async def test_a_hire_their_mentor_and_their_manager_get_their_mail_and_the_ledger_says_so(office: Office, post: PostOffice):
+    await office.hear(office.hired(), office.assigned())
+    await office.send()
+    assert post.templates == ["manager_notice", "mentor_brief", "mentor_introduction", "welcome"]
+    assert {entry.state for entry in await office.ledger()} == {"sent"}
+    welcome = await office.entry("welcome")
+    assert [step.state for step in welcome.transitions] == ["planned", "due", "sending", "sent"]
+    ids = {mail["X-Firstmate-Template"]: mail["Message-ID"] for _, mail in post.accepted}
+    assert ids["welcome"] == f"<{welcome.message_id}@firstmate.example>"
+
+
+async def test_each_message_sent_is_told_to_the_other_services_once(office: Office):
+    await office.hear(office.hired())
+    await office.send()
+    await office.send()
+    told = [json.loads(event["value"]) for event in await office.outbox() if event["ce_type"] == b"notifications.message.sent.v1"]
+    assert [fact["template"] for fact in told] == ["welcome"]
+
+
+async def test_the_mail_goes_to_the_personal_address_before_the_start_and_to_the_work_address_from_it_on(
+    office: Office, post: PostOffice
+):
+    await office.hear(office.hired(), office.hired("E-2", start_date="2026-12-01"))
+    await office.send()
+    welcomed = {address for address, mail in post.accepted if mail["X-Firstmate-Template"] == "welcome"}
+    assert welcomed == {"e-1@home.example", "e-2@acme.example"}
+
+
+async def test_each_reader_is_written_to_in_their_language(office: Office, post: PostOffice):
+    await office.hear(office.hired(), office.assigned())
+    await office.send()
+    (notice,) = post.to("jonas@acme.example")
+    assert notice["Content-Language"] == "de"
+    assert "Montag, 11. Januar 2027" in notice.get_body(("plain",)).get_content()
+    (brief,) = post.to("noemie@acme.example")
+    assert "You both know kafka." in brief.get_body(("html",)).get_content()
+
+
+async def test_hearing_everything_again_sends_nothing_again(office: Office, post: PostOffice):
+    facts = [office.event(fact) for fact in (office.hired(), office.assigned(), StartDateChanged.model_validate(MOVED))]
+    for _ in range(2):
+        for fact in facts:
+            await office.processor().execute([fact])
+            await office.send()
+    assert len(post.accepted) == 7
+    assert len({mail["Message-ID"] for _, mail in post.accepted}) == 7
+
+
+async def test_correspondences_built_anew_beside_the_kept_ledger_send_nothing_again(office: Office, post: PostOffice):
+    facts = [office.event(fact) for fact in (office.hired(), office.assigned(), StartDateChanged.model_validate(MOVED))]
+    await office.processor().execute(facts)
+    await office.send()
+    await office.db[store.CORRESPONDENCES].delete_many({})
+    await office.processor().execute(facts)
+    await office.send()
+    assert len(post.accepted) == 4
+
+
+async def test_a_refusal_for_now_is_tried_again_after_a_pause_and_then_accepted(office: Office, post: PostOffice):
+    post.on_rcpt = lambda _: "451 greylisted, come back"
+    await office.hear(office.hired(manager_id=None))
+    await office.send()
+    entry = await office.entry("welcome")
+    assert (entry.state, entry.reason, entry.attempts) == ("due", "smtp_451", 1)
+    assert timedelta(seconds=40) < entry.due_at - office.now < timedelta(seconds=80)
+    await office.send()
+    assert (await office.entry("welcome")).attempts == 1, "the pause is kept"
+    post.on_rcpt = lambda _: None
+    office.pass_time(minutes=2)
+    await office.send()
+    assert (await office.entry("welcome")).state == "sent"
+    assert post.templates == ["welcome"]
+
+
+async def test_refusals_for_now_end_after_two_days(office: Office, post: PostOffice):
+    post.on_data = lambda _: "452 mailbox full"
+    await office.hear(office.hired(manager_id=None))
+    began = office.now
+    while (entry := await office.entry("welcome")).state != "failed":
+        office.now = max(office.now, entry.due_at)
+        await office.send()
+    assert GIVE_UP_AFTER <= office.now - began < GIVE_UP_AFTER + timedelta(hours=6)
+    assert entry.reason == "smtp_452"
+    assert entry.attempts < 30
+
+
+async def test_a_refusal_for_good_is_final_and_told(office: Office, post: PostOffice):
+    post.on_rcpt = lambda _: "550 no such mailbox"
+    await office.hear(office.hired(manager_id=None))
+    await office.send()
+    office.pass_time(days=3)
+    await office.send()
+    entry = await office.entry("welcome")
+    assert (entry.state, entry.reason, entry.attempts) == ("failed", "smtp_550", 1)
+    (failed,) = [event for event in await office.outbox() if event["ce_type"] == b"notifications.message.failed.v1"]
+    assert json.loads(failed["value"])["reason"] == "smtp_550"
+
+
+async def test_one_refused_message_does_not_keep_the_others(office: Office, post: PostOffice):
+    post.on_rcpt = lambda address: "550 no such mailbox" if address.startswith("e-3") else None
+    await office.hear(*(office.hired(f"E-{number}", manager_id=None) for number in range(1, 8)))
+    await office.send()
+    states = {entry.employee_id: entry.state for entry in await office.ledger()}
+    assert states.pop("E-3") == "failed"
+    assert set(states.values()) == {"sent"}
+
+
+async def test_a_mail_server_that_is_away_costs_a_rest_and_no_message(office: Office, post: PostOffice):
+    await post.close()
+    await office.hear(*(office.hired(f"E-{number}", manager_id=None) for number in range(1, 8)))
+    async with office.sender() as sender:
+        await sender.drain()
+        assert {entry.state for entry in await office.ledger()} == {"due"}
+        assert {entry.attempts for entry in await office.ledger()} == {0}
+        before = await office.ledger()
+        await sender.drain()
+        assert await office.ledger() == before, "a resting channel is left alone"
+        await post.open()
+        office.pass_time(seconds=2)
+        await sender.drain()
+    assert len(post.accepted) == 7
+    assert {entry.state for entry in await office.ledger()} == {"sent"}
+
+
+async def test_a_mail_server_that_hangs_up_between_two_messages_is_called_again(office: Office, post: PostOffice):
+    async with office.sender() as sender:
+        await office.hear(office.hired(manager_id=None))
+        await sender.drain()
+        await post.close()
+        await post.open()
+        await office.hear(office.hired("E-2", manager_id=None))
+        await sender.drain()
+    assert post.templates == ["welcome", "welcome"]
+
+
+async def test_connections_are_few_and_used_again(office: Office, post: PostOffice):
+    await office.hear(*(office.hired(f"E-{number}", manager_id=None) for number in range(1, 61)))
+    await office.send(width=3)
+    assert len(post.accepted) == 60
+    assert post.connections <= 3
+
+
+async def test_a_mail_server_that_hangs_is_given_up_on_and_tried_later(office: Office, post: PostOffice):
+    never = asyncio.Event()
+
+    async def hang(_: str) -> None:
+        await never.wait()
+
+    post.before_data_answer = hang
+    await office.hear(office.hired(manager_id=None))
+    await office.send(command_timeout=0.2)
+    entry = await office.entry("welcome")
+    assert (entry.state, entry.reason) == ("due", "smtp_timeout")
+    never.set()
+
+
+async def test_a_slow_message_does_not_hold_up_another(office: Office, post: PostOffice, until: Until):
+    released = asyncio.Event()
+
+    async def slow(address: str) -> None:
+        if address.startswith("e-1@"):
+            await released.wait()
+
+    post.before_data_answer = slow
+    await office.hear(office.hired(manager_id=None))
+    async with office.sender() as sender:
+        running = asyncio.create_task(sender.run())
+        await until(lambda: _accepted(post, "e-1@home.example"))
+        await office.hear(office.hired("E-2", manager_id=None))
+        await until(lambda: _state(office, "E-2", "sent"))
+        assert (await office.ledger(employee_id="E-1"))[0].state == "sending"
+        released.set()
+        await until(lambda: _state(office, "E-1", "sent"))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_sender_wakes_as_soon_as_a_message_is_planned(office: Office, post: PostOffice, until: Until):
+    async with office.sender() as sender:
+        running = asyncio.create_task(sender.run())
+        await office.hear(office.hired(manager_id=None))
+        await until(lambda: _accepted(post, "e-1@home.example"))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_crash_between_acceptance_and_record_sends_again_under_the_same_message_id(
+    office: Office, post: PostOffice, monkeypatch: pytest.MonkeyPatch
+):
+    await office.hear(office.hired(manager_id=None))
+
+    async def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    async with office.sender() as sender:
+        with monkeypatch.context() as patched:
+            patched.setattr(sender, "_execute", crash)
+            with pytest.raises(KeyboardInterrupt):
+                await sender.drain()
+    assert (await office.entry("welcome")).state == "sending"
+    await office.take_over()
+    await office.send()
+    first, second = (mail for _, mail in post.accepted)
+    assert first["Message-ID"] == second["Message-ID"]
+    entry = await office.entry("welcome")
+    assert [(step.state, step.reason) for step in entry.transitions][-4:] == [
+        ("sending", None),
+        ("due", "abandoned"),
+        ("sending", None),
+        ("sent", None),
+    ]
+
+
+async def test_two_senders_at_once_send_nothing_twice(office: Office, post: PostOffice):
+    await office.hear(*(office.hired(f"E-{number}", manager_id=None) for number in range(1, 101)))
+    await asyncio.gather(office.send(), office.send())
+    assert len(post.accepted) == 100
+    assert len({mail["Message-ID"] for _, mail in post.accepted}) == 100
+    assert {entry.state for entry in await office.ledger()} == {"sent"}
+
+
+async def test_a_sender_that_lost_its_lease_takes_nothing_more(office: Office, post: PostOffice):
+    await office.hear(office.hired(manager_id=None))
+    async with office.sender() as stale:
+        await office.take_over()
+        with pytest.raises(LeaseLost):
+            await stale.drain()
+    assert not post.accepted
+
+
+async def test_a_sender_that_slept_through_its_lease_does_not_send_what_another_has_taken_over(office: Office, post: PostOffice):
+    await office.hear(office.hired(manager_id=None))
+    async with office.sender() as sleeper:
+        (draft,) = await sleeper._take(10)
+        await office.take_over()
+        await office.send()
+        assert await sleeper._deliver(replace(draft, taken_at=draft.taken_at - 60)) is None
+    assert len(post.accepted) == 1
+
+
+async def test_a_stale_senders_result_counts_and_the_new_one_changes_nothing(office: Office, post: PostOffice):
+    await office.hear(office.hired(manager_id=None))
+    async with office.sender() as stale:
+        (draft,) = await stale._take(10)
+        result = await stale._deliver(draft)
+        await office.take_over()
+        await store.give_back(office.db, office.fence.number, office.now, own=True)
+        await stale._record([result])
+        assert (await office.entry("welcome")).state == "sent"
+    await office.send()
+    assert len(post.accepted) == 1
+
+
+async def test_no_address_and_an_impossible_address_are_suppressed_with_the_reason(office: Office, post: PostOffice):
+    await office.hear(
+        office.hired(personal_email=None, work_email=None, manager_id=None),
+        office.hired("E-2", personal_email="ada@-broken-.example", manager_id=None),
+    )
+    await office.send()
+    reasons = {entry.employee_id: (entry.state, entry.reason) for entry in await office.ledger()}
+    assert reasons == {"E-1": ("suppressed", "no_address"), "E-2": ("suppressed", "bad_address")}
+    assert not post.accepted
+
+
+async def test_a_reader_whom_hr_has_not_told_of_yet_is_waited_for(office: Office, post: PostOffice):
+    await office.hear(office.hired(manager_id="B-9"), office.assigned())
+    await office.send()
+    notice = await office.entry("manager_notice")
+    assert (notice.state, notice.reason) == ("due", "unknown_person")
+    await office.hear(office.hired("B-9", given_name="Bo", manager_id=None, start_date="2020-01-06"))
+    office.pass_time(seconds=10)
+    await office.send()
+    assert (await office.entry("manager_notice")).state == "sent"
+
+
+async def test_a_reader_whom_hr_never_tells_of_is_given_up(office: Office):
+    await office.hear(office.hired(manager_id="B-9"), office.assigned())
+    for _ in range(20):
+        await office.send()
+        office.pass_time(minutes=5)
+    notice = await office.entry("manager_notice")
+    assert (notice.state, notice.reason) == ("suppressed", "no_address")
+
+
+async def test_a_rescinded_hires_messages_are_withdrawn_and_the_withdrawal_is_told(office: Office, post: PostOffice):
+    await office.hear(office.hired(), office.assigned(), HireRescinded(employee_id="E-1"))
+    await office.send()
+    assert not post.accepted
+    assert {(entry.state, entry.reason) for entry in await office.ledger()} == {("suppressed", "withdrawn")}
+    told = [event for event in await office.outbox() if event["ce_type"] == b"notifications.message.suppressed.v1"]
+    assert len(told) == 4
+
+
+async def test_a_hire_withdrawn_while_a_refused_message_waits_is_not_written_to_later(office: Office, post: PostOffice):
+    post.on_rcpt = lambda _: "450 later"
+    await office.hear(office.hired(manager_id=None))
+    async with office.sender() as sender:
+        (draft,) = await sender._take(10)
+        result = await sender._deliver(draft)
+        await office.hear(HireRescinded(employee_id="E-1"))
+        assert (await office.entry("welcome")).state == "sending", "what is on the way is left to its result"
+        await sender._record([result])
+    entry = await office.entry("welcome")
+    assert (entry.state, entry.reason) == ("suppressed", "withdrawn")
+
+
+async def test_a_rehire_is_welcomed_again_with_a_message_of_its_own(office: Office, post: PostOffice):
+    await office.hear(office.hired(manager_id=None))
+    await office.send()
+    await office.hear(EmployeeTerminated(employee_id="E-1"))
+    await office.hear(EmployeeRehired.model_validate(office.hired(start_date="2027-06-01").profile() | {"employee_id": "E-1"}))
+    await office.send()
+    welcomes = [mail["Message-ID"] for _, mail in post.accepted if mail["X-Firstmate-Template"] == "welcome"]
+    assert len(set(welcomes)) == 2
+
+
+async def test_a_moved_start_is_told_with_both_dates(office: Office, post: PostOffice):
+    await office.hear(office.hired(manager_id=None))
+    await office.send()
+    await office.hear(StartDateChanged.model_validate(MOVED))
+    await office.send()
+    text = post.to("e-1@home.example")[-1].get_body(("plain",)).get_content()
+    assert "Monday, 11 January 2027" in text
+    assert "Monday, 1 February 2027" in text
+
+
+async def test_coordinators_hear_of_a_waitlisted_hire(office: Office, post: PostOffice):
+    await office.hear(office.hired(), HireWaitlisted(employee_id="E-1", policy_version="1"))
+    await office.send()
+    (mail,) = post.to("cleo@acme.example")
+    assert mail["Subject"] == "No mentor yet for Ada"
+
+
+async def test_a_result_that_can_not_be_recorded_with_the_correspondence_is_recorded_in_the_ledger(
+    office: Office, post: PostOffice, monkeypatch: pytest.MonkeyPatch
+):
+    await office.hear(office.hired(manager_id=None))
+    async with office.sender() as sender:
+
+        async def broken(*_: object) -> None:
+            raise ValueError("a state that nobody can read")
+
+        monkeypatch.setattr(sender, "_execute", broken)
+        await sender.drain()
+        await sender.drain()
+    assert len(post.accepted) == 1
+    assert (await office.entry("welcome")).state == "sent"
+
+
+async def _accepted(post: PostOffice, address: str) -> bool:
+    return bool(post.to(address))
+
+
+async def _state(office: Office, employee_id: str, state: str) -> bool:
+    return bool(await office.ledger(employee_id=employee_id, state=state))
+
+
+MOVED = {"employee_id": "E-1", "start_date": "2027-02-01"}
