@@ -1,6 +1,7 @@
 """`./firstmate up`: the whole system in the foreground, with the sample company hired before your eyes."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 from dataclasses import asdict, replace
@@ -19,8 +20,9 @@ PACE_S = 1.5  # slow enough to watch the board fill, fast enough to wait for the
 
 
 def say(words: str) -> None:
-    """A line for the one who watches."""
-    print(f"{now().astimezone():%H:%M:%S}  {words}", flush=True)
+    """A line for the one who watches. The system goes on when nobody does any more."""
+    with contextlib.suppress(BrokenPipeError):
+        print(f"{now().astimezone():%H:%M:%S}  {words}", flush=True)
 
 
 async def up(plan: Plan, *, sample: bool) -> int:
@@ -33,7 +35,8 @@ async def up(plan: Plan, *, sample: bool) -> int:
         else:
             work.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    hangup = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else []  # ignored under nohup
+    for number in (signal.SIGINT, signal.SIGTERM, *hangup):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     return await work
 
