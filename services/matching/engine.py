@@ -51,11 +51,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A decision for one hire: `score` is the sum of the contributions' points."""
+    """A decision for one hire: `score` is the sum of the contributions' points, `load` what the mentor has beside this hire."""
 
     hire_id: str
     mentor_id: str
     score: int
+    load: int
     contributions: tuple[Contribution, ...]
     runners_up: tuple[RunnerUp, ...]
     change: Change | None
@@ -217,7 +218,7 @@ def _explain(pool: Pool, policy: Policy, asked: _Asked, row: int, place: int, ta
     )
     hire_id, mentor_id = asked.seeker.person.id, pool.ids[row]
     change = what_would_change(policy, hire_id, mentor_id, total(ours), runners)
-    return Match(hire_id, mentor_id, total(ours), ours, runners, change)
+    return Match(hire_id, mentor_id, total(ours), pool.candidates[row].load + place, ours, runners, change)
 
 
 def _free(candidate: Candidate) -> int:

@@ -1,0 +1,42 @@
+"""Matching put together: what its worker follows and does, and what it serves over HTTP."""
+
+import secrets
+
+from fastapi import APIRouter
+
+from services.matching.api import api
+from services.matching.handlers import MatchingWork
+from services.matching.memory import Memory
+from services.matching.policy import load_policy
+from services.matching.store import SERVICE, ensure_indexes
+from services.matching.waitlist import Waitlist
+from shared.clock import Clock, now
+from shared.events import hr, mentoring, onboarding
+from shared.mongo import Database
+from shared.settings import Settings
+from shared.worker import Duty, Subscription, Worker, every
+
+TOPICS = (hr.TOPIC, mentoring.MENTORS_TOPIC, onboarding.TOPIC)
+WAITLIST_EVERY_S = 2.0  # a place freed by a coordinator should not seem lost to the person who waits for it
+
+
+def worker(settings: Settings) -> Worker:
+    """The worker process: one owner of the mentor pool, others stand by. Raises `PolicyError` for a bad policy."""
+    policy = load_policy(settings.policy_file)
+    # The pool's log tells one start of a process from another by this name.
+    memory = Memory(policy, f"{settings.instance}-{secrets.token_hex(4)}")
+    waitlist = Waitlist(memory, now)
+    return Worker(
+        service=SERVICE,
+        settings=settings,
+        subscriptions=[Subscription("matching", TOPICS, lambda db: MatchingWork(db, memory))],
+        duties=[Duty("waitlist", every(WAITLIST_EVERY_S, waitlist.try_again))],
+        single_owner=True,
+        prepare=ensure_indexes,
+    )
+
+
+def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]:
+    """Its API and pages, over its database. Raises `PolicyError` for a bad policy."""
+    policy = load_policy(settings.policy_file)
+    return [api(db, policy, clock)]

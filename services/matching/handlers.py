@@ -1,0 +1,295 @@
+"""Load, decide, commit: how matching takes facts from its topics and turns them into assignments.
+
+A batch is folded event by event (`domain.HIRE_FOLDS`, `domain.MENTOR_FOLDS`, the directory, the reporting lines); then,
+once, everybody concerned is looked at: who needs no mentor is released, who lost theirs or has none is matched together
+with those on the waitlist whom a freed place might suit. What is decided depends on states alone, so a repeated fact
+decides nothing, and a fact that came early counts when the other half arrives.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, ClassVar
+
+import structlog
+from pydantic import BaseModel
+
+from services.matching import domain, engine, store
+from services.matching.decisions import decision_of, waitlisting_of
+from services.matching.domain import HIRE_FOLDS, MENTOR_FOLDS, Hire
+from services.matching.memory import Attempt, Memory
+from services.matching.person import FIELDS, Seeker, person_from
+from services.matching.store import SERVICE
+from shared.changes import Changes
+from shared.directory import Directory
+from shared.events import Event, Fact, HrEvent
+from shared.events.hr import EmployeeTerminated, HireRescinded, Profile, TerminationCancelled
+from shared.events.mentoring import MentorFact, ReleaseCause
+from shared.events.onboarding import JourneyCancelled, JourneyEnded, JourneyFact
+from shared.mongo import Database
+from shared.streams import Stream
+
+OWN_SOURCE = f"/firstmate/{SERVICE}"
+WAITLIST_BATCH = 500  # as many waiting hires as a batch has records; the rest are tried in turn by the worker's duty
+MOST_TOGETHER = 1000  # hires solved in one go: a second at most, and costs that are exact in 64 bits
+
+FREES_PLACES = (EmployeeTerminated, HireRescinded, TerminationCancelled, JourneyEnded, JourneyCancelled, MentorFact)
+"""Facts after which somebody on the waitlist may find a place."""
+
+log = structlog.get_logger()
+
+
+class TryWaitlist(BaseModel):
+    """Command of the worker's duty: look at these waiting hires again."""
+
+    TYPE: ClassVar[str] = "matching.try_waitlist"
+    TOPIC: ClassVar[str] = "none"
+    subject: str = "waitlist"
+    hire_ids: list[str] = []
+
+
+class MatchingWork:
+    """One attempt at a batch of HR, mentor and journey facts. Needs the pool's memory, which outlives it."""
+
+    def __init__(self, db: Database, memory: Memory) -> None:
+        self._db = db
+        self._memory = memory
+        self.hires = store.hires()
+        self.people = Directory(FIELDS)
+        self._concerned: dict[str, Event[Any] | None] = {}
+        self._mentors: set[str] = set()
+        self._told: set[str] = set()
+        self._attempt: Attempt | None = None
+
+    async def load(self, events: Sequence[Event[Any]]) -> None:
+        """Pool version, hires and people of the batch: three queries, one more where the waitlist may find a place."""
+        events = [event for event in events if _matters(event.data)]
+        if not events:
+            return
+        self._attempt, others = await self._memory.begin(self._db)
+        subjects = {event.subject for event in events if not isinstance(event.data, TryWaitlist)}
+        waiting = {id for event in events if isinstance(event.data, TryWaitlist) for id in event.data.hire_ids}
+        if others or any(self._may_free_places(event) for event in events):
+            waiting |= {id for _, id in await store.longest_waiting(self._db, WAITLIST_BATCH)}
+        mentees = set(self._mentees({*subjects, *self._mentors_near_moves(events)}))
+        await self.hires.load(self._db, subjects | waiting | mentees)
+        await self.people.load(self._db, subjects | waiting | mentees)
+        self._concerned = dict.fromkeys([*waiting, *mentees])
+
+    def _may_free_places(self, event: Event[Any]) -> bool:
+        return isinstance(event.data, FREES_PLACES) or (isinstance(event.data, HrEvent) and event.subject in self._memory)
+
+    def _mentees(self, mentor_ids: Iterable[str]) -> Iterable[str]:
+        for id in mentor_ids:
+            stream = self._memory.mentor(id)
+            if stream is not None and stream.state is not None:
+                yield from stream.state.mentees
+
+    def _mentors_near_moves(self, events: Sequence[Event[Any]]) -> set[str]:
+        """Mentors with mentees above, below or among the people whose manager changes in this batch."""
+        reporting = self._memory.reporting
+        moved = {
+            event.subject
+            for event in events
+            if _tells_manager(event.data) and reporting.attempt(event.subject, event.data.manager_id)
+        }
+        with_mentees = {id for id in self._memory.mentor_ids() if any(True for _ in self._mentees([id]))} if moved else set()
+        near = {id for id in with_mentees if id in moved or not moved.isdisjoint(reporting.managers(id))}
+        for id in moved if with_mentees else ():
+            near |= with_mentees.intersection(reporting.managers(id))
+        reporting.drop()
+        return near
+
+    def decide(self, event: Event[Any], now: datetime) -> None:
+        """Fold one fact. What follows from it is decided once for the batch, in `conclude`."""
+        for kind, fold in FOLDS.items():
+            if isinstance(event.data, kind):
+                fold(self, event, now)
+
+    def follow_person_on_hr_fact(self, event: Event[Any], now: datetime) -> None:
+        """HR's word: the directory, the reporting line, and whether a hire is expected."""
+        stream = self.hires[event.subject]
+        if stream.is_repeat(event):
+            return
+        stream.remember(event)
+        self.people.apply(event)
+        known = self.people.get(event.subject)
+        if _tells_manager(event.data):
+            self._memory.move_line(event.subject, event.data.manager_id)
+        if event.subject in self._memory and known is not None:
+            self._memory.learn(event.subject, known)
+            self._mentors.add(event.subject)
+        self._fold_hire(stream, event, now)
+
+    def follow_journey_on_journey_fact(self, event: Event[Any], now: datetime) -> None:
+        """Onboarding's word: a journey that is over frees the mentor's place; a meeting makes a pair one that has met."""
+        if not _matters(event.data) or self.hires[event.subject].is_repeat(event):
+            return
+        self.hires[event.subject].remember(event)
+        self._fold_hire(self.hires[event.subject], event, now)
+
+    def _fold_hire(self, stream: Stream[Hire], event: Event[Any], now: datetime) -> None:
+        fold = HIRE_FOLDS.get(type(event.data))
+        if fold is not None:
+            # An HR system whose clock runs ahead must not outrank what it says later.
+            stream.put(fold(stream.state or Hire(), event.data, min(event.time, now)))
+        self._concerned[event.subject] = event
+        self._told.add(event.subject)
+
+    def follow_mentor_on_mentor_fact(self, event: Event[Any], now: datetime) -> None:
+        """A mentor enrolled, changed or withdrew. What our own API told is in the database already and only looked at."""
+        self._mentors.add(event.subject)
+        for mentee in self._mentees([event.subject]):
+            self._concerned[mentee] = event
+        if event.source == OWN_SOURCE:
+            return
+        stream = self._memory.edit(event.subject)
+        if stream.is_repeat(event):
+            return
+        stream.remember(event)
+        stream.put(MENTOR_FOLDS[type(event.data)](stream.state, event.data))
+        known = self.people.get(event.subject)
+        if known is not None:
+            self._memory.learn(event.subject, known)
+
+    def conclude(self, now: datetime) -> None:
+        """Release, match and waitlist everybody concerned."""
+        if self._attempt is None:
+            return
+        self._memory.claim(self._attempt)
+        for id in sorted(self._mentors):
+            self._memory.show(id)
+        seekers: dict[str, ReleaseCause | None] = {}
+        for id in sorted(self._concerned):
+            hire = self.hires[id].state
+            if hire is None:
+                continue
+            if hire.over is not None:
+                self._release(id, hire, hire.over, now)
+            elif hire.status != "assigned":
+                seekers[id] = None
+            elif (cause := self._why_lost(id, hire)) is not None:
+                seekers[id] = cause
+        self._match(seekers, now)
+
+    def _why_lost(self, id: str, hire: Hire) -> ReleaseCause | None:
+        mentor_id = hire.mentor_id or ""
+        stream = self._memory.mentor(mentor_id)
+        if stream is None or stream.state is None:
+            return "mentor_withdrew"
+        reporting = self._memory.reporting
+        return domain.lost_mentor(
+            stream.state,
+            left=bool((self._memory.person(mentor_id) or {}).get("left")),
+            reporting_line=mentor_id in reporting.managers(id) or id in reporting.managers(mentor_id),
+            excluded=mentor_id in hire.excluded,
+        )
+
+    def _match(self, lost: Mapping[str, ReleaseCause | None], now: datetime) -> None:
+        """Match all seekers together; `lost` says why the former mentor of each can't go on."""
+        seekers = self._seekers(lost, now.date())
+        pool, policy = self._memory.pool, self._memory.policy
+        for mentor_id, hire_id in [(self._hire(id).mentor_id, id) for id in lost]:
+            if mentor_id is not None:
+                self._free(mentor_id, hire_id)
+        unmatched: list[Seeker] = []
+        for first in range(0, len(seekers), MOST_TOGETHER):
+            block = seekers[first : first + MOST_TOGETHER]
+            for seeker, found in zip(block, engine.match(pool, policy, block), strict=True):
+                if found is None:
+                    unmatched.append(seeker)
+                else:
+                    self._assign(seeker, found, now)
+            for mentor_id in {self._hire(seeker.person.id).mentor_id for seeker in block} - {None}:
+                self._memory.show(str(mentor_id))
+        for seeker in unmatched:
+            self._waitlist(seeker, lost[seeker.person.id], now)
+
+    def _seekers(self, ids: Collection[str], today: date) -> list[Seeker]:
+        """The seekers, longest-waiting first."""
+        waiting = [(waits.since, id) for id in ids if (waits := self._hire(id).waiting) is not None]
+        ranks = {id: rank for rank, (_, id) in enumerate(sorted(waiting, reverse=True), 1)}
+        ordered = sorted(sorted(ids), key=lambda hire_id: -ranks.get(hire_id, 0))
+        return [self._seeker(id, today, ranks.get(id, 0)) for id in ordered]
+
+    def _seeker(self, id: str, today: date, rank: int) -> Seeker:
+        person = person_from(id, self.people.get(id) or {})
+        reporting = self._memory.reporting
+        return Seeker(
+            person=person,
+            day=max(person.start or today, today),
+            managers=reporting.managers(id),
+            reports=reporting.reports(id),
+            excluded=frozenset(self._hire(id).excluded),
+            rank=rank,
+        )
+
+    def _hire(self, id: str) -> Hire:
+        return self.hires[id].state or Hire()
+
+    def _free(self, mentor_id: str, hire_id: str) -> None:
+        stream = self._memory.edit(mentor_id)
+        if stream.state is not None and hire_id in stream.state.mentees:
+            stream.put(stream.state.without_mentee(hire_id))
+            self._memory.show(mentor_id)
+
+    def _assign(self, seeker: Seeker, found: engine.Match, now: datetime) -> None:
+        id, memory = seeker.person.id, self._memory
+        mentor = memory.edit(found.mentor_id)
+        if mentor.state is None:
+            raise AssertionError("the pool holds enrolled mentors only")
+        decision = decision_of(found, seeker, memory.pool[found.mentor_id], memory.policy, now)
+        mentor.put(mentor.state.with_mentee(id))
+        after, fact = domain.assign(id, self._hire(id), decision)
+        self._tell(id, after, fact, now)
+
+    def _waitlist(self, seeker: Seeker, lost: ReleaseCause | None, now: datetime) -> None:
+        id = seeker.person.id
+        hire = self._hire(id)
+        if hire.status == "waitlisted" and id not in self._told:
+            return  # tried with the others; what was found out about them still holds
+        if lost is not None:
+            hire, fact = domain.release(id, hire, lost, now)
+            self._tell(id, hire, fact, now)
+        waiting = waitlisting_of(engine.why_not(self._memory.pool, self._memory.policy, seeker), self._memory.policy, now)
+        after, waitlisted = domain.wait(id, hire, waiting)
+        self._tell(id, after, waitlisted, now)
+
+    def _release(self, id: str, hire: Hire, cause: ReleaseCause, now: datetime) -> None:
+        if hire.mentor_id is not None:
+            self._free(hire.mentor_id, id)
+        after, fact = domain.release(id, hire, cause, now)
+        if fact is not None:
+            self._tell(id, after, fact, now)
+
+    def _tell(self, id: str, state: Hire, fact: Fact | None, now: datetime) -> None:
+        stream = self.hires[id]
+        stream.put(state)
+        if fact is not None:
+            stream.emit(fact, now, self._concerned.get(id))
+
+    def changes(self) -> Changes:
+        """The changed hires, people and mentors, and the pool's next version."""
+        changes = Changes()
+        if self._attempt is None:
+            return changes
+        self.hires.add_to(changes)
+        self.people.add_to(changes)
+        self._memory.add_to(changes)
+        return changes
+
+
+FOLDS: Mapping[type, Callable[[MatchingWork, Event[Any], datetime], None]] = {
+    HrEvent: MatchingWork.follow_person_on_hr_fact,
+    JourneyFact: MatchingWork.follow_journey_on_journey_fact,
+    MentorFact: MatchingWork.follow_mentor_on_mentor_fact,
+}
+"""What is done with each kind of fact."""
+
+
+def _matters(data: Any) -> bool:
+    # Most facts of a journey (milestones, surveys) change nothing about who needs a mentor.
+    return not isinstance(data, JourneyFact) or type(data) in HIRE_FOLDS
+
+
+def _tells_manager(data: Any) -> bool:
+    return isinstance(data, Profile) and "manager_id" in data.model_fields_set

@@ -1,0 +1,85 @@
+"""Questions to matching's database, for API and pages alike."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from services.matching import store, views
+from services.matching.domain import Hire, Mentor
+from shared.access import Viewer, check, relations
+from shared.directory import chain, people
+from shared.mongo import Database, Document
+from shared.problems import not_found
+from shared.web import Page, decode_cursor, encode_cursor
+
+Shown = Literal["active", "paused", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Reads what was decided."""
+
+    db: Database
+
+    async def hire(self, id: str) -> Hire | None:
+        """A hire's state, or None for somebody nothing is known of."""
+        document = await self.db[store.HIRES].find_one({"_id": id})
+        state = document["state"] if document is not None else None
+        return Hire.model_validate(state) if state is not None else None
+
+    async def assignment(self, viewer: Viewer, id: str) -> views.AssignmentView:
+        """A hire's assignment as this viewer may see it. Raises `Refused` 403, 404."""
+        hire = await self.hire(id) or Hire()
+        managers = await chain(self.db, id)
+        check(viewer, "see_assignment", subject=id, chain=managers, mentor_id=hire.mentor_id)
+        if hire.status == "none":
+            raise not_found("nothing was decided about this person: no hire event for them has arrived", "no_assignment")
+        related = relations(viewer, id, managers, hire.mentor_id)
+        known = await people(self.db, {id, *views.concerned(hire)})
+        return views.assignment(
+            id, hire, known, whole=bool(related - {"self", "mentor"}), to_the_pair=bool(related & {"self", "mentor"})
+        )
+
+    async def mentor(self, id: str) -> views.MentorView:
+        """A mentor. Raises `Refused` 404 for somebody who is none."""
+        document = await self.db[store.MENTORS].find_one({"_id": id})
+        if document is None or document["state"] is None:
+            raise not_found("this person is no mentor; enrol them first", "not_a_mentor")
+        return (await self._mentors([document]))[0]
+
+    async def mentors(self, status: Shown | None, cursor: str | None, limit: int) -> Page[views.MentorView]:
+        """A page of mentors by id. Raises `Refused` 422 for a bad cursor."""
+        query: Document = {"state.status": status} if status else {"state": {"$ne": None}}
+        after = decode_cursor(cursor, 1)
+        if after is not None:
+            query["_id"] = {"$gt": str(after[0])}
+        found = [document async for document in store.find(self.db, store.MENTORS, query, limit + 1)]
+        more = encode_cursor([found[limit - 1]["_id"]]) if len(found) > limit else None
+        return Page[views.MentorView](items=await self._mentors(found[:limit]), next=more)
+
+    async def waitlist(self, cursor: str | None, limit: int) -> Page[views.WaitingView]:
+        """A page of the waitlist, longest-waiting first. Raises `Refused` 422 for a bad cursor."""
+        after = decode_cursor(cursor, 2)
+        entries = await store.longest_waiting(self.db, limit + 1, (str(after[0]), str(after[1])) if after else None)
+        more = encode_cursor(entries[limit - 1]) if len(entries) > limit else None
+        hires = await self._hires(id for _, id in entries[:limit])
+        waits = [(id, hires[id].waiting) for _, id in entries[:limit] if id in hires]
+        known = await people(self.db, hires.keys() | {other for hire in hires.values() for other in views.concerned(hire)})
+        return Page[views.WaitingView](
+            items=[views.waiting(id, wait, known) for id, wait in waits if wait is not None], next=more
+        )
+
+    async def mentees(self, mentors: Sequence[views.MentorView]) -> dict[str, Document]:
+        """Directory documents of all these mentors' mentees."""
+        return await people(self.db, {id for mentor in mentors for id in mentor.mentees})
+
+    async def _hires(self, ids: Iterable[str]) -> dict[str, Hire]:
+        cursor = self.db[store.HIRES].find({"_id": {"$in": list(ids)}, "state": {"$ne": None}})
+        return {document["_id"]: Hire.model_validate(document["state"]) async for document in cursor}
+
+    async def _mentors(self, documents: Sequence[Document]) -> list[views.MentorView]:
+        known = await people(self.db, {document["_id"] for document in documents})
+        return [
+            views.mentor(document["_id"], Mentor.model_validate(document["state"]), known.get(document["_id"]))
+            for document in documents
+        ]

@@ -1,0 +1,108 @@
+"""MongoDB of matching: mentors, hires, and the pool's version.
+
+`mentors` and `hires` are streams (`shared.streams`). `pool` is one document, `{_id: "pool", version, log: [{version, by,
+mentors}]}`: whatever changes mentors or reporting lines moves the version by one, from the value it was read at. So
+whoever keeps the pool in memory knows at one glance whether it is still true, and of two decisions about the same places
+only one commits.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.matching.domain import Hire, Mentor
+from shared.changes import Changes
+from shared.mongo import ASCENDING, Database, Document, IndexModel, InsertOne, ReplaceOne, UpdateOne
+from shared.streams import Stream, Streams
+
+SERVICE = "matching"
+MENTORS, HIRES, POOL = "mentors", "hires", "pool"
+LOG_KEPT = 32  # a worker looks at least once every few seconds; a person changes a mentor every few minutes
+
+
+async def ensure_indexes(db: Database) -> None:
+    """Indexes, and the pool's document."""
+    waiting = [("state.status", ASCENDING), ("state.waiting.since", ASCENDING), ("_id", ASCENDING)]
+    await db[HIRES].create_indexes([IndexModel(waiting, name="waitlist")])
+    await db[MENTORS].create_indexes([IndexModel([("state.status", ASCENDING), ("_id", ASCENDING)], name="by_status")])
+    await db[POOL].update_one({"_id": "pool"}, {"$setOnInsert": {"version": 0, "log": []}}, upsert=True)
+
+
+def mentors() -> Streams[Mentor]:
+    """An empty set of mentor streams."""
+    return Streams(MENTORS, Mentor, SERVICE)
+
+
+def hires() -> Streams[Hire]:
+    """An empty set of hire streams."""
+    return Streams(HIRES, Hire, SERVICE)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolVersion:
+    """The pool's version, and who made the latest ones: `(version, by, mentor ids or None for more than mentors)`."""
+
+    number: int
+    log: tuple[tuple[int, str, tuple[str, ...] | None], ...] = ()
+
+    def since(self, version: int) -> list[tuple[str, tuple[str, ...] | None]] | None:
+        """Who changed what after `version`, oldest first; None when the log no longer reaches back that far."""
+        later = [(by, mentors) for number, by, mentors in self.log if number > version]
+        return later if version >= 0 and len(later) == self.number - version else None
+
+
+async def pool_version(db: Database) -> PoolVersion:
+    """The pool's version now."""
+    document = await db[POOL].find_one({"_id": "pool"})
+    if document is None:
+        return PoolVersion(0)
+    log = ((one["version"], one["by"], tuple(one["mentors"]) if one["mentors"] is not None else None) for one in document["log"])
+    return PoolVersion(document["version"], tuple(log))
+
+
+def move_pool(changes: Changes, seen: PoolVersion, by: str, mentors: Sequence[str] | None) -> None:
+    """Let the transaction make the next version; anybody else's in between is a conflict. `mentors` None: reload everything."""
+    entry = {"version": seen.number + 1, "by": by, "mentors": sorted(mentors) if mentors is not None else None}
+    update = {"$set": {"version": seen.number + 1}, "$push": {"log": {"$each": [entry], "$slice": -LOG_KEPT}}}
+    changes.guarded(POOL, UpdateOne({"_id": "pool", "version": seen.number}, update))
+
+
+def write_mentor(changes: Changes, stream: Stream[Mentor], load_before: int) -> None:
+    """The mentor's new state, guarded by version; with more mentees than before also by the capacity, in the database itself."""
+    document = stream.document()
+    if stream.version == 0:
+        changes.guarded(MENTORS, InsertOne(document))
+    else:
+        same: Document = {"_id": stream.id, "version": stream.version}
+        more = (stream.state.load if stream.state else 0) - load_before
+        if stream.state is not None and more > 0:
+            same["$expr"] = {"$lte": [{"$add": ["$state.load", more]}, stream.state.capacity]}
+        changes.guarded(MENTORS, ReplaceOne(same, document))
+    for event in stream.outgoing:
+        changes.publish(event)
+
+
+async def all_ids(db: Database, collection: str) -> list[str]:
+    """The id of every document."""
+    return [document["_id"] async for document in db[collection].find({}, {"_id": 1})]
+
+
+async def managers(db: Database) -> dict[str, str | None]:
+    """Whom each person of the directory reports to."""
+    return {person["_id"]: person.get("manager_id") async for person in db["directory"].find({}, {"manager_id": 1})}
+
+
+async def longest_waiting(db: Database, count: int, after: tuple[Any, str] | None = None) -> list[tuple[Any, str]]:
+    """The (since, id) of the `count` hires who have waited longest, ties by id, from after the given one on."""
+    query: Document = {"state.status": "waitlisted"}
+    if after is not None:
+        since, id = after
+        query["$or"] = [{"state.waiting.since": {"$gt": since}}, {"state.waiting.since": since, "_id": {"$gt": id}}]
+    cursor = db[HIRES].find(query, {"state.waiting.since": 1}).sort([("state.waiting.since", 1), ("_id", 1)]).limit(count)
+    return [(document["state"]["waiting"]["since"], document["_id"]) async for document in cursor]
+
+
+async def find(db: Database, collection: str, query: Document, limit: int) -> AsyncIterator[Document]:
+    """Documents of a stream collection in the order of their ids."""
+    async for document in db[collection].find(query).sort("_id", 1).limit(limit):
+        yield document

@@ -1,0 +1,270 @@
+"""What the API answers and the pages show: decisions with names and words, for whoever may see them."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from services.matching import words
+from services.matching.domain import Decision, Hire, Mentor, PastPair, Waitlisting
+from services.matching.words import Pair
+from shared.directory import name_of
+from shared.events.mentoring import Trait
+from shared.mongo import Document
+
+People = Mapping[str, Document]
+"""Directory documents by id."""
+
+
+class ReasonView(BaseModel):
+    """One criterion: its `value` (0..10000), the policy's `weight`, the `points` it added, and what was seen, in words."""
+
+    criterion: str
+    label: str
+    weight: int
+    value: int
+    points: int
+    words: str
+
+
+class RunnerUpView(BaseModel):
+    """A mentor who was possible too; `taken`: their last place went to another hire in the same decision."""
+
+    mentor_id: str
+    name: str
+    score: int
+    difference: int
+    taken: bool
+    points: dict[str, int]
+
+
+class ChangeView(BaseModel):
+    """The smallest change of one criterion that would have picked a runner-up; without a criterion, none alone would."""
+
+    mentor_id: str
+    difference: int
+    criterion: str | None
+    value: int
+    needed: int
+    words: str
+
+
+class RuledOutView(BaseModel):
+    """How many mentors a hard rule excluded first."""
+
+    rule: str
+    count: int
+    words: str
+
+
+class NearMissView(BaseModel):
+    """A mentor who would fit but for one rule or a few."""
+
+    mentor_id: str
+    name: str
+    rule: str
+    failing: list[str]
+    score: int
+    words: str
+
+
+class AssignmentView(BaseModel):
+    """A hire's mentor and why, or why none is possible yet.
+
+    Who else was considered (`runners_up`, `what_would_change`, `nearest`) is shown to managers and coordinators, not to the pair.
+    """
+
+    employee_id: str
+    name: str
+    status: Literal["assigned", "waitlisted", "released"]
+    mentor_id: str | None = None
+    mentor_name: str | None = None
+    score: int | None = None
+    reasons: list[ReasonView] = []
+    runners_up: list[RunnerUpView] = []
+    what_would_change: ChangeView | None = None
+    ruled_out: list[RuledOutView] = []
+    nearest: list[NearMissView] = []
+    waiting_since: datetime | None = None
+    policy_version: str | None = None
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+    reason: str | None = None
+    rules_set_aside: list[str] = []
+    met: bool = False
+    history: list[PastPair] = []
+
+
+class MentorView(BaseModel):
+    """A mentor: `load` of `capacity` places taken; `status` is `left` for somebody who left the company."""
+
+    employee_id: str
+    name: str
+    title: str | None
+    department: str | None
+    location: str | None
+    status: Literal["active", "paused", "withdrawn", "left"]
+    capacity: int
+    load: int
+    trained: bool
+    available_from: date | None
+    traits: list[Trait]
+    endorsed_by: str | None
+    mentees: list[str]
+    known: bool
+
+
+class WaitingView(BaseModel):
+    """A hire on the waitlist."""
+
+    employee_id: str
+    name: str
+    title: str | None
+    department: str | None
+    location: str | None
+    start_date: str | None
+    waiting_since: datetime
+    as_of: datetime
+    ruled_out: list[RuledOutView]
+    nearest: list[NearMissView]
+    policy_version: str
+
+
+def concerned(hire: Hire) -> set[str]:
+    """Everybody whose name an assignment's view shows."""
+    found: set[str] = {past.mentor_id for past in hire.history}
+    if hire.decision is not None:
+        found |= {hire.decision.mentor_id, *(runner.mentor_id for runner in hire.decision.runners_up)}
+    if hire.waiting is not None:
+        found |= {near.mentor_id for near in hire.waiting.nearest}
+    return found
+
+
+def assignment(id: str, hire: Hire, people: People, *, whole: bool, to_the_pair: bool = False) -> AssignmentView:
+    """The view of a hire who has or had to do with matching. `whole` adds who else was considered."""
+    if hire.status == "none":
+        raise ValueError("nothing was decided about this person")
+    view = AssignmentView(
+        employee_id=id, name=name_of(people.get(id), id), status=hire.status, met=hire.mentor_id in hire.met, history=hire.history
+    )
+    if hire.decision is not None:
+        view = view.model_copy(update=_decided(id, hire.decision, people, whole=whole, to_the_pair=to_the_pair))
+    if hire.waiting is not None:
+        view = view.model_copy(update=_waits(hire.waiting, people, whole=whole))
+    return view
+
+
+def _decided(id: str, decision: Decision, people: People, *, whole: bool, to_the_pair: bool) -> dict[str, Any]:
+    pair = Pair(people.get(id) or {}, people.get(decision.mentor_id) or {}, to_the_pair)
+    seen: dict[str, Any] = {
+        "mentor_id": decision.mentor_id,
+        "mentor_name": name_of(people.get(decision.mentor_id), decision.mentor_id),
+        "score": decision.score,
+        "reasons": [
+            ReasonView(
+                criterion=reason.criterion,
+                label=words.LABELS.get(reason.criterion, reason.criterion),
+                weight=reason.weight,
+                value=reason.value,
+                points=reason.points,
+                words=words.reason(reason.criterion, reason.evidence, pair),
+            )
+            for reason in decision.reasons
+        ],
+        "policy_version": decision.policy_version,
+        "decided_by": decision.decided_by,
+        "decided_at": decision.decided_at,
+        "reason": decision.reason,
+        "rules_set_aside": decision.rules_set_aside,
+    }
+    return seen | (_others(decision, people) if whole else {})
+
+
+def _others(decision: Decision, people: People) -> dict[str, Any]:
+    runners = [
+        RunnerUpView(
+            mentor_id=runner.mentor_id,
+            name=name_of(people.get(runner.mentor_id), runner.mentor_id),
+            score=runner.score,
+            difference=decision.score - runner.score,
+            taken=runner.taken,
+            points=runner.points,
+        )
+        for runner in decision.runners_up
+    ]
+    change = decision.change
+    if change is None:
+        return {"runners_up": runners}
+    name = name_of(people.get(change.mentor_id), change.mentor_id)
+    told = words.change(name, change.difference, change.criterion, change.value, change.needed)
+    return {"runners_up": runners, "what_would_change": ChangeView(**change.model_dump(), words=told)}
+
+
+def ruled_out(waiting: Waitlisting) -> list[RuledOutView]:
+    """The rules by how many mentors each excluded, most first."""
+    ordered = sorted(waiting.ruled_out.items(), key=lambda item: (-item[1], item[0]))
+    return [RuledOutView(rule=rule, count=count, words=words.ruled_out(rule, count)) for rule, count in ordered]
+
+
+def nearest(waiting: Waitlisting, people: People) -> list[NearMissView]:
+    """The mentors who came nearest."""
+    return [
+        NearMissView(
+            mentor_id=near.mentor_id,
+            name=name_of(people.get(near.mentor_id), near.mentor_id),
+            rule=near.rule,
+            failing=near.failing,
+            score=near.score,
+            words=" and ".join(words.near_miss(rule) for rule in near.failing),
+        )
+        for near in waiting.nearest
+    ]
+
+
+def _waits(waiting: Waitlisting, people: People, *, whole: bool) -> dict[str, Any]:
+    return {
+        "waiting_since": waiting.since,
+        "ruled_out": ruled_out(waiting),
+        "nearest": nearest(waiting, people) if whole else [],
+        "policy_version": waiting.policy_version,
+    }
+
+
+def mentor(id: str, state: Mentor, known: Document | None) -> MentorView:
+    """The view of a mentor."""
+    person = known or {}
+    return MentorView(
+        employee_id=id,
+        name=name_of(known, id),
+        title=person.get("title"),
+        department=person.get("department"),
+        location=person.get("location"),
+        status="left" if person.get("left") else state.status,
+        capacity=state.capacity,
+        load=state.load,
+        trained=state.trained,
+        available_from=state.available_from,
+        traits=state.traits,
+        endorsed_by=state.endorsed_by,
+        mentees=state.mentees,
+        known=known is not None,
+    )
+
+
+def waiting(id: str, state: Waitlisting, people: People) -> WaitingView:
+    """The view of a hire on the waitlist."""
+    person = people.get(id) or {}
+    return WaitingView(
+        employee_id=id,
+        name=name_of(people.get(id), id),
+        title=person.get("title"),
+        department=person.get("department"),
+        location=person.get("location"),
+        start_date=person.get("start_date"),
+        waiting_since=state.since,
+        as_of=state.as_of,
+        ruled_out=ruled_out(state),
+        nearest=nearest(state, people),
+        policy_version=state.policy_version,
+    )
