@@ -9,6 +9,7 @@ checkout, caches included.
 
 import ast
 import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import json
@@ -21,6 +22,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 RUN, DEV = "run", "dev"
 NEEDS_DEV = ("test", "bench", "setup")
@@ -48,7 +50,7 @@ FAULTS = (  # what the tools' output holds, and what to tell; the first that fit
     ),
     (
         NO_BUILD,
-        "a package has no build for this platform ({platform}); Firstmate runs on Linux with glibc, macOS and Windows, "
+        "a package has no build for this platform ({platform}); Firstmate runs on Linux with glibc and on macOS, "
         "with Python 3.11 to 3.14",
     ),
 )
@@ -70,14 +72,17 @@ def run(root: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("firstmate: interrupted; the next start makes the environment anew.", file=sys.stderr)
         return 130
-    python = str(Environment(folder).python)
+    become(folder, arguments)
+
+
+def become(root: Path, arguments: list[str]) -> NoReturn:
+    """Replace this process by the command."""
+    python = str(Environment(root).python)
     # The checkout and nothing else on the path, from whatever folder this is called: file arguments stay relative to that one.
-    environment = {**os.environ, "PYTHONPATH": root}
+    environment = {**os.environ, "PYTHONPATH": str(root)}
     environment.pop("PYTHONHOME", None)
     call = [python, "-m", "deploy.cli", *arguments]
-    if os.name != "nt":
-        os.execve(python, call, environment)  # noqa: S606  signals then reach the command itself
-    return subprocess.call(call, env=environment)
+    os.execve(python, call, environment)  # noqa: S606  no shell between: signals reach the command itself
 
 
 class Environment:
@@ -86,7 +91,7 @@ class Environment:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.folder = root / ".venv"
-        self.python = self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        self.python = self.folder / "bin" / "python"
         self.stamp = self.folder / "firstmate-stamp.json"
         self.unfinished = self.folder / "firstmate-unfinished"
 
@@ -120,11 +125,6 @@ class Environment:
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
         """Two starts at once make one environment: the lock is on the requirements file, which is always there."""
-        if os.name == "nt":
-            yield
-            return
-        import fcntl  # noqa: PLC0415  not on Windows
-
         with self._lock(RUN).open() as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -93,7 +93,7 @@ def publish(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Publish HR events onto hr.employees."""
+    """Publish events about employees and mentors onto their topics."""
     from deploy.found import find  # noqa: PLC0415
     from services.intake.publish import publish_file  # noqa: PLC0415
 

@@ -5,13 +5,11 @@ import json
 import os
 import signal
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import httpx
 from aiokafka import AIOKafkaConsumer
@@ -23,7 +21,7 @@ from deploy.asking import Origin
 from deploy.process import StartError
 from deploy.quiet import following, still_to_do
 from deploy.sample.company import Company, company
-from deploy.sample.play import play
+from deploy.sample.play import play, why_waiting
 from deploy.sample.story import starts_on
 from deploy.sample.verify import Findings, Outcome, verify
 from deploy.supervisor import Broken, Plan, System, running
@@ -159,13 +157,8 @@ def _mentor(outcome: Outcome, names: Mapping[str, str]) -> str:
     if outcome.assigned:
         return f"{names.get(found['mentor_id'], found['mentor_id'])} ({found['score'] / 100:.0f})"
     if outcome.waitlisted:
-        return "waits: " + ", ".join(f"{count} {rule}" for rule, count in ruled_out(found).items())
+        return f"waits: {why_waiting(found)}"
     return str(found["status"])
-
-
-def ruled_out(assignment: Mapping[str, Any]) -> dict[str, int]:
-    """How many mentors each rule excludes, the most frequent first."""
-    return dict(Counter(each["rule"] for each in assignment["ruled_out"]).most_common())
 
 
 def _journey(outcome: Outcome) -> str:

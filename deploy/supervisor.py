@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import secrets
 import shutil
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -260,17 +260,14 @@ def alone(data: Path) -> Iterator[None]:
     except OSError as error:
         raise StartError(f"the data folder {data} can't be used ({error.strerror}); choose another one with --data") from error
     with file:
-        if sys.platform != "win32":
-            import fcntl  # noqa: PLC0415  not on Windows, where the broker's own lock says the same later
-
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                raise StartError(
-                    f"Firstmate already runs on {data} (process {file.read().strip()}); stop it with Ctrl-C there, "
-                    "or choose another folder with --data"
-                ) from None
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise StartError(
+                f"Firstmate already runs on {data} (process {file.read().strip()}); stop it with Ctrl-C there, "
+                "or choose another folder with --data"
+            ) from None
         file.seek(0)
         file.truncate()
         file.write(str(os.getpid()))

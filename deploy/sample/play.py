@@ -18,6 +18,7 @@ from shared.events import new_event, to_record
 from shared.kafka import producer
 
 MENTORS_PATIENCE_S = 30.0  # the first batch waits for the services' start
+RULES_TOLD = 2  # what fits in a line
 OUTCOME_PATIENCE_S = 5.0  # a decision takes some 0.1 s; whoever waits longer is told so
 Say = Callable[[str], None]
 Between = Callable[[int], Awaitable[None]]
@@ -84,7 +85,8 @@ async def _mentors_known(origin: Origin, halden: Company) -> set[str]:
     while waiting and monotonic() < until:
         for id in sorted(waiting):
             try:
-                if await origin.mentor(id) is None:
+                found = await origin.mentor(id)
+                if found is None or not found["known"]:
                     break
             except httpx.HTTPError:
                 break
@@ -121,4 +123,10 @@ async def _mentor_line(origin: Origin, halden: Company, hire: Hire) -> str:
     if found["status"] == "assigned":
         names = {person.id: person.name for person in halden.people}
         return f"mentor {names.get(found['mentor_id'], found['mentor_id'])}, score {found['score'] / 100:.0f} of 100"
-    return "waits for a mentor, see the coordinator's waitlist for why"
+    return f"waits for a mentor: {why_waiting(found)}"
+
+
+def why_waiting(assignment: Mapping[str, Any]) -> str:
+    """The rules that exclude most mentors, in words."""
+    excluding = sorted(assignment["ruled_out"], key=lambda each: -each["count"])
+    return ", ".join(f"{each['count']} {each['words']}" for each in excluding[:RULES_TOLD])
