@@ -60,29 +60,23 @@ class SetupError(Exception):
     """The environment can't be made; the message says why and what to do."""
 
 
-def run(root: str, arguments: list[str]) -> int:
+def run(root: str, arguments: list[str]) -> NoReturn:
     """Make sure of the environment that the command needs, then become `python -m deploy.cli`."""
-    folder = Path(root)
+    environment = Environment(Path(root))
     command = next((argument for argument in arguments if not argument.startswith("-")), "")
     try:
-        Environment(folder).ensure(DEV if command in NEEDS_DEV else RUN)
+        environment.ensure(DEV if command in NEEDS_DEV else RUN)
     except SetupError as error:
-        print(f"firstmate: {error}", file=sys.stderr)
-        return 1
+        say(str(error))
+        sys.exit(1)
     except KeyboardInterrupt:
-        print("firstmate: interrupted; the next start makes the environment anew.", file=sys.stderr)
-        return 130
-    become(folder, arguments)
-
-
-def become(root: Path, arguments: list[str]) -> NoReturn:
-    """Replace this process by the command."""
-    python = str(Environment(root).python)
+        say("interrupted; the next start makes the environment anew")
+        sys.exit(130)
     # The checkout and nothing else on the path, from whatever folder this is called: file arguments stay relative to that one.
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    environment.pop("PYTHONHOME", None)
-    call = [python, "-m", "deploy.cli", *arguments]
-    os.execve(python, call, environment)  # noqa: S606  no shell between: signals reach the command itself
+    variables = {**os.environ, "PYTHONPATH": root}
+    variables.pop("PYTHONHOME", None)
+    python = str(environment.python)
+    os.execve(python, [python, "-m", "deploy.cli", *arguments], variables)  # noqa: S606  signals then reach the command itself
 
 
 class Environment:
