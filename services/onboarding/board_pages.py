@@ -183,7 +183,8 @@ def board_pages(db: Database, programmes: Programmes, clock: Clock, pages: Templ
     ) -> Response:
         view = BoardView(show, q.strip())
         await feed.position()  # begins to follow where nobody did since this process started
-        messages = OpenBoard(db, viewer, view, live_card).messages(feed, last_event_id or at)
-        return EventStream(messages, request.app.state.stopping)
+        opened = OpenBoard(db, viewer, view, live_card)
+        await opened.open()
+        return EventStream(opened.messages(feed, last_event_id or at), request.app.state.stopping)
 
     return router

@@ -67,13 +67,16 @@ class OpenBoard:
         self._card = card
         self._known: set[str] = set()
 
+    async def open(self) -> None:
+        """Read who is below the viewer now: whoever leaves is then told to be gone, and nobody else ever."""
+        me = self._viewer.employee_id
+        self._known = set() if self._viewer.sees_all or me is None else await below(self._db, me)
+
     async def messages(self, feed: Feed[Change], position: str) -> AsyncGenerator[Message | None, None]:
         """Cards, departures and numbers after a position; None now and then, so that the line stays open.
 
         Ends with `refresh` when the position is lost.
         """
-        me = self._viewer.employee_id
-        self._known = set() if self._viewer.sees_all or me is None else await below(self._db, me)
         clock = asyncio.get_running_loop().time
         said_at = counted_at = clock()
         counts_due = False

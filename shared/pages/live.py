@@ -75,7 +75,8 @@ class Feed(Generic[T]):
         found = self._since(run, int(number))
         if not found:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), within)
+                async with asyncio.timeout(within):  # unlike wait_for before Python 3.12 it never swallows a cancellation
+                    await self._news.wait()
             found = self._since(run, int(number))
         return f"{run}.{self._number}", found
 
@@ -184,11 +185,13 @@ class EventStream(Response):
             if isinstance(result, Exception) and not isinstance(result, (OSError, TimeoutError)):
                 log.error("live_stream_failed", path=scope["path"], error=type(result).__name__, exc_info=result)
         with suppress(OSError, TimeoutError):
-            await asyncio.wait_for(send({"type": "http.response.body", "body": b""}), SEND_WITHIN_S)
+            async with asyncio.timeout(SEND_WITHIN_S):
+                await send({"type": "http.response.body", "body": b""})
 
     async def _write(self, send: Send) -> None:
         async def put(body: bytes) -> None:
-            await asyncio.wait_for(send({"type": "http.response.body", "body": body, "more_body": True}), SEND_WITHIN_S)
+            async with asyncio.timeout(SEND_WITHIN_S):
+                await send({"type": "http.response.body", "body": body, "more_body": True})
 
         await put(f"retry: {RETRY_MS}\n\n".encode())
         async with aclosing(self._messages) as messages:
