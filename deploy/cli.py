@@ -179,11 +179,8 @@ def list_letters(
     from deploy import letters  # noqa: PLC0415
 
     rows = _with_database(data, lambda client: letters.listed(client, None if state == "all" else state))
-    table = Table("id", "at", "code", "what was wrong", box=None)
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in (row["id"], row["at"][:19], row["code"], row["detail"])))
-    Console().print(table if rows else "no dead letters")
-    _result({"dead_letters": rows}, "", as_json)
+    lines = [f"{row['id']}\n    {row['at'][:19]}  {row['code']}: {row['detail']}" for row in rows]
+    _result({"dead_letters": rows}, "\n".join(lines) or "no dead letters", as_json)
 
 
 @letters_app.command()

@@ -38,8 +38,9 @@ async def database(found: Found) -> AsyncIterator[Client]:
     """A connected client. Raises `NotRunning` when nothing answers there."""
     try:
         client = await connect(found.mongo, within=MONGO_WITHIN_S)
-    except ServerSelectionTimeoutError as error:
-        raise NotRunning(f"the database does not answer: {error}") from None
+    except ServerSelectionTimeoutError:
+        where = "of what ran on this data folder" if found.local else "that FIRSTMATE_MONGO names"
+        raise NotRunning(f"the database {where} does not answer; `./firstmate doctor` looks closer") from None
     try:
         yield client
     finally:
