@@ -88,20 +88,16 @@ def step(
     `person` is what HR last told of the employee, this event included. Raises `Refused` for a command that can't be carried out.
     """
     heard = hear(journey, event, now)
-    facts = decide(heard, event, person, programmes, now)
-    after = _after(heard, facts, now)
-    wake_at = next_wake(after, pinned_programme(after, programmes), person) if after.live else None
-    return (after if after.wake_at == wake_at else after.model_copy(update={"wake_at": wake_at})), facts
-
-
-def decide(journey: Journey, event: Event[Any], person: Person, programmes: Programmes, now: datetime) -> Facts:
-    """The facts that an event or command gives rise to, for a journey that has heard it (`journey.hear`)."""
     decision = DECISIONS.get(type(event.data))
     if decision is None:
-        return []
-    case = Case(journey, event, person, programmes, now)
+        return heard, []
+    case = Case(heard, event, person, programmes, now)
     facts = decision(case)
-    return facts + _what_follows(replace(case, journey=_after(journey, facts, now)))
+    after = _after(heard, facts, now)
+    following = _what_follows(replace(case, journey=after))
+    after = _after(after, following, now)
+    wake_at = next_wake(after, pinned_programme(after, programmes), person) if after.live else None
+    return (after if after.wake_at == wake_at else after.model_copy(update={"wake_at": wake_at})), facts + following
 
 
 def _after(journey: Journey, facts: Iterable[Fact], now: datetime) -> Journey:

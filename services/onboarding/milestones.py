@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.onboarding.journey import SYSTEM, Journey, MilestoneState, day_end, is_older, local_day
-from services.onboarding.programme import ByMeetingHeld, ByStillEmployed, BySurveyAnswered, Milestone, Person, Programme
+from services.onboarding.programme import ByMeetingHeld, BySurveyAnswered, Milestone, Person, Programme
 from shared.events import Fact
 from shared.events.onboarding import MilestoneCompleted, MilestoneLate
 
@@ -11,13 +11,11 @@ from shared.events.onboarding import MilestoneCompleted, MilestoneLate
 def conditions_met(journey: Journey, programme: Programme) -> list[Fact]:
     """Completions of the open milestones whose condition is met by what was heard, held and answered so far."""
     facts: list[Fact] = []
-    for state in journey.milestones.values():
-        planned = programme.by_id.get(state.id)
-        if state.settled or planned is None:
-            continue
-        met = _met(journey, planned)
+    for planned in programme.by_events:
+        state = journey.milestones.get(planned.id)
+        met = None if state is None or state.settled else _met(journey, planned)
         if met is not None:
-            facts.append(completed(journey, state.id, *met, planned.completed_by.event))
+            facts.append(completed(journey, planned.id, *met, planned.completed_by.event))
     return facts
 
 
@@ -58,11 +56,15 @@ def late(journey: Journey, person: Person, now: datetime) -> list[Fact]:
 
 def _can_be_late(journey: Journey, milestone: MilestoneState, person: Person) -> bool:
     return (
-        journey.status == "active"
-        and milestone.status == "planned"
-        and not milestone.optional
-        and milestone.due >= local_day(milestone.planned_at, person.time_zone)
+        journey.status == "active" and milestone.status == "planned" and not milestone.optional and _was_ahead(milestone, person)
     )
+
+
+def _was_ahead(milestone: MilestoneState, person: Person) -> bool:
+    """Whether the due day was not over when it was planned, where the person works."""
+    days = (milestone.due - milestone.planned_at.date()).days
+    # Zones lie within a day of UTC: only around that day is it worth to ask which day it was there.
+    return days > 1 or (days >= -1 and milestone.due >= local_day(milestone.planned_at, person.time_zone))
 
 
 def retained(journey: Journey, programme: Programme, person: Person, now: datetime) -> list[Fact]:
@@ -72,8 +74,8 @@ def retained(journey: Journey, programme: Programme, person: Person, now: dateti
 
 
 def _awaiting_retention(journey: Journey, programme: Programme) -> list[MilestoneState]:
-    by_time = {each.id for each in programme.milestones if isinstance(each.completed_by, ByStillEmployed)}
-    return [each for each in journey.milestones.values() if each.id in by_time and not each.settled]
+    states = [journey.milestones[each.id] for each in programme.by_time if each.id in journey.milestones]
+    return [each for each in states if not each.settled]
 
 
 def next_wake(journey: Journey, programme: Programme, person: Person) -> datetime | None:

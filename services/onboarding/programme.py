@@ -186,7 +186,7 @@ class Milestone(Part):
     optional: bool = False
     when: When = When()
 
-    @property
+    @cached_property
     def waits_for(self) -> str | None:
         """The key of the outside fact that completes it (see `fact_key`), or None where no outside fact does."""
         condition = self.completed_by
@@ -239,6 +239,16 @@ class Programme(Part):
     def by_id(self) -> Mapping[str, Milestone]:
         """Its milestones by id."""
         return {milestone.id: milestone for milestone in self.milestones}
+
+    @cached_property
+    def by_events(self) -> Sequence[Milestone]:
+        """Its milestones that facts complete, and nobody's word."""
+        return [each for each in self.milestones if not isinstance(each.completed_by, (ByPerson, ByStillEmployed))]
+
+    @cached_property
+    def by_time(self) -> Sequence[Milestone]:
+        """Its milestones that the calendar completes."""
+        return [each for each in self.milestones if isinstance(each.completed_by, ByStillEmployed)]
 
     @cached_property
     def last_required_day(self) -> int:

@@ -142,8 +142,9 @@ class _Reader:
             return None if node is None else self._plain(node, ())
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            words = f"not valid YAML: {error.problem or error.context}; check the indentation, and put text with : ? {{ or # in quotes"
-            raise self.fail(mark.line + 1 if mark else 1, words) from None
+            mend = "check the indentation, and put text with : ? { or # in quotes"
+            problem = f"not valid YAML: {error.problem or error.context}; {mend}"
+            raise self.fail(mark.line + 1 if mark else 1, problem) from None
         except yaml.YAMLError as error:
             raise self.fail(1, f"not valid YAML: {error}") from None
         finally:

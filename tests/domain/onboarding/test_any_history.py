@@ -131,7 +131,7 @@ def essence(journey: Journey) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data(), registries, hr_topic, assignments, messages)
 def test_every_interleaving_of_the_topics_ends_in_the_same_journey(
     data: st.DataObject,
@@ -162,7 +162,7 @@ commands = st.one_of(
     st.builds(AnswerSurvey, employee_id=st.just(ADA), survey_id=st.just("pulse"), ratings=st.just({"mood": 3})),
     st.just(ReviewDueDays(employee_id=ADA)),
 )
-anything = st.lists(st.tuples(st.one_of(hr_data, assignment_data, message_data, commands), st.integers(0, 200_000)), max_size=25)
+anything = st.lists(st.tuples(st.one_of(hr_data, assignment_data, message_data, commands), st.integers(0, 200_000)), max_size=12)
 
 
 def live_through(life: Life, history: Sequence[tuple[Any, int]]) -> None:
@@ -177,7 +177,7 @@ def live_through(life: Life, history: Sequence[tuple[Any, int]]) -> None:
             assert life.journey is before
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(anything)
 def test_the_state_is_the_fold_of_the_journeys_own_facts(history: list[tuple[Any, int]]) -> None:
     life = Life()
@@ -189,7 +189,7 @@ def test_the_state_is_the_fold_of_the_journeys_own_facts(history: list[tuple[Any
     assert again.model_dump(exclude=remembered) == life.journey.model_dump(exclude=remembered)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(anything)
 def test_nothing_completed_is_undone_and_open_days_follow_the_start_date(history: list[tuple[Any, int]]) -> None:
     life = Life()
@@ -213,7 +213,7 @@ def assert_planned(life: Life) -> None:
     assert programme.due_days(still_open, journey.start_date, person) == {id: life.milestone(id).due for id in still_open}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(anything)
 def test_an_event_told_twice_in_a_row_decides_nothing_the_second_time(history: list[tuple[Any, int]]) -> None:
     life = Life()
@@ -225,7 +225,7 @@ def test_an_event_told_twice_in_a_row_decides_nothing_the_second_time(history: l
         assert (essence(life.journey), len(life.told)) == (before, told)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(anything)
 def test_the_calendar_is_asked_again_exactly_when_it_has_something_to_say(history: list[tuple[Any, int]]) -> None:
     life = Life()
@@ -238,7 +238,7 @@ def test_the_calendar_is_asked_again_exactly_when_it_has_something_to_say(histor
         assert life.on(ReviewDueDays(employee_id=ADA), now=wake_at) != []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data(), anything, assignments, messages)
 def test_every_interleaving_ends_in_the_same_board_and_timeline(
     data: st.DataObject, history: list[tuple[Any, int]], mentor_events: list[Event[Any]], message_events: list[Event[Any]]
@@ -259,7 +259,7 @@ def folded(fold: Any, events: Sequence[Event[Any]]) -> Any:
     return state
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(anything)
 def test_the_board_shows_what_the_journey_is(history: list[tuple[Any, int]]) -> None:
     life = Life()
