@@ -77,6 +77,22 @@ _WHO: Mapping[Relation, str] = {
 }
 
 
+_DOING: Mapping[Action, str] = {
+    "see_board": "see this board",
+    "see_journey": "see this journey",
+    "complete_milestone": "mark this milestone as done or as not needed",
+    "log_meeting": "log a meeting here",
+    "answer_survey": "answer this survey",
+    "see_assignment": "see why somebody has this mentor",
+    "see_messages": "see these messages",
+    "manage_mentors": "enrol and change mentors",
+    "override_assignment": "choose a mentor by hand",
+    "see_waitlist": "see the waitlist",
+    "publish_events": "publish events",
+    "see_mail": "read the mail",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """Who is asking. `name` and `places` (the pages the navigation offers) serve display only and permit nothing."""
@@ -142,7 +158,7 @@ def check(
     if not may(viewer, action, subject=subject, chain=chain, mentor_id=mentor_id, owner=owner):
         enough = [words for relation, words in _WHO.items() if relation in _enough(action, owner)]
         listed = " or ".join(filter(None, [", ".join(enough[:-1]), enough[-1]]))
-        raise forbidden(f"not yours to {action.replace('_', ' ')}: only {listed} may")
+        raise forbidden(f"only {listed} may {_DOING[action]}")
 
 
 class Gate:

@@ -186,7 +186,8 @@ def _flags(board: Board, programme: Programme | None, today: date) -> list[Words
     if "no_mentor" in board.attention:
         flags.append(Words(waiting_words(board.assignment), "wait", "wait"))
     if "mail_failed" in board.attention:
-        flags.append(Words(f"Welcome mail failed: {board.mail.reason or 'reason unknown'}", "warn", "mail"))
+        what = "failed" if board.mail.state == "failed" else "not sent"
+        flags.append(Words(f"Welcome mail {what}: {humane(board.mail.reason or 'unknown').lower()}", "warn", "mail"))
     return flags
 
 

@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from hashlib import blake2b
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,13 +28,14 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from shared.access import Viewer, viewer_or_none
 from shared.mongo import PyMongoError
 from shared.pages import words
-from shared.problems import Refused, refused_by_database, refused_by_validation
+from shared.problems import Refused, problem_response, refused_by_database, refused_by_validation
 from shared.settings import Settings
 
 FOLDER = Path(__file__).parent
@@ -50,6 +52,11 @@ FILTERS: tuple[Callable[..., object], ...] = (
     words.initials,
     words.tint,
 )
+
+NOWHERE = {
+    404: "there is nothing at this address; check it, or go on from the start page",
+    405: "this address takes forms and not visits; go back to the page before",
+}
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -166,6 +173,17 @@ def refusal_page(request: Request, refused: Refused) -> Response:
     return _SHARED.render(request, "refused.html", viewer=viewer_or_none(request), status=refused.status, refused=refused)
 
 
+async def _answer_in_kind(request: Request, error: Exception) -> Response:
+    """A page for people, a problem document for programs, where no route of ours had its say."""
+    if isinstance(error, HTTPException):
+        refused = Refused(error.status_code, HTTPStatus(error.status_code).name.lower(), NOWHERE[error.status_code])
+    else:  # it is raised again after the answer, and so logged
+        refused = Refused(500, "internal_error", "something went wrong on our side; try again, and tell the operator if it stays")
+    if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/"):
+        return refusal_page(request, refused)
+    return problem_response(refused, dict(getattr(error, "headers", None) or {}))
+
+
 def local_path(wanted: str, otherwise: str = "/") -> str:
     """An address to send a browser on to, if it is one of ours; anything that could lead elsewhere becomes `otherwise`."""
     return wanted if re.fullmatch(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*", wanted) else otherwise
@@ -185,5 +203,7 @@ def install_pages(app: FastAPI, settings: Settings) -> None:
     Whoever runs the server sets `app.state.stopping` when it begins to stop, so that open live pages let go of it.
     """
     app.state.brand = settings.brand_name
+    for error in (404, 405, Exception):
+        app.add_exception_handler(error, _answer_in_kind)
     app.state.stopping = asyncio.Event()
     app.mount("/static", _Assets(directory=STATIC), name="static")

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
 NEAR_DAYS = 13  # up to here people count days, beyond it they want the date
+YEARLESS_DAYS = 180  # within half a year nobody mistakes the year
 AVATAR_TINTS = 6  # as many as style.css has
 
 
@@ -18,10 +19,10 @@ def as_day(value: date | str) -> date:
 
 
 def day(value: date | str, today: date | None = None) -> str:
-    """`Mon 11 Jan`; with the year where it is not this year's or `today` is not given."""
+    """`Mon 11 Jan`; with the year where it is over half a year away or `today` is not given."""
     given = as_day(value)
     short = f"{given:%a} {given.day} {given:%b}"
-    return short if today is not None and given.year == today.year else f"{short} {given.year}"
+    return short if today is not None and abs((given - today).days) <= YEARLESS_DAYS else f"{short} {given.year}"
 
 
 def relative(value: date | str, today: date) -> str:

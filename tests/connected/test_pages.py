@@ -158,7 +158,7 @@ async def test_a_failed_welcome_is_told(server, told):
     async with signed_in(server, LEAD) as browser:
         text = (await browser.get("/board")).text
     assert cards(text)["attention"] == [BO]
-    assert "Welcome mail failed: smtp_550" in text
+    assert "Welcome mail failed: smtp 550" in text
 
 
 async def test_names_are_text_and_not_markup(server):

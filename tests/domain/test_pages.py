@@ -26,7 +26,8 @@ TODAY = date(2027, 1, 11)
         ("2027-01-04", "7 days ago"),
         (date(2027, 1, 24), "in 13 days"),
         (date(2027, 1, 25), "Mon 25 Jan"),
-        (date(2026, 12, 1), "Tue 1 Dec 2026"),
+        (date(2026, 12, 1), "Tue 1 Dec"),
+        (date(2026, 5, 4), "Mon 4 May 2026"),
         (datetime(2027, 1, 12, 23, tzinfo=UTC), "tomorrow"),
     ],
 )
@@ -94,6 +95,14 @@ def _app():
     async def refused():
         raise OperationFailure("not authorised", 13)
 
+    @router.post("/change")
+    async def change_only():
+        return None
+
+    @router.get("/broken")
+    async def broken():
+        raise KeyError("a secret")
+
     @router.post("/people/{id}")
     async def change(id: str, viewer: CurrentViewer):
         return None
@@ -135,6 +144,26 @@ async def test_a_refusal_is_a_page_that_says_what_happened(browser, path, status
     assert answer.status_code == status
     assert answer.headers["content-type"].startswith("text/html")
     assert said in answer.text
+
+
+async def test_an_address_that_does_not_exist_is_a_page_for_people_and_a_problem_for_programs(browser):
+    page = await browser.get("/nowhere", headers={"Accept": "text/html,*/*"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "Nothing here" in page.text
+    for path, accept in (("/nowhere", "*/*"), ("/api/nowhere", "text/html")):
+        problem = await browser.get(path, headers={"Accept": accept})
+        assert (problem.status_code, problem.headers["content-type"]) == (404, "application/problem+json")
+    assert (await browser.get("/change", headers={"Accept": "text/html"})).status_code == 405
+
+
+async def test_a_fault_of_ours_is_a_page_for_people_and_a_problem_for_programs():
+    transport = httpx.ASGITransport(app=_app(), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as browser:
+        page = await browser.get("/broken", headers={"Accept": "text/html"})
+        assert (page.status_code, page.headers["content-type"]) == (500, "text/html; charset=utf-8")
+        problem = await browser.get("/broken")
+        assert (problem.status_code, problem.json()["code"]) == (500, "internal_error")
+        assert "secret" not in page.text + problem.text
 
 
 async def test_a_page_forbids_inline_scripts_other_origins_framing_and_keeping(browser):
