@@ -196,12 +196,12 @@ async def lag_findings(client: Client, kafka: str) -> list[Finding]:
 
 
 async def _ends(kafka: str, places: set[tuple[str, int]]) -> dict[TopicPartition, int]:
+    if not places:
+        return {}  # and no consumer: aiokafka 0.14 fails when one is stopped before it did anything
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
     await consumer.start()
     try:
-        ends: dict[TopicPartition, int] = (
-            await consumer.end_offsets([TopicPartition(*place) for place in sorted(places)]) if places else {}
-        )
+        ends: dict[TopicPartition, int] = await consumer.end_offsets([TopicPartition(*place) for place in sorted(places)])
         return ends
     finally:
         await consumer.stop()
