@@ -32,7 +32,7 @@ from shared.events.mentoring import MAX_CAPACITY, MentorEnrolled
 from shared.mongo import Client, InsertOne, connect
 from shared.topics import SERVICES, ensure_topics
 
-PATIENCE_S = 120.0
+PATIENCE_S = 180.0
 DEPARTMENTS = ("Engineering", "Support", "Sales", "Finance", "Design")
 LANGUAGES = (["en"], ["en", "fr"], ["en", "de"], ["en", "es"])
 SKILLS = ("kafka", "python", "sql", "negotiation", "figma", "excel", "go", "support", "budgeting", "testing")
@@ -147,10 +147,12 @@ async def publish(producer: AIOKafkaProducer, events: Iterator[Any]) -> None:
 
 async def until_count(client: Client, wanted: Sequence[tuple[str, str, dict[str, Any], int]]) -> None:
     """Wait until each (database, collection, query) holds at least so many documents."""
-    async with asyncio.timeout(PATIENCE_S):
-        for database, collection, query, count in wanted:
-            while await client[database][collection].count_documents(query) < count:
-                await asyncio.sleep(0.01)
+    deadline = asyncio.get_running_loop().time() + PATIENCE_S
+    for database, collection, query, count in wanted:
+        while (found := await client[database][collection].count_documents(query)) < count:
+            if asyncio.get_running_loop().time() > deadline:
+                raise TimeoutError(f"{database}.{collection} {query}: {found} of {count} after {PATIENCE_S:.0f} s")
+            await asyncio.sleep(0.01)
 
 
 async def bare_loop(broker: str, client: Client, count: int) -> float:

@@ -26,7 +26,7 @@ async def measure(count: int) -> dict[str, Any]:
         try:
             await publish(producer, mentors(MENTORS))
             await publish(producer, hires(20, first=1_000_000))
-            await until_count(system.client, [("onboarding", "board", {"state.mentor_id": {"$ne": None}}, 20)])
+            await until_count(system.client, [("onboarding", "board", {"state.assignment.mentor_id": {"$ne": None}}, 20)])
             taken = await _paced(system, producer, count)
         finally:
             await producer.stop()
@@ -45,7 +45,7 @@ async def measure(count: int) -> dict[str, Any]:
 async def _paced(system: Chain, producer: Any, count: int) -> list[float]:
     sent: dict[str, float] = {}
     seen: dict[str, float] = {}
-    named = [{"$match": {"fullDocument.state.mentor_id": {"$ne": None}}}]
+    named = [{"$match": {"fullDocument.state.assignment.mentor_id": {"$ne": None}}}]
 
     async def watch() -> None:
         async with system.client["onboarding"]["board"].watch(named, full_document="updateLookup") as stream:

@@ -53,7 +53,7 @@ def _effects(count: int) -> list[tuple[str, str, dict[str, Any], int]]:
         ("onboarding", "journeys", {"state.status": {"$ne": None}}, count),
         ("notifications", "messages", {"template": "welcome"}, count),
         ("notifications", "messages", {"template": "mentor_brief"}, count),
-        ("onboarding", "board", {"state.mentor_id": {"$ne": None}}, count),
+        ("onboarding", "board", {"state.assignment.mentor_id": {"$ne": None}}, count),
     ]
 
 

@@ -108,6 +108,9 @@ class Worker:
             followers.append((processor, subscriber))
             self.pulses[subscription.consumer] = Pulse(subscription.consumer)
         await kafka_broker.start()
+        if not self.settings.kafka_groups:
+            for _, subscriber in followers:
+                kafka.pace(subscriber.consumer)
         log.info("consuming", consumers=[subscription.consumer for subscription in self.subscriptions])
         try:
             while True:

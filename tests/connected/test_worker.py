@@ -212,3 +212,26 @@ async def _said(address: str, number: int) -> bool:
 
 async def _at_least(items: list[int], number: int) -> bool:
     return len(items) >= number
+
+
+async def test_an_idle_consumer_of_the_embedded_broker_does_not_ask_without_pause(kafka_url: str) -> None:
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka_url, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(HR, 0)])
+        await consumer.seek_to_end()
+        kafka.pace(consumer)
+        asked, send = [0], consumer._client.send
+
+        async def counted(*arguments: Any, **options: Any) -> Any:
+            asked[0] += 1
+            return await send(*arguments, **options)
+
+        consumer._client.send = counted
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        while asked[0] < 10:
+            await consumer.getmany(timeout_ms=20)
+        assert loop.time() - started >= 8 * kafka.FETCH_PAUSE_S  # a lower bound: however slow the machine, never faster
+    finally:
+        await consumer.stop()
