@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from services.matching.api import api
 from services.matching.handlers import MatchingWork
 from services.matching.memory import Memory
+from services.matching.pages import pages
 from services.matching.policy import load_policy
 from services.matching.store import SERVICE, ensure_indexes
 from services.matching.waitlist import Waitlist
@@ -39,4 +40,4 @@ def worker(settings: Settings) -> Worker:
 def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]:
     """Its API and pages, over its database. Raises `PolicyError` for a bad policy."""
     policy = load_policy(settings.policy_file)
-    return [api(db, policy, clock)]
+    return [api(db, policy, clock), pages(db, policy, clock)]

@@ -7,12 +7,23 @@ from typing import Literal
 from services.matching import store, views
 from services.matching.domain import Hire, Mentor
 from shared.access import Viewer, check, relations
-from shared.directory import chain, people
+from shared.directory import chain, name_of, people
 from shared.mongo import Database, Document
 from shared.problems import not_found
 from shared.web import Page, decode_cursor, encode_cursor
 
+FREE = {"$max": [0, {"$subtract": ["$state.capacity", "$state.load"]}]}
 Shown = Literal["active", "paused", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Hires who wait; active mentors with their taken and free places."""
+
+    waiting: int
+    mentors: int
+    taken: int
+    free: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,23 @@ class Books:
         return Page[views.WaitingView](
             items=[views.waiting(id, wait, known) for id, wait in waits if wait is not None], next=more
         )
+
+    async def some_mentors(self, ids: Iterable[str]) -> list[views.MentorView]:
+        """These mentors, as far as they are some."""
+        cursor = self.db[store.MENTORS].find({"_id": {"$in": sorted(ids)}, "state": {"$ne": None}})
+        return await self._mentors([document async for document in cursor])
+
+    async def numbers(self) -> Numbers:
+        """The programme in four numbers."""
+        count: Document = {"_id": None, "mentors": {"$sum": 1}, "taken": {"$sum": "$state.load"}, "free": {"$sum": FREE}}
+        waiting = await self.db[store.HIRES].count_documents({"state.status": "waitlisted"})
+        async for found in self.db[store.MENTORS].aggregate([{"$match": {"state.status": "active"}}, {"$group": count}]):
+            return Numbers(waiting, found["mentors"], found["taken"], found["free"])
+        return Numbers(waiting, 0, 0, 0)
+
+    async def names(self, ids: Iterable[str]) -> dict[str, str]:
+        """The names of the people known among these."""
+        return {id: name_of(person, id) for id, person in (await people(self.db, ids)).items()}
 
     async def mentees(self, mentors: Sequence[views.MentorView]) -> dict[str, Document]:
         """Directory documents of all these mentors' mentees."""
