@@ -63,7 +63,9 @@ def _with_start(state: Correspondence, data: Any) -> Correspondence:
 
 
 def _new_chapter(state: Correspondence, data: EmployeeHired | EmployeeRehired) -> Correspondence:
-    chapter = _with(state, status="expected", chapter=state.chapter + 1, start_date=data.start_date)
+    # Who was told the start of the chapter before (a mentor whose release is not known yet) is told this one as a change.
+    moves = state.moves + (state.chapter > 0 and data.start_date != state.start_date)
+    chapter = _with(state, status="expected", chapter=state.chapter + 1, start_date=data.start_date, moves=moves)
     return _with_profile(chapter, data)
 
 

@@ -19,6 +19,7 @@ from shared.events.mentoring import HireUnlisted, HireWaitlisted
 from shared.events.onboarding import JourneyStarted, MilestoneCompleted, MilestoneLate, PlannedMilestone
 from tests.domain.notifications.correspondence import HIRE, NOW, START, Post, assigned, hired, released, stream_of
 
+UNTIMED = settings(deadline=None)  # a busy machine is no fault
 DATES = st.sampled_from([START + timedelta(days=days) for days in (0, 7, 21)])
 MANAGERS = st.sampled_from(["B-1", "B-2", None])
 MENTORS = st.sampled_from(["M-1", "M-2"])
@@ -77,6 +78,7 @@ def _knowledge(state: Correspondence | None) -> tuple:
     return state.model_copy(update={"letters": {}}), live
 
 
+@UNTIMED
 @given(interleavings(2))
 def test_every_order_of_the_topics_plans_the_same_letters(orders):
     posts = [Post(), Post()]
@@ -86,6 +88,7 @@ def test_every_order_of_the_topics_plans_the_same_letters(orders):
     assert _knowledge(posts[0].state) == _knowledge(posts[1].state)
 
 
+@UNTIMED
 @given(interleavings(1), st.data())
 def test_a_fact_repeated_at_once_under_another_id_changes_nothing(orders, data):
     once, repeated = Post(), Post()
@@ -126,7 +129,7 @@ def _everybody_knows(post: Post) -> None:
         assert expecting <= {letter.recipient_id for letter in sent if letter.template == "hire_cancelled"}
 
 
-@settings(max_examples=300)
+@UNTIMED
 @given(interleavings(1), st.data())
 def test_however_sending_falls_between_the_facts_everybody_ends_up_knowing_what_is_true(orders, data):
     post = Post()
@@ -143,6 +146,7 @@ def test_however_sending_falls_between_the_facts_everybody_ends_up_knowing_what_
     _everybody_knows(post)
 
 
+@UNTIMED
 @given(interleavings(1))
 def test_a_second_reading_of_all_topics_from_the_start_sends_nothing_twice(orders):
     post = Post()

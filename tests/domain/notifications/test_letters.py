@@ -1,0 +1,321 @@
+"""What messages say: in each language, for awkward names and addresses, in the words of each reader."""
+
+from datetime import UTC, date, datetime
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from services.notifications.channels.email import Identity, build
+from services.notifications.domain import Assignment, Letter
+from services.notifications.letters import Outgoing, address_of, compose, figure, is_possible, one_line
+from services.notifications.rendering import SHIPPED, Rendered, Renderer, tongue_of
+from services.notifications.samples import (
+    BEFORE_START,
+    TEMPLATES,
+    Sample,
+    check,
+    people,
+    preview,
+    samples,
+)
+from shared.events.mentoring import Contribution
+
+RENDERER = Renderer("Firstmate")
+LANGUAGES = ("de", "en")
+NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
+ADA = {"given_name": "Ada", "family_name": "Okafor", "start_date": "2027-01-11", "time_zone": "Europe/Paris"}
+
+
+class Tags(HTMLParser):
+    """The tags of a document, and whether every one that opens is closed."""
+
+    VOID = frozenset({"meta", "br", "hr", "img"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[str] = set()
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.add(tag)
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def parsed(html: str) -> Tags:
+    tags = Tags()
+    tags.feed(html)
+    tags.close()
+    assert not tags.open
+    return tags
+
+
+def sample(template: str, role: str | None = None) -> Sample:
+    return next(s for s in samples() if s.letter.template == template and role in (None, s.letter.role))
+
+
+def test_the_shipped_templates_have_no_fault_in_any_language():
+    assert RENDERER.languages == LANGUAGES
+    assert check(RENDERER) == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_message_is_whole_in_every_language(language):
+    for one in samples():
+        rendered = preview(RENDERER, one, language).rendered
+        assert "\n" not in rendered.subject
+        assert len(rendered.subject) < 90
+        assert {"http", "https", "mailto"} >= {
+            (value or "").partition(":")[0] for name, value in parsed(rendered.html).attributes if name in ("href", "src")
+        }
+        assert "style" in {name for name, _ in parsed(rendered.html).attributes}
+        assert "\n\n\n" not in rendered.text
+        assert "{{" not in rendered.text + rendered.html
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_plain_text_names_the_same_link_as_the_button(language):
+    for one in samples():
+        rendered = preview(RENDERER, one, language).rendered
+        links = {value for name, value in parsed(rendered.html).attributes if name == "href" and value.startswith("http")}
+        assert all(link in rendered.text for link in links)
+
+
+def test_a_template_that_lacks_a_translation_a_variable_or_its_closing_is_found_with_its_place(tmp_path):
+    for language in LANGUAGES:
+        (tmp_path / language).mkdir()
+    for path in SHIPPED.rglob("*.*"):
+        target = tmp_path / path.relative_to(SHIPPED)
+        target.write_text(path.read_text())
+    (tmp_path / "de" / "welcome.subject").unlink()
+    (tmp_path / "en" / "waitlisted.txt").write_text("{{ hire.shoe_size }}")
+    (tmp_path / "en" / "mentor_brief.html").write_text("{% if mentor %}")
+    (tmp_path / "en" / "hire_cancelled.html").write_text('<img src="https://tracker.example/pixel">')
+    faults = "\n".join(check(Renderer("Firstmate", tmp_path)))
+    assert "de: template 'welcome' is missing" in faults
+    assert "en/waitlisted: " in faults
+    assert "shoe_size" in faults
+    assert "en/mentor_brief.html, line 1" in faults
+    assert "en/hire_cancelled.html: loads '<img' from elsewhere" in faults
+
+
+HOSTILE = st.text(max_size=60) | st.sampled_from(
+    [
+        "<script>alert(1)</script>",
+        "Ada\r\nBcc: all@acme.example",
+        '"><img src=x onerror=alert(1)>',
+        "{{ 7*7 }}",
+        "Ada\u202egnp.exe",
+    ]
+)
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(HOSTILE, HOSTILE, st.lists(HOSTILE, max_size=4))
+@example("<script>alert(1)</script>", "Ada\nBcc: x@y.example", ["</td></table><script>"])
+def test_no_name_title_or_interest_can_break_a_message_or_a_header(name, title, interests):
+    hostile = {"given_name": name, "family_name": name, "title": title, "interests": interests, "skills": interests}
+    known = people() | {"E-1": people()["E-1"] | hostile}
+    for template in ("welcome", "mentor_brief"):
+        one = sample(template)
+        outgoing = compose(one.letter, one.state, known, "reader@acme.example", RENDERER, "https://firstmate.example", one.now)
+        tags = parsed(outgoing.rendered.html)
+        assert not tags.seen & {"script", "img", "iframe"}
+        assert not [attribute for attribute, _ in tags.attributes if attribute.startswith("on")]
+        mail = round_trip(outgoing)
+        assert set(mail.keys()) == HEADERS
+        assert mail["To"].addresses[0].addr_spec == "reader@acme.example"
+
+
+HEADERS = {
+    "Message-ID",
+    "Date",
+    "From",
+    "To",
+    "Subject",
+    "Auto-Submitted",
+    "X-Firstmate-Template",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Language",
+}
+
+
+def round_trip(outgoing: Outgoing, **identity: str) -> EmailMessage:
+    """The mail as a receiver parses it."""
+    built = build(outgoing, Identity(identity.pop("mail_from", "Firstmate <welcome@firstmate.example>"), **identity), NOW)
+    mail = message_from_bytes(built.as_bytes(policy=policy.SMTP), policy=policy.default)
+    assert isinstance(mail, EmailMessage)
+    return mail
+
+
+def test_a_mail_has_a_text_and_an_html_part_and_says_who_writes_and_that_a_machine_does():
+    outgoing = preview(RENDERER, sample("welcome"), "de")
+    mail = round_trip(outgoing, reply_to="people@acme.example")
+    assert mail.get_content_type() == "multipart/alternative"
+    assert mail.get_body(("plain",)).get_content().replace("\r\n", "\n") == outgoing.rendered.text
+    assert mail.get_body(("html",)).get_content().replace("\r\n", "\n").strip() == outgoing.rendered.html.strip()
+    assert mail["Message-ID"] == f"<{outgoing.message_id}@firstmate.example>"
+    assert (mail["Reply-To"], mail["Auto-Submitted"], mail["Content-Language"]) == ("people@acme.example", "auto-generated", "de")
+    assert max(len(line) for line in mail.as_bytes(policy=policy.SMTP).splitlines()) <= 998
+
+
+def greeting(name: str, address: str) -> Outgoing:
+    return Outgoing("1" * 32, "welcome", name, address, Rendered("Hi", "<p>Hi</p>", "Hi", "en"), None)
+
+
+def test_a_recipient_with_a_comma_a_quote_and_accents_in_the_name_is_one_recipient():
+    outgoing = Outgoing(
+        "1" * 32, "welcome", 'Müller, "Jo" Ørsted', "jo@acme.example", Rendered("Hi", "<p>Hi</p>", "Hi", "en"), None
+    )
+    (address,) = round_trip(outgoing)["To"].addresses
+    assert (address.display_name, address.addr_spec) == ('Müller, "Jo" Ørsted', "jo@acme.example")
+
+
+def test_a_domain_beyond_ascii_is_written_as_mail_servers_know_it():
+    outgoing = greeting("Jo", "jo@bücher.example")
+    assert round_trip(outgoing)["To"].addresses[0].domain == "xn--bcher-kva.example"
+
+
+def test_a_sender_that_is_no_mailbox_is_refused_with_the_setting_to_mend():
+    with pytest.raises(ValueError, match="FIRSTMATE_MAIL_FROM"):
+        Identity("Firstmate")
+
+
+@pytest.mark.parametrize(
+    ("locale", "languages", "language", "day"),
+    [
+        ("de-DE", [], "de", "Montag, 11. Januar 2027"),
+        ("de-AT", [], "de", "Montag, 11. Jänner 2027"),
+        ("en-US", [], "en", "Monday, January 11, 2027"),
+        ("en-GB", [], "en", "Monday, 11 January 2027"),
+        ("fr-FR", ["fr", "de"], "de", "Montag, 11. Januar 2027"),
+        ("fr-FR", ["fr"], "en", "Monday, 11 January 2027"),
+        ("xx-nonsense", ["tlh"], "en", "Monday, 11 January 2027"),
+        (None, [], "en", "Monday, 11 January 2027"),
+        (None, ["de"], "de", "Montag, 11. Januar 2027"),
+    ],
+)
+def test_a_reader_is_written_to_in_a_language_they_speak_with_its_dates(locale, languages, language, day):
+    tongue = tongue_of(locale, languages, LANGUAGES)
+    assert (tongue.language, tongue.day(date(2027, 1, 11))) == (language, day)
+
+
+def test_the_personal_address_is_used_until_the_first_day_begins_where_the_person_is():
+    person = ADA | {"personal_email": "home@x.example", "work_email": "work@x.example", "time_zone": "Pacific/Auckland"}
+    assert address_of(person, datetime(2027, 1, 10, 10, 59, tzinfo=UTC)) == "home@x.example"
+    assert address_of(person, datetime(2027, 1, 10, 11, 0, tzinfo=UTC)) == "work@x.example"
+
+
+@pytest.mark.parametrize("day", [date(2026, 12, 1), date(2027, 6, 1)])
+def test_where_one_address_is_missing_the_other_is_used(day):
+    now = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+    assert address_of(ADA | {"work_email": "work@x.example"}, now) == "work@x.example"
+    assert address_of(ADA | {"personal_email": "home@x.example"}, now) == "home@x.example"
+    assert address_of(ADA, now) is None
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["ada@acme.example", "ada.okafor+new@sub.acme.example", "o'neil@acme.example", "jörg@bücher.example", "ada@localhost"],
+)
+def test_addresses_that_can_be(address):
+    assert is_possible(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ada",
+        "@acme.example",
+        "ada@",
+        "ada..o@acme.example",
+        ".ada@acme.example",
+        "ada@acme..example",
+        "ada@-acme.example",
+        "ada@acme.example\nBcc: x@y.example",
+        "ada okafor@acme.example",
+        "ada@acme.example, bob@acme.example",
+        "a" * 65 + "@acme.example",
+        "ada@" + "a" * 64 + ".example",
+    ],
+)
+def test_addresses_that_can_not_be(address):
+    assert not is_possible(address)
+
+
+def test_the_private_address_of_a_hire_is_shown_to_nobody():
+    shown = figure(ADA | {"personal_email": "home@x.example", "work_email": "work@x.example"}, "E-1", NOW)
+    assert shown.address == ""
+    later = figure(ADA | {"work_email": "work@x.example"}, "E-1", datetime(2027, 2, 1, tzinfo=UTC))
+    assert later.address == "work@x.example"
+
+
+def with_reasons(*criteria: str) -> str:
+    one = sample("mentor_introduction")
+    contributions = tuple(
+        Contribution(criterion=code, weight=10, value=9000, points=1000 - rank) for rank, code in enumerate(criteria)
+    )
+    state = one.state.model_copy(
+        update={"assignment": Assignment(event_id="matching/E-1/1", mentor_id="M-1", contributions=contributions)}
+    )
+    return preview(RENDERER, Sample(one.letter, state, one.now), "en").rendered.text
+
+
+def test_reasons_are_told_in_words_weightiest_first_and_name_what_is_shared():
+    text = with_reasons("interests", "skills")
+    assert text.index("You share an interest in climbing.") < text.index("You both know Kafka and Python.")
+
+
+def test_a_criterion_without_words_is_passed_over():
+    assert "Why the two of you" not in with_reasons("shoe_size")
+
+
+def test_a_criterion_that_added_nothing_is_no_reason():
+    one = sample("mentor_introduction")
+    nothing = (Contribution(criterion="skills", weight=10, value=0, points=0),)
+    assignment = Assignment(event_id="matching/E-1/1", mentor_id="M-1", contributions=nothing)
+    state = one.state.model_copy(update={"assignment": assignment})
+    assert "You both know" not in preview(RENDERER, Sample(one.letter, state, one.now), "en").rendered.text
+
+
+def test_an_endless_list_of_interests_is_cut_to_what_begins_a_conversation():
+    one = sample("mentor_brief")
+    known = people() | {"E-1": people()["E-1"] | {"interests": [f"thing {number}" for number in range(5000)]}}
+    text = compose(one.letter, one.state, known, "m@acme.example", RENDERER, "https://x.example", one.now).rendered.text
+    assert "thing 2" in text
+    assert "thing 3" not in text
+
+
+def test_a_moved_start_names_the_day_that_the_reader_knew():
+    text = preview(RENDERER, sample("plans_changed", "manager"), "en-GB").rendered.text
+    assert "now starts on Monday, 11 January 2027 instead of Monday, 4 January 2027" in text
+
+
+def test_the_hire_is_told_who_steps_back():
+    assert "Noémie Laurent-Brückner can't accompany you" in preview(RENDERER, sample("mentor_unavailable"), "en").rendered.text
+
+
+def test_every_kind_of_letter_has_a_sample():
+    assert {one.letter.template for one in samples()} == set(TEMPLATES)
+    assert all(isinstance(one.letter, Letter) for one in samples())
+    assert next(one.now for one in samples() if one.now != BEFORE_START) > BEFORE_START
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(st.text())
+def test_one_line_is_one_line(text):
+    assert not {"\n", "\r", "\0", "\u202e", "\u2028"} & set(one_line(text))
