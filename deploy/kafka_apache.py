@@ -69,7 +69,7 @@ class ApacheKafka(Server):
 
     async def is_ready(self) -> bool:
         """Whether this process, not another one on its port, says that it serves."""
-        return self.process is not None and any(STARTED in line for line in self.process.last_words(50))
+        return self.process is not None and self.process.has_said(STARTED)
 
     def port_was_taken(self, code: int) -> bool:
         """It says so."""

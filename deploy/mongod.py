@@ -31,6 +31,7 @@ CACHE_GB = 0.25  # the smallest that WiredTiger takes; the sample company and th
 OPLOG_MB = 990  # the smallest that a replica set takes by itself; hours of change stream history under full load
 JOURNAL = "log=(file_max=32MB,prealloc=false)"  # 32 MB of journal for an empty database, where the default writes 300
 NOT_INITIATED = 94  # server error code NotYetInitialized
+LISTENING = "Waiting for connections"
 PORT_TAKEN = 48
 DATA_UNUSABLE = 100
 
@@ -88,18 +89,18 @@ class Mongod(Server):
 
     async def is_ready(self) -> bool:
         """Whether it is a writable primary; initiates the replica set, or gives it this start's address, on the way there."""
+        if self.process is None or not self.process.has_said(LISTENING):
+            return False  # so that not another mongod is asked that has the port while ours is about to find out
         client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
             self.address, directConnection=True, serverSelectionTimeoutMS=500
         )
         async with client:
             try:
-                if not await self._is_mine(client):
-                    return False
                 if (await client.admin.command("hello")).get("isWritablePrimary"):
                     return True
                 await self._configure(client)
             except PyMongoError:
-                pass  # not listening yet, or electing
+                pass  # electing
         return False
 
     def port_was_taken(self, code: int) -> bool:
@@ -120,11 +121,6 @@ class Mongod(Server):
         if code == DATA_UNUSABLE:
             return f"the data in {self.data} can't be opened: {words}. Its log: {self.log}"
         return f"ended with exit code {code} while starting: {words}. Its log: {self.log}"
-
-    async def _is_mine(self, client: AsyncMongoClient[dict[str, Any]]) -> bool:
-        """Not so while another mongod has the port and ours is about to find out."""
-        status = await client.admin.command("serverStatus", repl=0, metrics=0, locks=0, wiredTiger=0)
-        return self.process is not None and status["pid"] == self.process.pid
 
     async def _configure(self, client: AsyncMongoClient[dict[str, Any]]) -> None:
         member = {"_id": 0, "host": self.address}

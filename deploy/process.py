@@ -78,6 +78,15 @@ class Process:
                     self._child.kill()
         return await self.wait()
 
+    def has_said(self, words: str) -> bool:
+        """Whether its log since this start holds these words; reads all of it, so ask while it starts."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(self._log_start)
+                return words.encode() in file.read()
+        except OSError:
+            return False
+
     def last_words(self, lines: int = 5) -> list[str]:
         """The last lines that it wrote into its log since this start."""
         window = 65_536  # far more than a few lines, far less than a log
