@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -30,7 +31,9 @@ from shared.mongo import Client, PyMongoError, connect
 
 PATIENCE_S = 120.0  # quiet comes after some three seconds; a service that was killed and a busy machine may take much longer
 LOOK_EVERY_S = 0.3
+PLAIN_WIDTH = 120  # of a file or pipe: the table's rows fit
 KILL_AFTER_SCENES = 12  # of thirty: hires are being matched and welcomed then
+KILLING_PACE_S = 0.05  # so that the service is at work when it is killed, and not still at the first batch
 SERVICES = ("matching", "onboarding", "notifications")
 
 Say = Callable[[str], None]
@@ -46,7 +49,7 @@ class Killing:
 
 async def demo(*, as_json: bool = False, kill: str | None = None, console: Console | None = None) -> int:
     """Run it; the exit code is 0 only if everything holds. `kill` names a service to end with SIGKILL in the middle."""
-    screen = console or Console(highlight=False)
+    screen = console or Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
     def say(words: str) -> None:
         screen.print(words, markup=False)
@@ -97,12 +100,16 @@ async def _performed(system: System, halden: Company, say: Say, killing: Killing
 
 async def _played_and_verified(system: System, halden: Company, say: Say, killing: Killing | None) -> Findings:
     async def between(scene: int) -> None:
-        if killing is not None and scene == KILL_AFTER_SCENES:
+        if killing is None:
+            return
+        await asyncio.sleep(KILLING_PACE_S)
+        if scene == KILL_AFTER_SCENES:
             killing.pid = system.endpoints.processes[killing.service]
             os.kill(killing.pid, signal.SIGKILL)
 
     today = clock.now().date()
     await play(asdict(system.endpoints), pace=0, say=say, between=between)
+    say("everybody is hired; waiting until all of it is settled")
     client = await connect(system.endpoints.mongo)
     try:
         async with Origin(asdict(system.endpoints)) as origin, following(system.endpoints.kafka) as consumer:
@@ -136,12 +143,12 @@ async def _when_quiet(origin: Origin, client: Client, consumer: AIOKafkaConsumer
 def _table(findings: Findings, halden: Company, today: date) -> Table:
     names = {person.id: person.name for person in halden.people}
     table = Table(title=f"{halden.name}: who was hired, and what became of it", box=box.SIMPLE_HEAD)
-    for heading in ("hire", "starts", "mentor", "journey", "mail"):
+    for heading in ("hire", "starts", "mentor (of 100)", "journey", "mail"):
         table.add_column(heading)
     for outcome in findings.outcomes:
         hire = outcome.hire
         table.add_row(
-            f"{hire.name}, {hire.title}",
+            hire.name,
             starts_on(hire, today).isoformat(),
             _mentor(outcome, names),
             _journey(outcome),
@@ -165,10 +172,10 @@ def _journey(outcome: Outcome) -> str:
     journey = outcome.journey
     if journey is None:
         return "none"
-    return f"{journey['status']}, {journey['progress']['done']} of {journey['progress']['total']} done"
+    return f"{journey['status']} {journey['progress']['done']}/{journey['progress']['total']}"
 
 
 def _mail(outcome: Outcome) -> str:
     welcome = next((message["state"] for message in outcome.messages if message["template"] == "welcome"), "none")
     sent = sum(message["state"] == "sent" for message in outcome.messages)
-    return f"welcome {welcome}, {sent} in all"
+    return f"welcome {welcome}, {sent} sent"

@@ -129,4 +129,4 @@ async def _mentor_line(origin: Origin, halden: Company, hire: Hire) -> str:
 def why_waiting(assignment: Mapping[str, Any]) -> str:
     """The rules that exclude most mentors, in words."""
     excluding = sorted(assignment["ruled_out"], key=lambda each: -each["count"])
-    return ", ".join(f"{each['count']} {each['words']}" for each in excluding[:RULES_TOLD])
+    return ", ".join(each["words"] for each in excluding[:RULES_TOLD])
