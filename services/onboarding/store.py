@@ -30,7 +30,8 @@ MENTEES_LIMIT = 200  # a mentor has at most 20 at a time; ended journeys keep th
 
 async def ensure_indexes(db: Database) -> None:
     """Every index that the queries below need. Safe to call again."""
-    waking = {"state.wake_at": {"$type": "string"}}
+    # `$gt ""` picks the texts among texts and nulls, and unlike `$type` the planner sees that the queries lie within it.
+    waking = {"state.wake_at": {"$gt": ""}}
     await db[JOURNEYS].create_indexes([IndexModel([("state.wake_at", ASCENDING)], partialFilterExpression=waking)])
     await db[COMMENTS].create_indexes([IndexModel([("employee_id", ASCENDING), ("at", ASCENDING)])])
     await ensure_board_indexes(db, BOARD)
@@ -48,7 +49,7 @@ async def ensure_board_indexes(db: Database, collection: str) -> None:
             IndexModel(by_start, name="minding_all", partialFilterExpression=minding),
             IndexModel(
                 [("state.assignment.mentor_id", ASCENDING)],
-                partialFilterExpression={"state.assignment.mentor_id": {"$type": "string"}},
+                partialFilterExpression={"state.assignment.mentor_id": {"$gt": ""}},
             ),
         ]
     )
@@ -66,10 +67,14 @@ async def journey(db: Database, employee_id: str) -> Journey | None:
 
 async def waking(db: Database, now: datetime, limit: int, without: Collection[str] = ()) -> list[str]:
     """Employees whose journey the calendar changes by `now` (UTC), the longest overdue first; by index."""
-    due: Document = {"state.wake_at": {"$lte": now.replace(microsecond=0).isoformat().replace("+00:00", "Z")}}
-    if without:
-        due["_id"] = {"$nin": sorted(without)}
-    return [found["_id"] async for found in db[JOURNEYS].find(due, {"_id": 1}).sort("state.wake_at", ASCENDING).limit(limit)]
+    query = _waking_query(now, without)
+    found = db[JOURNEYS].find(query, {"_id": 1}).sort("state.wake_at", ASCENDING).limit(limit)
+    return [journey["_id"] async for journey in found]
+
+
+def _waking_query(now: datetime, without: Collection[str]) -> Document:
+    due: Document = {"state.wake_at": {"$gt": "", "$lte": now.replace(microsecond=0).isoformat().replace("+00:00", "Z")}}
+    return due | ({"_id": {"$nin": sorted(without)}} if without else {})
 
 
 def _programme_id(id: str, version: str) -> str:
