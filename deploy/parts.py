@@ -82,7 +82,8 @@ def log_words(process: Process) -> str:
     last = next(iter(process.last_words(1)), "")
     with contextlib.suppress(ValueError):
         entry = json.loads(last)  # our own processes write one JSON object a line
-        last = str(entry.get("words") or entry.get("event"))
+        told = (entry.get("event"), entry.get("error"), *entry.get("at", [])[-1:])
+        last = str(entry.get("words") or " ".join(filter(None, told)))
     return f"Its log: {process.log}" + (f", which ends: {last}" if last else "")
 
 

@@ -87,12 +87,20 @@ class System:
         services = self._services()
         for service in services:
             await self._add(service)
-        await asyncio.gather(*(self._until_ready(service) for service in services))
+        await self._until_ready(services)
         self._publish()
 
-    async def _until_ready(self, service: Service) -> None:
-        await service.until_ready()
-        self._say(f"{service.name}: ready")
+    async def _until_ready(self, services: Sequence[Service]) -> None:
+        async def ready(service: Service) -> None:
+            await service.until_ready()
+            self._say(f"{service.name}: ready")
+
+        waiting = [asyncio.create_task(ready(service)) for service in services]
+        try:
+            await asyncio.gather(*waiting)
+        finally:
+            for task in waiting:
+                task.cancel()
 
     async def stop(self) -> None:
         """Stop every part in reverse order; none is left behind."""
