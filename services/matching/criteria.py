@@ -28,13 +28,17 @@ from services.matching.policy import (
     Tenure,
     WorkingHours,
 )
-from services.matching.pool import ALL, Candidate, Ints, Pool, Rows, Vocabulary
+from services.matching.pool import ALL, LOADS, Candidate, Ints, Pool, Rows, Vocabulary
 from shared.events.mentoring import MAX_CAPACITY
 
 DAY_MINUTES = 24 * 60
 PERCENT = FULL // 100
-MOST_LOAD = 63  # a load beyond it counts as this; capacities end at 20
 Evidence = dict[str, Any]
+
+
+def points_of(values: NDArray[np.int16], share: int) -> NDArray[np.int16]:
+    """Points of values 0..10000 of a criterion that adds `share` points at full value."""
+    return (values.astype(np.int32) * share // FULL).astype(np.int16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,11 @@ class Lookup:
 
     def points(self) -> NDArray[np.int16]:
         """What each code adds to the score: value × share, rounded down, so that points add up to the score exactly."""
-        return (self.values.astype(np.int32) * self.share // FULL).astype(np.int16)
+        return points_of(self.values, self.share)
+
+    def scores(self) -> NDArray[np.int16]:
+        """What it adds to each mentor's score, shape (mentors,)."""
+        return self.points().take(self.codes, mode="clip")  # without checking bounds, which costs as much as the gather
 
 
 def _role_value(ours: tuple[str | None, frozenset[str]], theirs: tuple[str | None, frozenset[str]], role: Role) -> int:
@@ -162,14 +170,14 @@ def load_value(load: int, capacity: int) -> int:
     return max(capacity - load, 0) * FULL // capacity if capacity else 0
 
 
-_LOADS = np.array(
-    [[load_value(load, capacity) for load in range(MOST_LOAD + 1)] for capacity in range(MAX_CAPACITY + 1)], np.int16
+PLACES = np.array(
+    [[load_value(load, capacity) for load in range(LOADS)] for capacity in range(MAX_CAPACITY + 1)], np.int16
 ).ravel()
+"""The value of each code of the pool's column `places`; the code after it is one mentee more."""
 
 
 def _load(pool: Pool, _: Seeker, __: Load, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
-    capacity = np.minimum(pool.column("capacity", rows), np.int16(MAX_CAPACITY))
-    return capacity * np.int16(MOST_LOAD + 1) + np.minimum(pool.column("load", rows), np.int16(MOST_LOAD)), _LOADS
+    return pool.column("places", rows), PLACES
 
 
 def _cross_group(pool: Pool, seeker: Seeker, group: CrossGroup, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:

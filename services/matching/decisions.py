@@ -9,10 +9,9 @@ from services.matching.domain import Change, Decision, NearMiss, Reason, RunnerU
 from services.matching.person import Seeker
 from services.matching.policy import Policy
 from services.matching.pool import Candidate
-from shared.events.mentoring import Contribution
 
 
-def reasons_of(parts: tuple[Contribution, ...], seeker: Seeker, mentor: Candidate, policy: Policy) -> list[Reason]:
+def reasons_of(parts: tuple[engine.Part, ...], seeker: Seeker, mentor: Candidate, policy: Policy) -> list[Reason]:
     """Each criterion's part with the facts behind it; `mentor` with the load that the parts were computed for."""
     return [
         Reason(
@@ -32,12 +31,12 @@ def decision_of(found: engine.Match, seeker: Seeker, mentor: Candidate, policy: 
     return Decision(
         mentor_id=found.mentor_id,
         score=found.score,
-        reasons=reasons_of(found.contributions, seeker, replace(mentor, load=found.load), policy),
+        reasons=reasons_of(found.parts, seeker, replace(mentor, load=found.load), policy),
         runners_up=[
             RunnerUp(
                 mentor_id=runner.mentor_id,
                 score=runner.score,
-                points={part.criterion: part.points for part in runner.contributions},
+                points={part.criterion: part.points for part in runner.parts},
                 taken=runner.taken,
             )
             for runner in found.runners_up

@@ -155,7 +155,7 @@ class OverrideWork:
         standing = [name for name in failing if name not in rules.OVERRIDABLE]
         if standing:
             raise _rule_stands(standing[0])
-        (parts,) = engine.contributions(pool, self._policy, seeker, [(0, 0)])
+        (parts,) = engine.parts_of(pool, self._policy, seeker, [(0, 0)])
         return Decision(
             mentor_id=command.mentor_id,
             score=engine.total(parts),

@@ -5,17 +5,17 @@ Pure: numpy in, decisions out. The same mentors and hires in any order give the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.matching import rules
-from services.matching.criteria import load_value, lookups
+from services.matching.criteria import PLACES, load_value, lookups, points_of
 from services.matching.person import Seeker
 from services.matching.policy import FULL, Policy
 from services.matching.pool import Bools, Candidate, Pool, identity
-from services.matching.solver import MOST_TIE_BITS, Problem, solve, tie_break
-from shared.events.mentoring import Contribution
+from services.matching.solver import MOST_TIE_BITS, Problem, solve, tie_break, tie_break_one
 
 RUNNERS_UP = 3
 NEAREST = 3
@@ -24,13 +24,22 @@ NEVER_NEAR = ("self", "profile_unknown", "excluded_pair", "own_manager", "report
 FAILING_STEP = 1 << 15  # one rule less to fail counts more than any score
 
 
+class Part(NamedTuple):
+    """One criterion's part in a score: `value` 0..10000, the policy's `weight`, and the `points` it adds."""
+
+    criterion: str
+    weight: int
+    value: int
+    points: int
+
+
 @dataclass(frozen=True, slots=True)
 class RunnerUp:
     """A mentor who was possible too. `taken`: their last place went to another hire in the same decision."""
 
     mentor_id: str
     score: int
-    contributions: tuple[Contribution, ...]
+    parts: tuple[Part, ...]
     taken: bool = False
 
 
@@ -51,13 +60,13 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A decision for one hire: `score` is the sum of the contributions' points, `load` what the mentor has beside this hire."""
+    """A decision for one hire: `score` is the sum of the parts' points, `load` what the mentor has beside this hire."""
 
     hire_id: str
     mentor_id: str
     score: int
     load: int
-    contributions: tuple[Contribution, ...]
+    parts: tuple[Part, ...]
     runners_up: tuple[RunnerUp, ...]
     change: Change | None
 
@@ -97,9 +106,8 @@ def match(pool: Pool, policy: Policy, seekers: Sequence[Seeker]) -> list[Match |
     """
     if not len(pool) or not seekers:
         return [None] * len(seekers)
-    loads = _LoadPoints(pool, policy)
-    asked = {seeker.person.id: _ask(pool, policy, seeker, loads.now) for seeker in seekers}
-    chosen = _choose(pool, sorted(asked.items()), loads)
+    asked = {seeker.person.id: _ask(pool, policy, seeker) for seeker in seekers}
+    chosen = _choose(pool, policy, sorted(asked.items()))
     taken = np.bincount([row for row in chosen.values() if row >= 0], minlength=len(pool))
     places = _places(pool, chosen)
     decided: list[Match | None] = []
@@ -110,29 +118,13 @@ def match(pool: Pool, policy: Policy, seekers: Sequence[Seeker]) -> list[Match |
     return decided
 
 
-class _LoadPoints:
-    """What the criterion `load` adds, by mentor and place."""
-
-    def __init__(self, pool: Pool, policy: Policy) -> None:
-        self._share = policy.shares.get("load", 0)
-        self._load, self._capacity = pool.column("load").astype(np.int64), pool.column("capacity").astype(np.int64)
-        self.free = np.maximum(self._capacity - self._load, 0)
-        self.now = self.at(0)
-
-    def at(self, place: int) -> NDArray[np.int16]:
-        """Points for the place after `place` more mentees, shape (mentors,); 0 where there is none."""
-        left = np.maximum(self.free - place, 0)
-        points: NDArray[np.int16] = (left * FULL // np.maximum(self._capacity, 1) * self._share // FULL).astype(np.int16)
-        return points
-
-
-def _ask(pool: Pool, policy: Policy, seeker: Seeker, load_now: NDArray[np.int16]) -> _Asked:
-    base = np.zeros(len(pool), np.int16)
+def _ask(pool: Pool, policy: Policy, seeker: Seeker) -> _Asked:
+    base, load = np.zeros(len(pool), np.int16), np.zeros(len(pool), np.int16)
     for lookup in lookups(pool, policy, seeker):
-        if lookup.name != "load":
-            base += lookup.points().take(lookup.codes)
+        part = load if lookup.name == "load" else base
+        part += lookup.scores()
     possible = rules.legal(pool, policy, seeker)
-    best = ranked(pool, seeker.person.id, base + load_now, possible, RUNNERS_UP + 1)
+    best = ranked(pool, seeker.person.id, base + load, possible, RUNNERS_UP + 1)
     base[~possible] = -1
     return _Asked(seeker, base, best)
 
@@ -152,18 +144,18 @@ def ranked(pool: Pool, hire_id: str, scores: NDArray[np.signedinteger], among: B
     return [int(rows[index]) for index in order[:count]]
 
 
-def _choose(pool: Pool, asked: list[tuple[str, _Asked]], loads: _LoadPoints) -> dict[str, int]:
+def _choose(pool: Pool, policy: Policy, asked: list[tuple[str, _Asked]]) -> dict[str, int]:
     """The row of each hire's mentor, or -1."""
     if len(asked) == 1:
         ((id, alone),) = asked
         return {id: alone.best[0] if alone.best else -1}
-    order = pool.order[loads.free[pool.order] > 0]
+    order = pool.order[pool.column("free")[pool.order] > 0]
     if not len(order):
         return {id: -1 for id, _ in asked}
-    most = min(int(loads.free[order].max()), len(asked))
-    places = np.stack(
-        [np.where(loads.free[order] > place, loads.at(place)[order], np.int16(-1)) for place in range(most)], axis=1
-    )
+    free, codes = pool.column("free")[order], pool.column("places")[order]
+    later = np.arange(min(int(free.max()), len(asked)))
+    points = points_of(PLACES, policy.shares.get("load", 0))
+    places = np.where(free[:, None] > later, points.take(codes[:, None] + later, mode="clip"), np.int16(-1))
     solution = solve(
         Problem(
             scores=np.stack([one.base[order] for _, one in asked]),
@@ -187,23 +179,21 @@ def _places(pool: Pool, chosen: dict[str, int]) -> dict[str, int]:
     return places
 
 
-def contributions(
-    pool: Pool, policy: Policy, seeker: Seeker, mentors: Sequence[tuple[int, int]]
-) -> list[tuple[Contribution, ...]]:
+def parts_of(pool: Pool, policy: Policy, seeker: Seeker, mentors: Sequence[tuple[int, int]]) -> list[tuple[Part, ...]]:
     """Every criterion's part for some mentors, each given as (row, mentees more than the pool knows)."""
     rows = np.array([row for row, _ in mentors], np.intp)
-    parts: list[list[Contribution]] = [[] for _ in mentors]
+    parts: list[list[Part]] = [[] for _ in mentors]
     for lookup in lookups(pool, policy, seeker, rows):
         for index, (row, more) in enumerate(mentors):
             value = int(lookup.values[lookup.codes[index]])
             if lookup.name == "load":
                 value = load_value(pool.candidates[row].load + more, pool.candidates[row].capacity)
             points = value * lookup.share // FULL
-            parts[index].append(Contribution(criterion=lookup.name, weight=lookup.weight, value=value, points=points))
+            parts[index].append(Part(lookup.name, lookup.weight, value, points))
     return [tuple(part) for part in parts]
 
 
-def total(parts: Sequence[Contribution]) -> int:
+def total(parts: Sequence[Part]) -> int:
     """The score: the sum of the points, by definition."""
     return sum(part.points for part in parts)
 
@@ -211,7 +201,7 @@ def total(parts: Sequence[Contribution]) -> int:
 def _explain(pool: Pool, policy: Policy, asked: _Asked, row: int, place: int, taken: NDArray[np.int64]) -> Match:
     others = [other for other in asked.best if other != row][:RUNNERS_UP]
     more = [min(int(taken[other]), _free(pool.candidates[other]) - 1) for other in others]
-    ours, *theirs = contributions(pool, policy, asked.seeker, [(row, place), *zip(others, more, strict=True)])
+    ours, *theirs = parts_of(pool, policy, asked.seeker, [(row, place), *zip(others, more, strict=True)])
     runners = tuple(
         RunnerUp(pool.ids[other], total(parts), parts, taken=int(taken[other]) >= _free(pool.candidates[other]))
         for other, parts in zip(others, theirs, strict=True)
@@ -225,9 +215,9 @@ def _free(candidate: Candidate) -> int:
     return candidate.capacity - candidate.load
 
 
-def _tie(hire_id: str, mentor_id: str) -> int:
-    keys = np.array([identity(hire_id)], np.uint64), np.array([identity(mentor_id)], np.uint64)
-    return int(tie_break(*keys, MOST_TIE_BITS)[0])
+def tie_of(hire_id: str, mentor_id: str) -> int:
+    """The pair's number that decides between equal scores: what `tie_break` gives in an array."""
+    return tie_break_one(identity(hire_id), identity(mentor_id), MOST_TIE_BITS)
 
 
 def what_would_change(policy: Policy, hire_id: str, mentor_id: str, score: int, runners: Sequence[RunnerUp]) -> Change | None:
@@ -235,14 +225,14 @@ def what_would_change(policy: Policy, hire_id: str, mentor_id: str, score: int, 
     possible = [runner for runner in runners if not runner.taken]
     if not possible:
         return None
-    best = max(possible, key=lambda runner: (runner.score, _tie(hire_id, runner.mentor_id)))
-    ours, theirs = (_tie(hire_id, mentor_id), mentor_id), (_tie(hire_id, best.mentor_id), best.mentor_id)
+    best = max(possible, key=lambda runner: (runner.score, tie_of(hire_id, runner.mentor_id)))
+    ours, theirs = (tie_of(hire_id, mentor_id), mentor_id), (tie_of(hire_id, best.mentor_id), best.mentor_id)
     wins_tie = (-theirs[0], theirs[1]) < (-ours[0], ours[1])
     lacking = max(score - best.score, 0)
     wanted = max(lacking + (0 if wins_tie else 1), 1)
     changes = [
         (needed - part.value, part, needed)
-        for part in best.contributions
+        for part in best.parts
         if (needed := -(-(part.points + wanted) * FULL // policy.shares[part.criterion])) <= FULL
     ]
     if not changes:
@@ -262,7 +252,7 @@ def why_not(pool: Pool, policy: Policy, seeker: Seeker) -> Waiting:
     failing = excluded.sum(axis=0)
     scores = np.zeros(len(pool), np.int32)
     for lookup in lookups(pool, policy, seeker):
-        scores += lookup.points().take(lookup.codes)
+        scores += lookup.scores()
     nearness = scores - failing.astype(np.int32) * FAILING_STEP
     nearest = ranked(pool, seeker.person.id, nearness, ~hopeless & (failing > 0), NEAREST)
     return Waiting(ruled_out, tuple(_near_miss(pool, row, excluded[:, row], int(scores[row])) for row in nearest))

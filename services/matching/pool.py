@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.person import Person
+from shared.events.mentoring import MAX_CAPACITY
 
 FIRST_ROOM = 64
 MOST_TABLES = 4_096  # lookup tables kept; about 4 kB each at a thousand titles, so 16 MB at most
 NEVER = int(np.iinfo(np.int32).max)  # the start day of somebody whose start is unknown: after every other day
+LOADS = 64  # the column `places` is capacity × this + load; capacities end at 20, a greater load counts as 63
 UNKNOWN, INACTIVE, UNTRAINED, FULL_UP = 1, 2, 4, 8  # bits of the column `closed`
 
 V = TypeVar("V", bound=Hashable)
@@ -145,8 +147,8 @@ class Pool:
             "languages": np.zeros(FIRST_ROOM, np.int32),
             "start": np.zeros(FIRST_ROOM, np.int32),
             "available": np.zeros(FIRST_ROOM, np.int32),
-            "load": np.zeros(FIRST_ROOM, np.int16),
-            "capacity": np.zeros(FIRST_ROOM, np.int16),
+            "free": np.zeros(FIRST_ROOM, np.int16),
+            "places": np.zeros(FIRST_ROOM, np.uint16),
             "closed": np.zeros(FIRST_ROOM, np.uint8),
             "identity": np.zeros(FIRST_ROOM, np.uint64),
         }
@@ -197,8 +199,8 @@ class Pool:
             "languages": self.languages.code(person.languages),
             "start": person.start.toordinal() if person.start else NEVER,
             "available": candidate.available_from.toordinal() if candidate.available_from else 0,
-            "load": candidate.load,
-            "capacity": candidate.capacity,
+            "free": max(candidate.capacity - candidate.load, 0),
+            "places": min(candidate.capacity, MAX_CAPACITY) * LOADS + min(candidate.load, LOADS - 1),
             "closed": candidate.closed,
             "identity": identity(person.id),
         }
@@ -238,7 +240,7 @@ class Pool:
 
     def _append(self, id: str) -> int:
         row = len(self.ids)
-        room = len(self._columns["load"])
+        room = len(self._columns["free"])
         if row == room:
             for name, column in self._columns.items():
                 self._columns[name] = np.concatenate([column, np.zeros(room, column.dtype)])

@@ -22,6 +22,7 @@ BLOCK_CELLS = 1 << 21  # pairs priced at a time: 16 MB of 64-bit costs
 MOST_TIE_BITS = 16
 COST_BITS = 61  # SimpleMinCostFlow refuses cost × nodes from about 2^62
 FAR = 1 << 62
+_64 = 1 << 64
 
 Int64s = NDArray[np.int64]
 
@@ -58,6 +59,14 @@ def tie_break(hire_keys: NDArray[np.uint64], mentor_keys: NDArray[np.uint64], bi
     return (
         ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(64 - bits)).astype(np.int64) if bits else np.zeros(mixed.shape, np.int64)
     )
+
+
+def tie_break_one(hire_key: int, mentor_key: int, bits: int) -> int:
+    """`tie_break` of one pair, in plain integers: a tenth of the time."""
+    mixed = hire_key * 0x9E3779B97F4A7C15 % _64 ^ mentor_key
+    mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 % _64
+    mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB % _64
+    return (mixed ^ mixed >> 31) >> (64 - bits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from bench import plain_matching as plain
 from services.matching import rules
-from services.matching.engine import Match, contributions, match, why_not
+from services.matching.engine import Match, match, parts_of, tie_of, why_not
 from services.matching.person import Person, Seeker
 from services.matching.policy import FULL, Policy
-from services.matching.pool import Candidate, Pool
+from services.matching.pool import Candidate, Pool, identity
+from services.matching.solver import tie_break
 from tests.domain.matching.populations import DAY, ONLY_LOAD, SHIPPED, TIED, intakes, mentor_of, person_of, steady
 
 Intake = tuple[Policy, list[Candidate], list[Seeker]]
@@ -41,7 +42,7 @@ def test_rules_and_scores_equal_those_of_a_plain_loop(intake: Intake) -> None:
             continue
         excluded = rules.masks(pool, policy, seeker)
         assert (rules.legal(pool, policy, seeker) == ~excluded.any(axis=0)).all()
-        parts = contributions(pool, policy, seeker, [(row, 0) for row in range(len(pool))])
+        parts = parts_of(pool, policy, seeker, [(row, 0) for row in range(len(pool))])
         for row, candidate in enumerate(mentors):
             names = [name for name, fails in zip(rules.NAMES, excluded[:, row], strict=True) if fails]
             assert (names[0] if names else None) == plain.first_rule(policy, seeker, candidate)
@@ -54,7 +55,7 @@ def test_the_contributions_add_up_to_the_score_exactly(intake: Intake) -> None:
     policy, mentors, hires = intake
     for found in match(Pool(mentors), policy, hires):
         if found:
-            for score, parts in [(found.score, found.contributions), *((r.score, r.contributions) for r in found.runners_up)]:
+            for score, parts in [(found.score, found.parts), *((r.score, r.parts) for r in found.runners_up)]:
                 assert sum(part.points for part in parts) == score <= FULL
                 assert all(part.points == part.value * policy.shares[part.criterion] // FULL for part in parts)
 
@@ -148,7 +149,7 @@ def test_the_change_named_would_have_picked_the_runner_up_and_no_smaller_one(int
     runner = next(one for one in found.runners_up if one.mentor_id == found.change.mentor_id)
     assert found.change.difference == found.score - runner.score
     share = policy.shares[found.change.criterion]
-    now = next(part for part in runner.contributions if part.criterion == found.change.criterion)
+    now = next(part for part in runner.parts if part.criterion == found.change.criterion)
     assert now.value == found.change.value
     assert runner.score - now.points + found.change.needed * share // FULL >= found.score
     assert runner.score - now.points + (found.change.needed - 1) * share // FULL <= found.score
@@ -256,3 +257,10 @@ def test_time_zones_and_titles_count_alike_from_either_side(one: Person, other: 
     there = plain.values(SHIPPED, Seeker(one, DAY), Candidate(other, 1))
     back = plain.values(SHIPPED, Seeker(other, DAY), Candidate(one, 1))
     assert (there["role"], there["working_hours"], there["site"]) == (back["role"], back["working_hours"], back["site"])
+
+
+@steady
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_the_tie_break_of_one_pair_is_that_of_the_array(hire_id: str, mentor_id: str) -> None:
+    hires, mentors = (np.array([identity(id)], np.uint64) for id in (hire_id, mentor_id))
+    assert tie_of(hire_id, mentor_id) == tie_break(hires, mentors, 16)[0]
