@@ -84,9 +84,10 @@ class LateMilestone(State):
 class Correspondence(State):
     """Everything notifications knows and has written about one employee.
 
-    `chapter` counts the times this person was hired; `moves` the changes of the start date; `endings` maps the fact that
-    gave a mentor to why that ended; `owners` a milestone to who owns it; `told` maps "role/recipient" to the start date
-    that person was last told; `letters` is keyed by message id.
+    `chapter` counts the times this person was hired; `moves` the changes of the start date, last said at `start_said_at`;
+    `over_at` is when HR said that the hire is over; `enrolment` the fact that made this person a mentor; `endings` maps the
+    fact that gave a mentor to why that ended; `owners` a milestone to who owns it; `told` maps "role/recipient" to the start
+    date that person was last told; `letters` is keyed by message id.
     """
 
     employee_id: str
@@ -94,6 +95,8 @@ class Correspondence(State):
     chapter: int = 0
     moves: int = 0
     start_date: date | None = None
+    start_said_at: datetime | None = None
+    over_at: datetime | None = None
     manager_id: str | None = None
     enrolment: str | None = None
     assignment: Assignment | None = None

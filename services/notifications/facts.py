@@ -1,6 +1,8 @@
 """What each fact changes in a correspondence, pure: HR's, matching's and onboarding's facts, and the sender's results."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from services.notifications.domain import TELLS_START, Assignment, Correspondence, LateMilestone, SendResult
@@ -34,71 +36,91 @@ from shared.events.onboarding import (
     MilestoneWaived,
 )
 
+JOURNEY = timedelta(days=90)  # the shipped programme's length
 
-def evolve(state: Correspondence | None, event: Event[Any]) -> Correspondence | None:
+
+def evolve(state: Correspondence | None, event: Event[Any], now: datetime) -> Correspondence | None:
     """The correspondence after one fact; unchanged by facts that mean nothing here.
 
     Repeats must be kept out by the caller where the fact would count again; equal values change nothing in any case.
     """
     learn = LEARN.get(type(event.data))
-    return learn(state or Correspondence(employee_id=event.subject), event) if learn is not None else state
+    if learn is None:
+        return state
+    # An HR system whose clock is ahead of ours must not outrank what it says later.
+    return learn(state or Correspondence(employee_id=event.subject), replace(event, time=min(event.time, now)))
 
 
 def _with(state: Correspondence, **changes: Any) -> Correspondence:
     return state.model_copy(update=changes)
 
 
-def _with_profile(state: Correspondence, profile: Profile) -> Correspondence:
-    if "manager_id" in profile.model_fields_set:
-        state = _with(state, manager_id=profile.manager_id)
-    if profile.start_date is not None:
-        state = _with_start(state, profile)
-    return state
+def _with_manager(state: Correspondence, profile: Profile) -> Correspondence:
+    return _with(state, manager_id=profile.manager_id) if "manager_id" in profile.model_fields_set else state
 
 
-def _with_start(state: Correspondence, data: Any) -> Correspondence:
-    if state.status != "expected" or data.start_date == state.start_date:
+def _with_start(state: Correspondence, start_date: date | None, said_at: datetime) -> Correspondence:
+    if start_date is None:
         return state
-    return _with(state, start_date=data.start_date, moves=state.moves + 1)
+    moved = state.start_date is not None and state.start_date != start_date
+    return _with(state, start_date=start_date, start_said_at=said_at, moves=state.moves + moved)
 
 
-def _new_chapter(state: Correspondence, data: EmployeeHired | EmployeeRehired) -> Correspondence:
-    # Who was told the start of the chapter before (a mentor whose release is not known yet) is told this one as a change.
-    moves = state.moves + (state.chapter > 0 and data.start_date != state.start_date)
-    chapter = _with(state, status="expected", chapter=state.chapter + 1, start_date=data.start_date, moves=moves)
-    return _with_profile(chapter, data)
+def _is_overtaken(said_at: datetime, by: datetime | None) -> bool:
+    """Whether a statement made then is older than the one made at `by`; at the same instant their order decides."""
+    return by is not None and said_at < by
 
 
-def _hired(state: Correspondence, event: Event[EmployeeHired]) -> Correspondence:
+def _hired(state: Correspondence, event: Event[EmployeeHired | EmployeeRehired]) -> Correspondence:
+    data = event.data
+    if _is_overtaken(event.time, state.over_at):  # HR is late, not hiring again
+        return state
+    if state.status == "left" and data.start_date == state.start_date:  # HR repeats what is over
+        return state
+    if state.status != "expected":
+        state = _with(state, status="expected", chapter=state.chapter + 1, over_at=None)
     # A second hire event for somebody expected is a repetition or a correction, not a second hire.
-    return _with_profile(state, event.data) if state.status == "expected" else _new_chapter(state, event.data)
+    if not _is_overtaken(event.time, state.start_said_at):
+        state = _with_start(state, data.start_date, event.time)
+    return _with_manager(state, data)
 
 
 def _rehired(state: Correspondence, event: Event[EmployeeRehired]) -> Correspondence:
-    # HR may never have told of the leaving in between: another start date says that this is another hire.
-    if state.status == "expected" and event.data.start_date == state.start_date:
-        return _with_profile(state, event.data)
-    return _new_chapter(state, event.data)
+    # HR may never have told of the leaving in between: a start after the whole journey says that this is another hire.
+    if state.status == "expected" and state.start_date and event.data.start_date > state.start_date + JOURNEY:
+        state = _with(state, chapter=state.chapter + 1)
+    return _hired(state, event)
 
 
-def _described(state: Correspondence, event: Event[EmployeeSnapshot | EmployeeUpdated]) -> Correspondence:
-    return _with_profile(state, event.data)
+def _updated(state: Correspondence, event: Event[EmployeeUpdated]) -> Correspondence:
+    return _with_manager(_with_start(state, event.data.start_date, event.time), event.data)
+
+
+def _described(state: Correspondence, event: Event[EmployeeSnapshot]) -> Correspondence:
+    return _with_manager(state, event.data)  # the start date of an existing employee is history
 
 
 def _start_moved(state: Correspondence, event: Event[StartDateChanged]) -> Correspondence:
-    return _with_start(state, event.data)
+    return _with_start(state, event.data.start_date, event.time)
 
 
 def _rescinded(state: Correspondence, event: Event[HireRescinded]) -> Correspondence:
-    return _with(state, status="rescinded") if state.status == "expected" else state
+    return _over(state, "rescinded", event.time)
 
 
 def _left(state: Correspondence, event: Event[EmployeeTerminated]) -> Correspondence:
-    return _with(state, status="left") if state.status == "expected" else state
+    return _over(state, "left", event.time)
+
+
+def _over(state: Correspondence, status: str, said_at: datetime) -> Correspondence:
+    state = _with(state, over_at=said_at)  # kept even of somebody unknown: their hire may be told late
+    return _with(state, status=status) if state.status == "expected" else state
 
 
 def _stays(state: Correspondence, event: Event[TerminationCancelled]) -> Correspondence:
-    return _with(state, status="expected") if state.status == "left" else state
+    if state.status == "rescinded":
+        return state
+    return _with(state, status="expected" if state.status == "left" else state.status, over_at=None)
 
 
 def _enrolled(state: Correspondence, event: Event[MentorEnrolled]) -> Correspondence:
@@ -175,7 +197,7 @@ LEARN: dict[type, Callable[[Correspondence, Event[Any]], Correspondence]] = {
     EmployeeHired: _hired,
     EmployeeRehired: _rehired,
     EmployeeSnapshot: _described,
-    EmployeeUpdated: _described,
+    EmployeeUpdated: _updated,
     StartDateChanged: _start_moved,
     HireRescinded: _rescinded,
     EmployeeTerminated: _left,

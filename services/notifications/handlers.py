@@ -43,6 +43,7 @@ FIELDS = (
     "languages",
     "manager_id",
     "start_date",
+    "work_arrangement",
     "skills",
     "interests",
 )
@@ -109,7 +110,7 @@ class CorrespondenceWork:
         if stream.is_repeat(event):
             return
         stream.remember(event)
-        stream.put(evolve(stream.state, event))
+        stream.put(evolve(stream.state, event, now))
         self._catch_up(stream, event, now)
 
     def record_outcome_on_send_result(self, stream: CorrespondenceStream, event: Event[SendResult], now: datetime) -> None:
@@ -126,7 +127,7 @@ class CorrespondenceWork:
             return
         if letter.status != "withdrawn" or result.reason != "withdrawn":  # the withdrawal was told when it was decided
             stream.emit(_outcome(letter, result), now, event)
-        stream.put(evolve(stream.state, event))
+        stream.put(evolve(stream.state, event, now))
         self._catch_up(stream, event, now)
 
     def _catch_up(self, stream: CorrespondenceStream, event: Event[Any], now: datetime) -> None:

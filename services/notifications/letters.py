@@ -17,6 +17,7 @@ Person = Mapping[str, Any]
 """A person as the directory holds them; empty for somebody unknown."""
 
 REASONS_TOLD = 4  # more reasons convince nobody more
+WORTH_TELLING = 3_000  # of 10,000: less of a criterion than a third is no reason anybody would name
 THINGS_TOLD = 3  # of a list of skills or interests: enough to begin a conversation
 LONGEST_THING = 60  # characters; a longer entry is a paragraph somebody pasted
 JOINERS = "\u200c\u200d"  # Persian words and Indic letters are spelt with them
@@ -143,7 +144,7 @@ def _ending(letter: Letter, state: Correspondence) -> str:
 def _criteria(state: Correspondence) -> list[str]:
     """What spoke for the pair, most first."""
     contributions = state.assignment.contributions if state.assignment else ()
-    weighty = sorted((c for c in contributions if c.points > 0), key=lambda c: -c.points)
+    weighty = sorted((c for c in contributions if c.points > 0 and c.value >= WORTH_TELLING), key=lambda c: -c.points)
     return [contribution.criterion for contribution in weighty]
 
 
@@ -167,7 +168,7 @@ def _shared(hire: Person, mentor: Person, tongue: Tongue) -> dict[str, str]:
     languages = [tongue.language_name(code) for code in _common(hire, mentor, "languages")]
     same = {
         field: one_line(hire[field]) if hire.get(field) and hire.get(field) == mentor.get(field) else ""
-        for field in ("role_family", "location")
+        for field in ("role_family", "location", "work_arrangement")
     }
     return {
         "skills": tongue.listed(_things(_common(hire, mentor, "skills"))),

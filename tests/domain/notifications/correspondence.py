@@ -66,17 +66,17 @@ class Post:
     on_the_way: list[tuple[Letter, date | None]] = field(default_factory=list)
 
     def receive(self, event: Event[Any], now: datetime = NOW) -> None:
-        self.state = evolve(self.state, event)
+        self.state = evolve(self.state, event, now)
         if self.state is None:
             return
         for decision in decide(self.state, lambda _: "Europe/Berlin", self.coordinators, now):
             self.decisions.append(decision)
             self.state = settle(self.state, decision)
 
-    def hear(self, *facts: BaseModel, topic: str = "hr") -> None:
+    def hear(self, *facts: BaseModel, topic: str = "hr", said_at: datetime = NOW) -> None:
         base = len(self.decisions) * 100
         for number, event in enumerate(stream_of(topic, facts)):
-            self.receive(new_event(event.data, source=event.source, id=f"{topic}/{base + number}", time=NOW))
+            self.receive(new_event(event.data, source=event.source, id=f"{topic}/{base + number}", time=said_at))
 
     def planned(self) -> list[Letter]:
         return [letter for letter in (self.state.letters.values() if self.state else ()) if letter.status == "planned"]

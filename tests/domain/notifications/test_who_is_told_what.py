@@ -315,3 +315,52 @@ def test_new_facts_never_put_a_message_off():
     due = {letter.id: letter.due_at for letter in post.planned()}
     post.receive(stream_of("hr", [EmployeeUpdated(employee_id=HIRE, title="Engineer")])[0], NOW + timedelta(seconds=20))
     assert {letter.id: letter.due_at for letter in post.planned()} == due
+
+
+HOUR = timedelta(hours=1)
+
+
+def test_a_hire_told_late_after_its_rescission_is_not_welcomed():
+    post = Post()
+    post.hear(HireRescinded(employee_id=HIRE))
+    post.hear(hired(), said_at=NOW - HOUR)
+    assert not post.planned()
+    post.hear(hired(), said_at=NOW)
+    assert ("welcome", HIRE) in post.drafts(), "hired again after that"
+
+
+def test_a_start_date_said_later_outlasts_a_hire_that_is_told_late():
+    post = Post()
+    post.hear(StartDateChanged(employee_id=HIRE, start_date=NEW_START))
+    post.hear(hired(), said_at=NOW - HOUR)
+    post.send_all()
+    assert {told for _, told in post.sent} == {NEW_START}
+
+
+def test_an_hr_clock_ahead_of_ours_does_not_outrank_what_is_said_later():
+    post = Post()
+    post.hear(hired(), said_at=NOW + timedelta(days=30))
+    post.hear(hired(start_date=NEW_START), said_at=NOW)
+    assert post.state.start_date == NEW_START
+
+
+def test_an_old_hire_repeated_after_the_person_left_is_no_new_hire():
+    post = matched()
+    post.hear(EmployeeTerminated(employee_id=HIRE))
+    post.hear(hired())
+    assert ("welcome", HIRE) not in post.drafts()
+
+
+def test_a_rehire_during_the_journey_is_a_moved_start_and_after_it_a_new_one():
+    post = matched()
+    post.hear(EmployeeRehired(employee_id=HIRE, given_name="Ada", start_date=NEW_START))
+    assert ("plans_changed", HIRE) in post.drafts()
+    post.send_all()
+    post.hear(EmployeeRehired(employee_id=HIRE, given_name="Ada", start_date=NEW_START + timedelta(days=91)))
+    assert ("welcome", HIRE) in post.drafts()
+
+
+def test_the_start_date_in_a_snapshot_moves_nothing():
+    post = matched()
+    post.hear(EmployeeSnapshot(employee_id=HIRE, given_name="Ada", start_date=NEW_START))
+    assert not post.planned()
