@@ -1,7 +1,8 @@
 """Matching against its yardsticks: a plain loop for one hire, the dense optimum for a batch. `python -m bench.matching --json`.
 
-Ratios are of CPU time, since machines are shared; latencies are of the clock. Populations are generated with a fixed seed. Two regimes for batches: `mixed`, and `clustered`, where 60 % of the hires share one
-profile and there are 1.05 places per hire: the case in which greedy ways and fixed short lists fail.
+Ratios are of CPU time, since machines are shared; latencies are of the clock. Populations are generated with a fixed
+seed. Two regimes for batches: `mixed`, and `clustered`, where 60 % of the hires share one profile; in both there are 1.05
+places per hire, where greedy ways and fixed short lists fail.
 """
 
 import json
@@ -149,7 +150,7 @@ def _shares(free: int, mentors: int, places: int) -> list[int]:
 
 
 def dense_optimum(intake: Intake) -> tuple[int, int, float]:
-    """How many can be matched, the best total score, and the CPU seconds it took: one column per place, one per hire for waiting."""
+    """How many can be matched, the best total score, and the CPU seconds: one column per place, one per hire for waiting."""
     started = process_time()
     columns = [(mentor, load) for mentor in intake.mentors for load in range(mentor.load, mentor.capacity)]
     costs = np.full((len(intake.hires), len(columns) + len(intake.hires)), WAITING)
