@@ -8,6 +8,7 @@ is sent twice: our events carry the sequence number of their stream.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from shared import metrics
 from shared.changes import OUTBOX, Changes
 from shared.clock import Clock
 from shared.clock import now as system_clock
+from shared.gathering import gathered
 from shared.lease import COLLECTION as LEASES
 from shared.lease import Fence
 from shared.mongo import Database, Document, OperationFailure, UpdateMany
@@ -60,12 +62,10 @@ class Relay:
             if token is None:  # first start, or history lost: whatever is unpublished comes first
                 await stream.try_next()  # opens the cursor before the sweep reads, so that nothing falls between
                 await self._publish(await self._unpublished(), stream.resume_token)
-            while True:
-                change = await stream.next()
-                documents = [change["fullDocument"]]
-                while len(documents) < DOCUMENTS_AT_ONCE and (change := await stream.try_next()) is not None:
-                    documents.append(change["fullDocument"])
-                await self._publish(documents, stream.resume_token)
+            async with aclosing(gathered(stream, DOCUMENTS_AT_ONCE)) as batches:
+                async for changes in batches:
+                    # The stream itself may have read ahead: where to go on is after the last of these.
+                    await self._publish([change["fullDocument"] for change in changes], changes[-1]["_id"])
 
     async def _unpublished(self) -> list[Document]:
         return [document async for document in self._db[OUTBOX].find({"published_at": None}).sort("_id", 1)]

@@ -11,9 +11,11 @@ from services.onboarding.people import managers_seen_by
 from services.onboarding.store import BoardCounts, BoardRow, board_changes, board_counts, board_rows
 from shared.access import Viewer, may
 from shared.directory import below, chains
+from shared.gathering import gathered
 from shared.mongo import Database
-from shared.pages.live import HEARTBEAT_S, PACE_S, Feed, Lost, Message, gathered
+from shared.pages.live import HEARTBEAT_S, PACE_S, Feed, Lost, Message
 
+ROWS_AT_ONCE = 500  # read again in one query, whatever they change
 COUNTS_EVERY_S = 1.0  # the numbers above a board are counted anew at most this often
 
 Render = Callable[[BoardRow], Any]
@@ -31,7 +33,7 @@ def board_feed(db: Database, prepare: Callable[[Sequence[BoardRow]], Awaitable[N
     """The changes of the board, each read once for all who look at it; `prepare` is called before rows are handed out."""
 
     async def source() -> AsyncGenerator[Sequence[Change], None]:
-        async with aclosing(gathered(board_changes(db))) as batches:
+        async with aclosing(gathered(board_changes(db), ROWS_AT_ONCE)) as batches:
             async for ids in batches:
                 changes = await _changes(db, {id for id in ids if id is not None})
                 await prepare([change.row for change in changes])

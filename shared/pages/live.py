@@ -119,30 +119,6 @@ class Feed(Generic[T]):
         told.set()
 
 
-async def gathered(changes: AsyncIterator[T]) -> AsyncGenerator[list[T], None]:
-    """What has come since the last yield, at least one each time: who is slow gets larger batches instead of a backlog."""
-    queue: asyncio.Queue[T] = asyncio.Queue()
-
-    async def fill() -> None:
-        async for change in changes:
-            queue.put_nowait(change)
-
-    filling = asyncio.create_task(fill())
-    getting = asyncio.create_task(queue.get())
-    try:
-        while True:
-            await asyncio.wait({filling, getting}, return_when=asyncio.FIRST_COMPLETED)
-            if not getting.done():
-                await filling  # it has ended: by itself, or with the exception that comes out here
-                return
-            yield [getting.result(), *(queue.get_nowait() for _ in range(queue.qsize()))]
-            getting = asyncio.create_task(queue.get())
-    finally:
-        filling.cancel()
-        getting.cancel()
-        await asyncio.gather(filling, getting, return_exceptions=True)
-
-
 @dataclass(frozen=True, slots=True)
 class Message:
     """One server-sent event: `data` goes as JSON, `id` comes back as Last-Event-ID."""
