@@ -2,9 +2,35 @@
 
 import logging
 import sys
+import traceback
+from pathlib import Path
+from types import TracebackType
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+FRAMES_KEPT = 12  # the innermost; what is further out is the server's own
+
+
+def name_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """An exception as its type and places. Its message may quote what somebody sent: it never gets into a log."""
+    given = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if given is True else given[1] if isinstance(given, tuple) else given
+    if isinstance(error, BaseException):
+        event["error"] = type(error).__name__
+        event["at"] = places(error.__traceback__)
+    return event
+
+
+def places(trace: TracebackType | None) -> list[str]:
+    """The innermost frames, `file.py:12 function`."""
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)[-FRAMES_KEPT:]]
+
+
+def first_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Libraries put a summary on the first line of a message and quote objects, arguments included, on the next ones."""
+    event["event"] = str(event["event"]).partition("\n")[0]
+    return event
 
 
 def configure(service: str, level: str = "INFO") -> None:
@@ -22,7 +48,7 @@ def configure(service: str, level: str = "INFO") -> None:
         name_service,
     ]
     structlog.configure(
-        processors=[*common, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()],
+        processors=[*common, name_exception, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
@@ -30,7 +56,7 @@ def configure(service: str, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*common, structlog.stdlib.add_logger_name],
+            foreign_pre_chain=[*common, structlog.stdlib.add_logger_name, first_line, name_exception],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
         )
     )

@@ -10,11 +10,25 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import APIRouter, FastAPI, Header, Query
 from pydantic import BaseModel
 
-from shared.problems import install_problem_handlers, invalid
+from shared.problems import PROBLEM_JSON, install_problem_handlers, invalid
 
 T = TypeVar("T")
 PAGE_DEFAULT = 50
 PAGE_LIMIT = 200  # a page of more is slow to read for people and no faster for machines
+
+FASTAPI_REFUSAL = "HTTPValidationError"
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "RFC 9457. `code` is a stable word for machines, `field` the field at fault.",
+    "required": ["type", "title", "status", "code", "detail"],
+    "properties": {name: {"type": "string"} for name in ("type", "title", "code", "detail", "field")}
+    | {"status": {"type": "integer"}},
+}
+PROBLEM_RESPONSE: dict[str, Any] = {
+    "description": "Refused, or failed.",
+    "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
 
 Limit = Annotated[int, Query(ge=1, le=PAGE_LIMIT, description="Items per page.")]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next` of the page before.")]
@@ -62,4 +76,26 @@ def make_app(
     install_problem_handlers(app)
     for router in routers:
         app.include_router(router)
+    _describe_problems(app)
     return app
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Let the OpenAPI document say that every refusal is a problem document, where FastAPI would describe its own."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = described()
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            schemas["Problem"] = PROBLEM_SCHEMA
+            operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+            for responses in (operation["responses"] for operation in operations):
+                if FASTAPI_REFUSAL in str(responses.get("422")):
+                    del responses["422"]
+                responses.setdefault("default", PROBLEM_RESPONSE)
+            schemas.pop(FASTAPI_REFUSAL, None)
+            schemas.pop("ValidationError", None)
+        return app.openapi_schema or {}
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -35,3 +35,26 @@ def test_logs_are_one_json_object_a_line_that_names_the_service(capsys: pytest.C
     assert lines[0]["event_ids"] == ["e-1"]
     assert lines[1]["event"] == "a library speaks"
     assert all(line["timestamp"].endswith("Z") for line in lines)
+
+
+def test_no_log_line_holds_what_an_exception_quotes(capsys: pytest.CaptureFixture[str]) -> None:
+    def failing(value: str) -> None:
+        raise ValueError(f"'{value}' is no date")
+
+    try:
+        logs.configure("onboarding")
+        try:
+            failing("Ada Okafor")
+        except ValueError as error:
+            structlog.get_logger().exception("own")
+            structlog.get_logger().error("given", exc_info=error)
+            logging.getLogger("library").exception("a library fails\nover 'Ada Okafor'")
+            logging.getLogger("library").error("another", exc_info=error)
+        printed = capsys.readouterr().out
+    finally:
+        structlog.reset_defaults()
+        logging.basicConfig(force=True)
+    assert "Okafor" not in printed
+    lines = [json.loads(line) for line in printed.splitlines()]
+    assert [line["event"] for line in lines] == ["own", "given", "a library fails", "another"]
+    assert all(line["error"] == "ValueError" and line["at"][-1].endswith("failing") for line in lines)

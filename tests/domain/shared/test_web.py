@@ -76,3 +76,12 @@ def test_a_cursor_that_is_not_ours_is_refused_and_nothing_else(text: str) -> Non
 def test_an_idempotency_key_holds_for_one_operation_only() -> None:
     assert scoped_key("k", "meetings", "E-1") != scoped_key("k", "meetings", "E-2")
     assert scoped_key(None, "meetings") is None
+
+
+def test_the_openapi_document_tells_of_problem_documents_and_of_no_other_refusals() -> None:
+    document = client.get("/openapi.json").json()
+    responses = document["paths"]["/raise/{which}"]["get"]["responses"]
+    assert set(responses) == {"200", "default"}
+    assert list(responses["default"]["content"]) == ["application/problem+json"]
+    assert set(document["components"]["schemas"]["Problem"]["required"]) <= set(client.get("/raise/missing").json())
+    assert "HTTPValidationError" not in str(document)
