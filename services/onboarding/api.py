@@ -20,7 +20,7 @@ from shared.mongo import Database
 from shared.web import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page
 
 AcceptLanguage = Annotated[str, Header(max_length=200, description="Languages of titles, best first; English otherwise.")]
-Employee = Annotated[str, Path(max_length=64, description="The hire's employee id.")]
+Employee = Annotated[EmployeeId, Path(description="The hire's employee id.")]
 Id = Annotated[str, Path(max_length=64, pattern=r"^[a-z0-9_]+$")]
 
 

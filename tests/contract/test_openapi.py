@@ -17,7 +17,7 @@ CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,re
 EXAMPLES = 25  # per operation and phase; more finds little more and takes a minute for every ten
 CONFIG = """
 [dictionaries]
-people = { values = ["E-1001", "E-1003", "E-1013", "E-0018", "E-0022", "E-0007", "E-9999"] }
+people = { values = ["E-1001", "E-1003", "E-1013", "E-0018", "E-0022", "E-0007", "E-9999", "not an id", "\u00e9"] }
 
 [parameters]
 "path.employee_id" = { dictionary = "people", probability = 0.7 }
