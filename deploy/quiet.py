@@ -1,15 +1,18 @@
 """Whether a running system has anything left to do: records to process, events to publish, messages to send."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.mongo import Client, Database
+from shared.clock import Clock
+from shared.mongo import Client, Database, connect
 from shared.topics import SERVICES
 
 MESSAGES = "messages"
+LOOK_EVERY_S = 0.2  # what one service does next begins within it
 
 
 @asynccontextmanager
@@ -52,3 +55,16 @@ async def _behind(db: Database, consumer: AIOKafkaConsumer) -> int:
 async def _messages_under_way(db: Database, now: datetime) -> int:
     due = {"state": {"$in": ["planned", "due"]}, "due_at": {"$lte": now}}
     return int(await db[MESSAGES].count_documents({"$or": [due, {"state": "sending"}]}))
+
+
+async def until_quiet(mongo: str, kafka: str, clock: Clock) -> None:
+    """Return when nothing is left to do, asked twice in a row. Waits for ever: the caller sets the limit."""
+    client = await connect(mongo)
+    try:
+        async with following(kafka) as consumer:
+            quiet_looks = 0
+            while quiet_looks < 2:
+                quiet_looks = 0 if await still_to_do(client, consumer, clock()) else quiet_looks + 1
+                await asyncio.sleep(LOOK_EVERY_S)
+    finally:
+        client.close()

@@ -4,13 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from services.onboarding.cards import Words
-from services.onboarding.journey import SYSTEM
 from services.onboarding.programme import Programme, text_in
 from services.onboarding.projections import Entry
-from services.onboarding.views import LANGUAGES, title_of
+from services.onboarding.views import LANGUAGES, NOT_PEOPLE, by_whom, title_of
 from shared.pages.words import day, humane, moment
 
-POLICY = "policy"
 _TOLD_ALREADY = ("mentor_assigned", "meeting_held", "survey_answered")  # a milestone done by these: they have their own line
 _ID_FIELDS = ("mentor_id", "manager_id", "recipient_id", "reported_by")
 
@@ -34,7 +32,7 @@ class MessageLine:
 
 def people_in(entries: Iterable[Entry]) -> set[str]:
     """The ids of everybody that entries name, so that their names can be read in one query."""
-    ids = {entry.who for entry in entries if entry.who and entry.who not in (SYSTEM, POLICY)}
+    ids = {entry.who for entry in entries if entry.who and entry.who not in NOT_PEOPLE}
     return ids | {str(entry.details[name]) for entry in entries for name in _ID_FIELDS if entry.details.get(name)}
 
 
@@ -79,8 +77,7 @@ class _Told:
 
     @property
     def by(self) -> str:
-        who = self.entry.who or SYSTEM
-        return "" if who in (SYSTEM, POLICY) else f" by {self.names.get(who, who)}"
+        return by_whom(self.entry.who, self.names)
 
     def text(self, field: str) -> str:
         return str(self.entry.details.get(field, ""))

@@ -242,7 +242,8 @@ def person_pages(db: Database, desk: Desk, clock: Clock, pages: Templates) -> AP
         assignment = row.board.assignment if row else Assignment()
         mentor_id = case.journey.mentor_id
         mentor = await people(db, [mentor_id]) if mentor_id else {}
-        happened = happenings(entries, case.programme, names, case.person.get("time_zone"))
+        zone = case.person.get("time_zone")
+        happened = happenings(entries, case.programme, names, zone)
         messages = messages_in(entries, names) if case.may("see_messages") else None
         return pages.render(
             request,
@@ -263,6 +264,7 @@ def person_pages(db: Database, desk: Desk, clock: Clock, pages: Templates) -> AP
             meetings=case.meetings_words if case.journey.meetings else "",
             messages=messages[:MESSAGES_SHOWN] if messages is not None else None,
             facts=facts_of(case),
+            zone_words=f"in {zone.replace('_', ' ')}" if zone else "in UTC",
             happened=happened[:HAPPENINGS_SHOWN],
             earlier=happened[HAPPENINGS_SHOWN:],
         )

@@ -20,6 +20,8 @@ from services.onboarding.programme import (
 from shared.events.onboarding import Owner
 from shared.pages.words import day, humane, relative
 
+OPERATOR = "operator"  # how facts name a program with the operator's token
+NOT_PEOPLE = (SYSTEM, "policy")
 LANGUAGES = ("en",)  # the pages' own language: words of a programme in another would stand alone among them
 SOON_DAYS = 7  # what is due within a week is what people plan with
 SOON_AT_LEAST = 3
@@ -136,9 +138,14 @@ def _due_words(state: MilestoneState, words: _Wording) -> str:
 def _settled_words(state: MilestoneState, words: _Wording) -> str:
     verb = "Not needed" if state.status == "waived" else "Done"
     on = day(state.settled_at.date(), words.today) if state.settled_at else ""
-    by = state.settled_by
-    who = "" if by in (None, SYSTEM) else f" by {words.names.get(by or '', by)}"
-    return f"{verb} {on}{who}"
+    return f"{verb} {on}{by_whom(state.settled_by, words.names)}"
+
+
+def by_whom(id: str | None, names: Mapping[str, str]) -> str:
+    """` by Grace Hopper`, ` by the operator`, or nothing where no person did it."""
+    if id in (None, *NOT_PEOPLE):
+        return ""
+    return f" by {names.get(id or '', 'the operator' if id == OPERATOR else id)}"
 
 
 def _how(planned: Milestone) -> str:

@@ -11,12 +11,11 @@ import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
-from deploy.quiet import following, still_to_do
+from deploy.quiet import until_quiet
 from deploy.sample.company import Company, company
 from deploy.sample.play import play
 from deploy.supervisor import Plan, System, running
 from shared.clock import now
-from shared.mongo import connect
 
 CHROMIUM = shutil.which("chromium")  # the distribution's, with its own libraries; where there is none Playwright brings one
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -50,21 +49,9 @@ async def system(chromium: Browser, halden: Company, tmp_path_factory: pytest.Te
     plan = Plan(tmp_path_factory.mktemp("system"), port=0, usual_ports=False, settings=settings)
     async with running(plan, lambda words: None) as system:
         await play(asdict(system.endpoints), pace=0, say=lambda words: None)
-        await settled(system)
+        async with asyncio.timeout(QUIET_WITHIN_S):
+            await until_quiet(system.endpoints.mongo, system.endpoints.kafka, now)
         yield system
-
-
-async def settled(system: System) -> None:
-    """Return when nothing is left to do, asked twice."""
-    client = await connect(system.endpoints.mongo)
-    try:
-        async with following(system.endpoints.kafka) as consumer, asyncio.timeout(QUIET_WITHIN_S):
-            quiet = 0
-            while quiet < 2:
-                quiet = 0 if await still_to_do(client, consumer, now()) else quiet + 1
-                await asyncio.sleep(0.2)
-    finally:
-        client.close()
 
 
 @pytest.fixture
