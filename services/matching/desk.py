@@ -149,7 +149,8 @@ class OverrideWork:
             reports=frozenset(self._reports),
             excluded=frozenset(hire.excluded),
         )
-        seen = candidate(command.mentor_id, mentor, self._people.get(command.mentor_id))
+        known = self._people.get(command.mentor_id)
+        seen = candidate(person_from(command.mentor_id, known or {}), mentor, known)
         pool = Pool([seen])
         failing = [name for name, fails in zip(rules.NAMES, rules.masks(pool, self._policy, seeker)[:, 0], strict=True) if fails]
         standing = [name for name in failing if name not in rules.OVERRIDABLE]

@@ -69,6 +69,10 @@ class Reason(Contribution):
 
     evidence: dict[str, Any] = Field(default_factory=dict)
 
+    def contribution(self) -> Contribution:
+        """What the event tells of it: no evidence, which is the database's alone."""
+        return Contribution(criterion=self.criterion, weight=self.weight, value=self.value, points=self.points)
+
 
 class RunnerUp(_State):
     """A mentor who was possible too, with the points by criterion."""
@@ -278,7 +282,7 @@ def assign(id: str, hire: Hire, decision: Decision) -> tuple[Hire, MentorAssigne
         employee_id=id,
         mentor_id=decision.mentor_id,
         score=decision.score,
-        contributions=[Contribution.model_validate(reason.model_dump(exclude={"evidence"})) for reason in decision.reasons],
+        contributions=[reason.contribution() for reason in decision.reasons],
         runner_up_ids=[runner.mentor_id for runner in decision.runners_up],
         decided_by=decision.decided_by,
         policy_version=decision.policy_version,

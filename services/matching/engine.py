@@ -182,15 +182,14 @@ def _places(pool: Pool, chosen: dict[str, int]) -> dict[str, int]:
 def parts_of(pool: Pool, policy: Policy, seeker: Seeker, mentors: Sequence[tuple[int, int]]) -> list[tuple[Part, ...]]:
     """Every criterion's part for some mentors, each given as (row, mentees more than the pool knows)."""
     rows = np.array([row for row, _ in mentors], np.intp)
-    parts: list[list[Part]] = [[] for _ in mentors]
+    by_criterion = []
     for lookup in lookups(pool, policy, seeker, rows):
-        for index, (row, more) in enumerate(mentors):
-            value = int(lookup.values[lookup.codes[index]])
-            if lookup.name == "load":
-                value = load_value(pool.candidates[row].load + more, pool.candidates[row].capacity)
-            points = value * lookup.share // FULL
-            parts[index].append(Part(lookup.name, lookup.weight, value, points))
-    return [tuple(part) for part in parts]
+        values: list[int] = lookup.values.take(lookup.codes).tolist()
+        if lookup.name == "load":
+            taking_on = [(pool.candidates[row], more) for row, more in mentors]
+            values = [load_value(mentor.load + more, mentor.capacity) for mentor, more in taking_on]
+        by_criterion.append([Part(lookup.name, lookup.weight, value, value * lookup.share // FULL) for value in values])
+    return list(zip(*by_criterion, strict=True))
 
 
 def total(parts: Sequence[Part]) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from services.matching import store
 from services.matching.domain import Mentor
-from services.matching.person import FIELDS, person_from
+from services.matching.person import FIELDS, Person, person_from
 from services.matching.policy import Policy
 from services.matching.pool import Candidate, Pool
 from services.matching.reporting import Reporting
@@ -20,10 +20,10 @@ from shared.mongo import Database, Document
 from shared.streams import Stream
 
 
-def candidate(id: str, mentor: Mentor, known: Document | None) -> Candidate:
-    """A mentor as the engine sees one, from state and directory document."""
+def candidate(person: Person, mentor: Mentor, known: Document | None) -> Candidate:
+    """A mentor as the engine sees one, from profile, state and directory document (None while HR has told nothing)."""
     return Candidate(
-        person=person_from(id, known or {}),
+        person=person,
         capacity=mentor.capacity,
         load=mentor.load,
         active=mentor.status == "active" and not (known or {}).get("left"),
@@ -56,6 +56,7 @@ class Memory:
         self._version = -1
         self._mentors: dict[str, Stream[Mentor]] = {}
         self._people: dict[str, Document] = {}
+        self._profiles: dict[str, tuple[Document | None, Person]] = {}
         self._open: Attempt | None = None
 
     async def begin(self, db: Database) -> tuple[Attempt, bool]:
@@ -116,8 +117,12 @@ class Memory:
         stream = self.mentor(id)
         if stream is None or stream.state is None:
             self.pool.remove(id)
-        else:
-            self.pool.put(candidate(id, stream.state, self.person(id)))
+            return
+        known = self.person(id)
+        profile = self._profiles.get(id)
+        if profile is None or profile[0] is not known:
+            profile = self._profiles[id] = (known, person_from(id, known or {}))
+        self.pool.put(candidate(profile[1], stream.state, known))
 
     def add_to(self, changes: Changes) -> None:
         """Hand the open attempt's mentors and the pool's next version to the transaction."""
@@ -146,8 +151,8 @@ class Memory:
             self._people |= attempt.people
             self.reporting.keep()
             self._version = attempt.seen.number + 1
-        else:
-            self.reporting.drop()
+            return
+        self.reporting.drop()
         for id in attempt.mentors.keys() | attempt.people.keys():
             self.show(id)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 FIELDS = frozenset(
@@ -62,17 +63,17 @@ class Seeker:
     rank: int = 0
 
 
-def comparable(text: object) -> str | None:
+@lru_cache(maxsize=65_536)  # a company's titles, skills and places are few and come back with every person
+def comparable(text: str | None) -> str | None:
     """Case-folded with single spaces; None for nothing."""
-    folded = " ".join(str(text).casefold().split()) if text is not None else ""
-    return folded or None
+    return " ".join(text.casefold().split()) or None if text is not None else None
 
 
-def _each(words: Iterable[object] | None) -> tuple[str, ...]:
-    folded = (comparable(word) for word in words or ())
-    return tuple(dict.fromkeys(word for word in folded if word))
+def _each(words: Iterable[str] | None) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word for word in map(comparable, words or ()) if word is not None))
 
 
+@lru_cache(maxsize=65_536)
 def title_words(title: str | None) -> frozenset[str]:
     """The words of a title that say what the person does."""
     return frozenset(re.findall(r"[^\W_]+", title or "")) - RANK_WORDS

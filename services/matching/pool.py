@@ -189,7 +189,16 @@ class Pool:
         row = self._rows.get(person.id)
         if row is None:
             row = self._append(person.id)
+        if self.candidates[row].person is not person:
+            self._put_person(row, person)
         self.candidates[row] = candidate
+        columns = self._columns
+        columns["available"][row] = candidate.available_from.toordinal() if candidate.available_from else 0
+        columns["free"][row] = max(candidate.capacity - candidate.load, 0)
+        columns["places"][row] = min(candidate.capacity, MAX_CAPACITY) * LOADS + min(candidate.load, LOADS - 1)
+        columns["closed"][row] = candidate.closed
+
+    def _put_person(self, row: int, person: Person) -> None:
         values: dict[str, int] = {
             "role": self.roles.code(person.role),
             "department": self.departments.code(person.department),
@@ -198,10 +207,6 @@ class Pool:
             "zone": self.zones.code(person.time_zone),
             "languages": self.languages.code(person.languages),
             "start": person.start.toordinal() if person.start else NEVER,
-            "available": candidate.available_from.toordinal() if candidate.available_from else 0,
-            "free": max(candidate.capacity - candidate.load, 0),
-            "places": min(candidate.capacity, MAX_CAPACITY) * LOADS + min(candidate.load, LOADS - 1),
-            "closed": candidate.closed,
             "identity": identity(person.id),
         }
         for name, value in values.items():
