@@ -88,7 +88,7 @@ class Renderer:
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
-            keep_trailing_newline=False,
+            auto_reload=False,  # templates change with a restart, and a look at the disk per message is dear
         )
         self._brand = brand
         self._inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)

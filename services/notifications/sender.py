@@ -38,6 +38,7 @@ FRESH_S = (
     4.0  # what was taken this lately is still ours: a lease is taken over after ten seconds without its holder at the earliest
 )
 POLL_S = 5.0  # the change stream wakes the sender; this is for the day it does not
+GATHER_S = 0.02  # results that come this close together are recorded together
 STOP_WITHIN_S = 5.0  # what is on the way at an orderly stop gets this long to arrive and be recorded
 RECORD_PAUSE_S = 1.0
 DATABASE_AWAY = 503
@@ -110,26 +111,30 @@ class Sender:
         """Send until nothing is due and nothing is on the way."""
         await store.give_back(self._db, self._fence.number, self._clock(), own=False)
         more_due = True
-        while more_due or self._on_the_way:
-            room = self._room()
-            drafts = await self._take(room) if more_due and room else []
-            more_due = bool(drafts) and len(drafts) == room
-            for draft in drafts:
-                self._on_the_way.add(asyncio.create_task(self._deliver(draft)))
-            more_due = await self._collect() or more_due
+        while True:
+            if room := self._room() if more_due else 0:
+                drafts = await self._take(room)
+                more_due = len(drafts) == room
+                self._on_the_way |= {asyncio.create_task(self._deliver(draft)) for draft in drafts}
+            if not self._on_the_way:
+                return
+            more_due |= await self._collect()
 
     def _room(self) -> int:
+        """How many to take now: none before half is done, so that the queries of a taking serve many messages."""
         if self._breaker.is_resting(self._clock()):
             return 0
-        return (ON_THE_WAY * self._channel.width if self._breaker.is_whole else 1) - len(self._on_the_way)
+        most = ON_THE_WAY * self._channel.width if self._breaker.is_whole else 1
+        room = most - len(self._on_the_way)
+        return room if room * 2 >= most else 0
 
     async def _collect(self) -> bool:
         """Wait for the first result or for new mail, record what there is. True when there may be more to take."""
-        if not self._on_the_way:
-            return False
         woken = asyncio.create_task(self._wake.wait())
         try:
             done, _ = await asyncio.wait({*self._on_the_way, woken}, return_when=asyncio.FIRST_COMPLETED)
+            if woken not in done:
+                await asyncio.wait(self._on_the_way, timeout=GATHER_S)
         finally:
             woken.cancel()
         finished = {task for task in self._on_the_way if task.done()}
@@ -215,8 +220,9 @@ class Sender:
         return _result(entry, "sent", told=message.told, attempted=True)
 
     def _when_reachable(self, entry: Entry, reason: str, now: datetime) -> SendResult:
+        if not self._breaker.is_resting(now):
+            log.warning("channel_unreachable", channel=self._channel.name, reason=reason)
         until = self._breaker.trip(now)
-        log.warning("channel_unreachable", channel=self._channel.name, reason=reason, until=until.isoformat())
         if is_over(entry.first_tried_at, now):
             return _result(entry, "failed", reason)
         return _result(entry, "deferred", reason, retry_at=until)

@@ -1,14 +1,14 @@
 """Email over SMTP: builds the message, keeps a few connections open, and tells refusals for good from refusals for now."""
 
 import asyncio
+import re
 import socket
 import ssl
+from binascii import b2a_qp
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import datetime
-from email import policy
-from email.headerregistry import Address
-from email.message import EmailMessage
+from email.header import Header
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
@@ -24,42 +24,88 @@ IDLE_S = 20.0  # servers hang up on idle clients, some after half a minute; an o
 REFUSED_FOR_NOW = range(400, 500)
 SERVICE_CLOSING = 421
 TOO_LARGE = 552
+CRLF = b"\r\n"
+HEADER_BREAK = re.compile(r"\r\n(?![ \t])|\n(?<!\r\n)|\r(?!\n)|\x00")
 UNSUPPORTED = "smtputf8_unsupported"
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who writes: `mail_from` and `reply_to` as RFC 5322 mailboxes. Raises ValueError for a sender that is no mailbox."""
+    """Who writes: `mail_from` and `reply_to` as RFC 5322 mailboxes. Raises ValueError for one that is no mailbox."""
 
     mail_from: str
     reply_to: str | None = None
     address: str = field(init=False)
     domain: str = field(init=False)
+    headers: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        address = parseaddr(self.mail_from)[1]
-        if "@" not in address:
-            raise ValueError("FIRSTMATE_MAIL_FROM must be a mailbox such as 'Firstmate <welcome@example.org>'")
+        name, address = _mailbox(self.mail_from, "FIRSTMATE_MAIL_FROM")
+        headers = _header("From", _addressed(name, address))
+        if self.reply_to:
+            headers += _header("Reply-To", _addressed(*_mailbox(self.reply_to, "FIRSTMATE_MAIL_REPLY_TO")))
         object.__setattr__(self, "address", address)
         object.__setattr__(self, "domain", address.rpartition("@")[2])
+        object.__setattr__(self, "headers", headers)
 
 
-def build(message: Outgoing, sender: Identity, now: datetime) -> EmailMessage:
-    """The mail: plain text with an HTML alternative. Its Message-ID follows from the ledger key alone."""
-    mail = EmailMessage(policy=policy.SMTP)
-    mail["Message-ID"] = f"<{message.message_id}@{sender.domain}>"
-    mail["Date"] = format_datetime(now)
-    mail["From"] = sender.mail_from
-    mail["To"] = Address(one_line(message.to_name), addr_spec=envelope_address(message.to_address))
-    mail["Subject"] = one_line(message.rendered.subject)
-    if sender.reply_to:
-        mail["Reply-To"] = sender.reply_to
-    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office reply, please
-    mail["X-Firstmate-Template"] = message.template
-    mail.set_content(message.rendered.text, cte="quoted-printable")
-    mail.add_alternative(message.rendered.html, subtype="html", cte="quoted-printable")
-    mail["Content-Language"] = message.rendered.language  # last: the content takes the Content- headers before it along
-    return mail
+def build(message: Outgoing, identity: Identity, now: datetime) -> bytes:
+    """The mail as it goes over the wire: plain text with an HTML alternative. Its Message-ID follows from the ledger key alone.
+
+    Written by hand because the standard library's modern classes take three times as long as all the rest of sending;
+    that its parser reads back what was meant is tested.
+    """
+    boundary = f"=_{message.message_id}"  # "=_" can't occur in quoted-printable text (RFC 2045, section 6.7)
+    head = b"".join(
+        (
+            _header("Message-ID", f"<{message.message_id}@{identity.domain}>"),
+            _header("Date", format_datetime(now)),
+            identity.headers,
+            _header("To", _addressed(one_line(message.to_name), envelope_address(message.to_address))),
+            _header("Subject", _worded(one_line(message.rendered.subject), "Subject")),
+            _header("Auto-Submitted", "auto-generated"),  # RFC 3834: no out-of-office reply, please
+            _header("Content-Language", message.rendered.language),
+            _header("X-Firstmate-Template", message.template),
+            _header("MIME-Version", "1.0"),
+            _header("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
+        )
+    )
+    parts = _part(boundary, "plain", message.rendered.text) + _part(boundary, "html", message.rendered.html)
+    return head + CRLF + parts + f"--{boundary}--\r\n".encode()
+
+
+def _mailbox(text: str, setting: str) -> tuple[str, str]:
+    name, address = parseaddr(text)
+    if "@" not in address or not address.isascii():
+        raise ValueError(f"{setting} must be a mailbox such as 'Firstmate <welcome@example.org>'")
+    return one_line(name), address
+
+
+def _header(name: str, value: str) -> bytes:
+    """One header. Raises ValueError for a value that would begin another one."""
+    if HEADER_BREAK.search(value):
+        raise ValueError(f"the header {name} would end before its value does")
+    return f"{name}: {value}\r\n".encode()
+
+
+def _worded(text: str, header: str) -> str:
+    """Text as a header holds it: folded, and in encoded words where it is not ASCII (RFC 2047)."""
+    return Header(text, "us-ascii" if text.isascii() else "utf-8", header_name=header).encode(linesep="\r\n")
+
+
+def _addressed(name: str, address: str) -> str:
+    if not name:
+        return address
+    if not name.isascii():
+        return f"{_worded(name, 'To')}\r\n <{address}>"
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{quoted}" <{address}>'
+
+
+def _part(boundary: str, subtype: str, text: str) -> bytes:
+    body = b2a_qp("\r\n".join(text.splitlines()).encode() + CRLF, istext=True)
+    head = f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    return head.encode() + body + CRLF
 
 
 def envelope_address(address: str) -> str:
@@ -153,8 +199,7 @@ class EmailChannel:
         """See `Channel.send`."""
         recipient = envelope_address(message.to_address)
         smtputf8 = not recipient.isascii()
-        mail = build(message, self._sender, now)
-        data = mail.as_bytes(policy=policy.SMTPUTF8 if smtputf8 else policy.SMTP)
+        data = build(message, self._sender, now)
         connection = await self._idle.get()
         try:
             await connection.transfer(self._sender.address, recipient, data, smtputf8=smtputf8)
