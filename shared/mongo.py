@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from bson import Binary
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
 from pymongo import ASCENDING, DESCENDING, DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import (
@@ -68,18 +69,27 @@ DUPLICATE_CODE = 11000
 REJECTED_CODES = frozenset({2, 9, 14, 52, 121, 10334, 17280, 17419})  # BadValue, FailedToParse, ..., BSONObjectTooLarge
 
 
-async def connect(uri: str, *, within: float = WRITABLE_WITHIN_S) -> Client:
+async def connect(uri: str, *, name: str | None = None, within: float = WRITABLE_WITHIN_S) -> Client:
     """A client whose primary is writable. Sessions opened before that fail, so nothing else may connect by itself.
 
-    Raises `ServerSelectionTimeoutError` when no writable primary answers `within` seconds.
+    `name`: what this process is called among all that connect; transactions that an earlier one of that name left open are
+    ended. Raises `ServerSelectionTimeoutError` when no writable primary answers `within` seconds.
     """
     client: Client = AsyncIOMotorClient(
-        uri, tz_aware=True, serverSelectionTimeoutMS=5_000, retryWrites=True, w="majority", uuidRepresentation="standard"
+        uri,
+        appname=name,
+        tz_aware=True,
+        serverSelectionTimeoutMS=5_000,
+        retryWrites=True,
+        w="majority",
+        uuidRepresentation="standard",
     )
     deadline = asyncio.get_running_loop().time() + within
     while True:
         try:
             if (await client.admin.command("hello")).get("isWritablePrimary"):
+                if name is not None:
+                    await _end_abandoned(client, name)
                 return client
             problem: Exception = ServerSelectionTimeoutError("the replica set has no writable primary")
         except OUTAGES as error:
@@ -90,6 +100,20 @@ async def connect(uri: str, *, within: float = WRITABLE_WITHIN_S) -> Client:
                 f"no writable primary within {within:.0f} s; is FIRSTMATE_MONGO a replica set that is up? ({problem})"
             )
         await asyncio.sleep(0.05)
+
+
+async def _end_abandoned(client: Client, name: str) -> None:
+    """End transactions that a killed process of this name left open.
+
+    The server does not tie a transaction to its connection: what it wrote stays locked for a minute
+    (`transactionLifetimeLimitSeconds`), and whoever takes over would meet nothing but conflicts for so long.
+    """
+    running = {"$currentOp": {"allUsers": False, "idleSessions": True}}
+    abandoned = {"$match": {"appName": name, "active": False, "transaction": {"$exists": True}}}
+    found = client.admin.aggregate([running, abandoned])
+    sessions = [{"id": Binary.from_uuid(operation["lsid"]["id"])} async for operation in found]
+    if sessions:
+        await client.admin.command("killSessions", sessions)
 
 
 @asynccontextmanager

@@ -79,7 +79,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        client = await connect(self.settings.mongo)
+        client = await connect(self.settings.mongo, name=f"firstmate {self.service} {self.settings.instance}")
         db: Database = client[self.service]
         try:
             await prepare_database(db)

@@ -1,0 +1,54 @@
+"""A process that is killed in a transaction must not hold up its successor."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+
+from shared.mongo import Client, Database, OperationFailure, Session, connect, is_conflict, transaction
+
+NAME = "firstmate matching 0"
+
+
+@pytest.fixture
+async def clients(mongo_url: str) -> AsyncIterator[tuple[Client, Client]]:
+    """The process that will be killed, and another one."""
+    connected = await connect(mongo_url, name=NAME), await connect(mongo_url, name="firstmate matching 1")
+    yield connected
+    for client in connected:
+        client.close()
+
+
+async def move(db: Database, place: int, to: int, session: Session) -> None:
+    await db["places"].update_one({"_id": place}, {"$set": {"next": to}}, session=session)
+
+
+async def held(db: Database, place: int) -> bool:
+    """Whether somebody's open transaction holds this document."""
+    try:
+        async with transaction(db) as session:
+            await move(db, place, 1, session)
+            await session.abort_transaction()
+    except OperationFailure as error:
+        if not is_conflict(error):
+            raise
+        return True
+    return False
+
+
+async def test_a_process_that_starts_again_ends_what_its_killed_predecessor_left_open(
+    mongo_url: str, database: Database, clients: tuple[Client, Client]
+) -> None:
+    await database["places"].insert_many([{"_id": 1, "next": 0}, {"_id": 2, "next": 0}])
+    killed, other = (client[database.name] for client in clients)
+    async with transaction(other) as live:
+        await move(other, 2, 5, live)
+        with suppress(OperationFailure):  # a killed process never comes to the end of its transaction
+            async with transaction(killed) as orphan:
+                await move(killed, 1, 7, orphan)
+                assert await held(database, 1)
+                successor = await connect(mongo_url, name=NAME)
+                assert not await held(successor[database.name], 1)
+                successor.close()
+    assert await database["places"].find_one({"_id": 1}) == {"_id": 1, "next": 0}
+    assert await database["places"].find_one({"_id": 2}) == {"_id": 2, "next": 5}
