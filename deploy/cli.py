@@ -12,7 +12,7 @@ import sys
 from collections.abc import Coroutine
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -20,6 +20,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from shared.clock import now
+
+if TYPE_CHECKING:
+    from deploy.found import Found
 
 ROOT = Path(__file__).parent.parent
 BENCH = ROOT / "bench"
@@ -94,10 +97,9 @@ def publish(
     as_json: Json = False,
 ) -> None:
     """Publish events about employees and mentors onto their topics."""
-    from deploy.found import find  # noqa: PLC0415
     from services.intake.publish import publish_file  # noqa: PLC0415
 
-    report = _run(publish_file(file, _found(find, data).kafka, now(), skip_bad=skip_bad))
+    report = _run(publish_file(file, _found(data, "KAFKA").kafka, now(), skip_bad=skip_bad))
     for fault in report.faults:
         _tell(f"line {fault.line}: {fault.detail}")
     _result(report.summary(), f"{report.published} of {report.lines} events published", as_json, report.problem)
@@ -112,10 +114,9 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Import hires, employees or mentors from a table. Importing it again changes nothing."""
-    from deploy.found import find  # noqa: PLC0415
     from services.intake.table import import_file  # noqa: PLC0415
 
-    kafka = "" if dry_run else _found(find, data).kafka
+    kafka = "" if dry_run else _found(data, "KAFKA").kafka
     report = _run(import_file(file, kafka, now(), dry_run=dry_run, skip_bad=skip_bad))
     for fault in report.faults:
         _tell(f"line {fault.line}, column {fault.column}: {fault.detail}")
@@ -136,7 +137,7 @@ def doctor(
 ) -> None:
     """Look at settings, broker, topics, database, clocks, lag and disk, and say what to do."""
     from deploy import doctor as checks  # noqa: PLC0415
-    from deploy.found import DEFAULT_DATA, find  # noqa: PLC0415
+    from deploy.found import DEFAULT_DATA  # noqa: PLC0415
     from deploy.reset import reset  # noqa: PLC0415
 
     if reset_progress is not None:
@@ -144,7 +145,7 @@ def doctor(
         problem = None if done else f"no consumer has recorded progress as {reset_progress}; name it CONSUMER:TOPIC, or all"
         _result({"reset": done}, "\n".join(f"{name} is read again from the beginning" for name in done), as_json, problem)
         return
-    findings = _run(checks.examine(_found(find, data), data or DEFAULT_DATA, now))
+    findings = _run(checks.examine(_found(data, "KAFKA", "MONGO"), data or DEFAULT_DATA, now))
     table = Table(box=None, show_header=False)
     for finding in findings:
         colour = {"ok": "green", "warn": "yellow", "fail": "red"}[finding.status]
@@ -228,20 +229,21 @@ def drop(id: Id, data: Data = None, as_json: Json = False) -> None:
 
 
 def _with_database(data: Path | None, ask: Any) -> Any:
-    from deploy.found import database, find  # noqa: PLC0415
+    from deploy.found import database  # noqa: PLC0415
 
     async def asking() -> Any:
-        async with database(_found(find, data)) as client:
+        async with database(_found(data, "MONGO")) as client:
             return await ask(client)
 
     return _run(asking())
 
 
-def _found(find: Any, data: Path | None) -> Any:
+def _found(data: Path | None, *needed: Literal["KAFKA", "MONGO"]) -> "Found":
     from deploy.endpoints import NotRunning  # noqa: PLC0415
+    from deploy.found import find  # noqa: PLC0415
 
     try:
-        return find(data)
+        return find(data, *needed)
     except NotRunning as error:
         _fail(str(error))
 
@@ -280,7 +282,7 @@ def _tell(words: str) -> None:
     print(f"firstmate: {words}", file=sys.stderr, flush=True)
 
 
-def _fail(words: str, code: int = 1) -> Any:
+def _fail(words: str, code: int = 1) -> NoReturn:
     _tell(words)
     sys.exit(code)
 

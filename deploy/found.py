@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from deploy import endpoints
 from deploy.endpoints import Endpoints, NotRunning
@@ -24,9 +25,9 @@ class Found:
     local: Endpoints | None = None
 
 
-def find(data: Path | None) -> Found:
-    """`--data` first, then FIRSTMATE_KAFKA with FIRSTMATE_MONGO, then the default data folder. Raises `NotRunning`."""
-    if data is None and {"FIRSTMATE_KAFKA", "FIRSTMATE_MONGO"} <= os.environ.keys():
+def find(data: Path | None, *needed: Literal["KAFKA", "MONGO"]) -> Found:
+    """By `--data`, else by FIRSTMATE_KAFKA and FIRSTMATE_MONGO as far as needed, else the default folder. Raises `NotRunning`."""
+    if data is None and all(f"FIRSTMATE_{part}" in os.environ for part in needed):
         settings = Settings()
         return Found(settings.kafka, settings.mongo)
     local = endpoints.read(data or DEFAULT_DATA)
