@@ -76,7 +76,7 @@ class Hire(Person):
     """
 
     starts_in_weeks: int = Field(ge=1)
-    without_address: bool = False
+    work_address_only: bool = False
     then: list[Later] = []
 
     @property

@@ -143,8 +143,8 @@ def _snapshot(company: Company, person: Employee, today: date) -> EmployeeSnapsh
 
 def hired_payload(company: Company, hire: Hire, today: date) -> EmployeeHired:
     """The hire as HR tells it first."""
-    addresses = (
-        {} if hire.without_address else {"work_email": company.work_email(hire), "personal_email": company.personal_email(hire)}
+    addresses = {"work_email": company.work_email(hire)} | (
+        {} if hire.work_address_only else {"personal_email": company.personal_email(hire)}
     )
     start = next_monday(today, hire.starts_in_weeks).isoformat()
     return EmployeeHired.model_validate(_profile(company, hire) | addresses | {"start_date": start})

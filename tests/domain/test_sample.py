@@ -103,7 +103,7 @@ def test_the_awkward_ones_are_there() -> None:
     assert again.telling
     assert first.telling
     assert (again.telling.payload, again.telling.id != first.telling.id) == (first.telling.payload, True)
-    assert sum(hire.without_address for hire in HALDEN.hires) == 1
+    assert sum(hire.work_address_only for hire in HALDEN.hires) == 1
 
 
 def test_the_unreadable_event_can_not_be_read() -> None:
