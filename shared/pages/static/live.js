@@ -12,6 +12,7 @@
 
 (() => {
   const CLOSED_PAUSE_MS = 4000; // after an answer that ends the stream for good, such as a proxy's error page
+  const SPREAD_MS = 800; // all open pages are told at once: they must not come back at once
   const WORDS_MS = 700; // a burst is told once
 
   const follow = (root) => {
@@ -122,7 +123,10 @@
           for (const place of root.querySelectorAll(`[data-live-count="${CSS.escape(name)}"]`)) place.textContent = number;
         }
       });
-      on("refresh", refresh);
+      on("refresh", () => {
+        source.close();
+        setTimeout(refresh, Math.random() * SPREAD_MS);
+      });
       source.addEventListener("open", () => {
         pause = 0;
         root.dataset.liveState = "open";
