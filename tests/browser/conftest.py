@@ -24,15 +24,15 @@ QUIET_WITHIN_S = 120.0  # the whole company is played at once, on a machine that
 Open = Callable[..., Awaitable[Page]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def halden() -> Company:
     """The sample company."""
     return company()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def chromium() -> AsyncIterator[Browser]:
-    """One browser for the session; without one, these tests are skipped."""
+    """One browser for this package's tests, gone before the others run; without one, these tests are skipped."""
     async with async_playwright() as playwright:
         try:
             browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -42,7 +42,7 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def system(chromium: Browser, halden: Company, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
     """The whole system, in which the sample company has been hired and everything has settled."""
     settings = {"sample_sign_in": "true", "coordinators": ",".join(halden.coordinators)}
