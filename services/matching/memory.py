@@ -125,7 +125,10 @@ class Memory:
         self.pool.put(candidate(profile[1], stream.state, known))
 
     def add_to(self, changes: Changes) -> None:
-        """Hand the open attempt's mentors and the pool's next version to the transaction."""
+        """Hand the open attempt's mentors and the pool's next version to the transaction; call it last.
+
+        An attempt that moves nothing is held to the version all the same: what it read of hires may be newer than the memory.
+        """
         attempt = self._attempt()
         for id, stream in attempt.mentors.items():
             if stream.changed:
@@ -133,6 +136,8 @@ class Memory:
                 store.write_mentor(changes, stream, before.state.load if before and before.state else 0)
         if attempt.people or attempt.lines_moved or any(stream.changed for stream in attempt.mentors.values()):
             store.move_pool(changes, attempt.seen, attempt.by, None)
+        elif changes:
+            store.pin_pool(changes, attempt.seen)
 
     def _attempt(self) -> Attempt:
         if self._open is None:

@@ -87,6 +87,7 @@ def pages(db: Database, policy: Policy, clock: Clock) -> APIRouter:
             viewer=viewer,
             waiting=page.items,
             suggested=suggested,
+            points=words.points,
             numbers=numbers,
             today=clock().date(),
             notice=NOTICES.get(done),
@@ -165,6 +166,7 @@ def pages(db: Database, policy: Policy, clock: Clock) -> APIRouter:
             rules={rule: words.near_miss(rule) for rule in view.rules_set_aside},
             ruled_out_total=sum(rule.count for rule in view.ruled_out),
             full=FULL,
+            points=words.points,
             decided=await _decider(books, view),
             names=await _past_names(books, view),
         )

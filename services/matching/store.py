@@ -67,6 +67,12 @@ def move_pool(changes: Changes, seen: PoolVersion, by: str, mentors: Sequence[st
     changes.guarded(POOL, UpdateOne({"_id": "pool", "version": seen.number}, update))
 
 
+def pin_pool(changes: Changes, seen: PoolVersion) -> None:
+    """Let the transaction commit only while this is still the version: hires were read after it, and must not be newer."""
+    same = {"_id": "pool", "version": seen.number}
+    changes.guarded(POOL, UpdateOne(same, {"$set": {"version": seen.number}}))
+
+
 def write_mentor(changes: Changes, stream: Stream[Mentor], load_before: int) -> None:
     """The mentor's new state, guarded by version; with more mentees than before also by the capacity, in the database itself."""
     document = stream.document()

@@ -217,13 +217,14 @@ def near_miss(rule: str) -> str:
 
 
 def change(name: str, difference: int, criterion: str | None, value: int, needed: int) -> str:
-    """What would have picked the runner-up called `name`. Points are of 10000, values become percent."""
-    behind = f"{name} was {difference} of 10000 points behind" if difference else f"{name} had as many points"
+    """What would have picked the runner-up called `name`, from points and values of 10000."""
+    behind = f"{name} was {points(difference)} of 100 points behind" if difference else f"{name} had as many points"
     if criterion is None:
         return f"{behind}; no single criterion would have made up for that"
     label = LABELS.get(criterion, criterion).lower()
-    return f"{behind} and would have been chosen with {_percent(needed)} instead of {_percent(value)} for {label}"
+    return f"{behind} and would have been chosen with {points(needed)} % instead of {points(value)} % for {label}"
 
 
-def _percent(value: int) -> str:
-    return f"{value / 100:.2f}".rstrip("0").rstrip(".") + " %"
+def points(score: int) -> str:
+    """A score or value of 10000 as people read it, of 100: `78`, `15.6`."""
+    return f"{score / 100:.2f}".rstrip("0").rstrip(".")

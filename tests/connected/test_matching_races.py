@@ -109,6 +109,28 @@ async def test_a_commit_that_fails_leaves_no_trace_in_the_memory(database: Datab
     await room.assert_in_order()
 
 
+async def test_a_hire_read_after_a_coordinator_moved_them_frees_the_right_place(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await company(database, known("M-1"), known("M-2", department="x"), enrolled("M-1"), enrolled("M-2"))
+    await room.tell(hired("H-1", department="y"))
+    taken = (await room.pairs())["H-1"]
+    other = "M-2" if taken == "M-1" else "M-1"
+    begin, moved = room.memory.begin, []
+
+    async def begin_and_be_overtaken(db: Database) -> Any:
+        begun = await begin(db)
+        if not moved:
+            moved.append(True)
+            await room.desk.override(OPERATOR, "H-1", OverrideRequest(mentor_id=other, reason="they know each other"))
+        return begun
+
+    monkeypatch.setattr(room.memory, "begin", begin_and_be_overtaken)
+    await room.tell(HireRescinded(employee_id="H-1"))
+    assert await room.pairs() == {}
+    await room.assert_in_order()
+
+
 async def test_an_attempt_that_another_one_overtook_in_memory_runs_again(database: Database) -> None:
     room = await company(database, known("M-1"), enrolled("M-1"))
     events = await _events(room, hired("H-1"))
@@ -169,4 +191,3 @@ async def test_a_long_waitlist_is_walked_to_its_end(database: Database, monkeypa
 
 async def _events(room: Any, *payloads: Any) -> list[Any]:
     return [event for payload in payloads if (event := room.processor._read(room.record(payload)).event)]
-

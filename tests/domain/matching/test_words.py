@@ -161,7 +161,7 @@ def test_every_rule_and_criterion_has_words() -> None:
 
 def test_what_would_have_changed_the_decision_is_told_in_percent() -> None:
     assert words.change("Ana", 312, "role", 4000, 5238) == (
-        "Ana was 312 of 10000 points behind and would have been chosen with 52.38 % instead of 40 % for role"
+        "Ana was 3.12 of 100 points behind and would have been chosen with 52.38 % instead of 40 % for role"
     )
     assert words.change("Ana", 0, None, 0, 0) == "Ana had as many points; no single criterion would have made up for that"
 
