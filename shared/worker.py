@@ -204,7 +204,8 @@ async def _keep(db: Database, fence: Fence) -> None:
 
 async def _problem(question: Awaitable[Any]) -> str | None:
     try:
-        await asyncio.wait_for(question, 5)
+        async with asyncio.timeout(5):
+            await question
     except Exception as error:
         return f"{type(error).__name__}"
     return None
