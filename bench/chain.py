@@ -4,12 +4,13 @@ The reference is a *bare loop* on the same servers in the same run: produce, con
 consume, with none of the guarantees. Figures are ratios to it, because machines are noisy.
 """
 
+import argparse
 import asyncio
 import json
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -238,8 +239,16 @@ async def _drain(broker: str, topic: str, count: int) -> None:
             done += sum(len(records) for records in (await consumer.getmany(timeout_ms=20, max_records=500)).values())
 
 
-def finish(figures: dict[str, Any], *, as_json: bool) -> None:
-    """Print the figures: a line each, or one JSON object as the last line."""
+def command(measure: Callable[[int], Coroutine[Any, Any, dict[str, Any]]], count: int, words: str | None) -> None:
+    """A bench's command line: `--json`, and `--hires` where `count` is too few or too many."""
+    parser = argparse.ArgumentParser(description=words)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--hires", type=int, default=count)
+    arguments = parser.parse_args()
+    _finish(asyncio.run(measure(arguments.hires)), as_json=arguments.json)
+
+
+def _finish(figures: dict[str, Any], *, as_json: bool) -> None:
     for name, value in figures.items():
         print(f"{name:32} {value}", file=sys.stderr if as_json else sys.stdout)
     if as_json:

@@ -3,12 +3,10 @@
 Every hire has: an assignment with reasons, a dated journey, planned messages, and a row on the board that names the mentor.
 """
 
-import argparse
-import asyncio
 from time import perf_counter
 from typing import Any
 
-from bench.chain import bare_loop, chain, cores, finish, hires, mentors, publish, until_count
+from bench.chain import bare_loop, chain, command, cores, hires, mentors, publish, until_count
 from shared import kafka
 
 HIRES = 2_000
@@ -57,14 +55,5 @@ def _effects(count: int) -> list[tuple[str, str, dict[str, Any], int]]:
     ]
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--hires", type=int, default=HIRES)
-    arguments = parser.parse_args()
-    finish(asyncio.run(measure(arguments.hires)), as_json=arguments.json)
-
-
 if __name__ == "__main__":
-    main()
+    command(measure, HIRES, __doc__)
