@@ -126,7 +126,12 @@ def api(db: Database, policy: Policy, clock: Clock) -> APIRouter:
         check(viewer, "manage_mentors")
         return await books.mentors(status, cursor, limit)
 
-    @router.post("/mentors", status_code=201, summary="Enrol a mentor")
+    @router.post(
+        "/mentors",
+        status_code=201,
+        summary="Enrol a mentor",
+        responses={200: {"model": MentorView, "description": "Enrolled before, under the same idempotency key"}},
+    )
     async def enrol(request: Enrolment, viewer: CurrentViewer, response: Response, key: IdempotencyKey = None) -> MentorView:
         """Somebody whom the HR system has not told of yet may be enrolled; they get mentees once it has."""
         check(viewer, "manage_mentors")
