@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from services.notifications.store import CORRESPONDENCES, Entry, LedgerState, Transition, messages_about
+from services.notifications.entry import Entry, LedgerState, Transition
+from services.notifications.store import CORRESPONDENCES, messages_about
 from shared import directory
 from shared.access import CurrentViewer, check
 from shared.events.hr import EmployeeId

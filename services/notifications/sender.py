@@ -18,11 +18,11 @@ import structlog
 from services.notifications import store
 from services.notifications.channels import Channel, Permanent, Temporary, Unreachable
 from services.notifications.domain import Correspondence, Letter, SendResult
+from services.notifications.entry import WAITING, Entry
 from services.notifications.letters import Outgoing, Person, compose
 from services.notifications.rendering import Renderer
 from services.notifications.retries import Breaker, is_over, pause
 from services.notifications.sending import Hindrance, address_or_hindrance, people_needed
-from services.notifications.store import Entry
 from shared import metrics
 from shared.clock import Clock
 from shared.clock import now as system_clock
@@ -105,6 +105,7 @@ class Sender:
                 await waking
             finally:
                 waking.cancel()
+                await asyncio.gather(waking, return_exceptions=True)
                 await self._finish()
 
     async def drain(self) -> None:
@@ -151,7 +152,8 @@ class Sender:
         until = max(filter(None, (due, self._breaker.rests_until)), default=None) if due else None
         seconds = min((until - now).total_seconds(), POLL_S) if until else POLL_S
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), max(seconds, 0.01))
+            async with asyncio.timeout(max(seconds, 0.01)):  # unlike wait_for, it never swallows a cancellation
+                await self._wake.wait()
 
     async def _wake_on(self, changes: Any) -> None:
         while True:
@@ -165,7 +167,8 @@ class Sender:
             for task in late:
                 task.cancel()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._record(_results(done)), STOP_WITHIN_S)
+                async with asyncio.timeout(STOP_WITHIN_S):
+                    await self._record(_results(done))
             self._on_the_way.clear()
 
     async def _take(self, limit: int) -> list[Draft]:
@@ -273,7 +276,7 @@ WAKING: list[dict[str, Any]] = [
         "$match": {
             "$or": [
                 {"operationType": "insert"},
-                {"operationType": "update", "updateDescription.updatedFields.state": {"$in": list(store.WAITING)}},
+                {"operationType": "update", "updateDescription.updatedFields.state": {"$in": list(WAITING)}},
             ]
         }
     }

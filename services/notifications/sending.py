@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.notifications.domain import Correspondence
+from services.notifications.entry import Entry
 from services.notifications.letters import Person, address_of, is_possible
 from services.notifications.retries import FIRST_LOOK, LONGEST_LOOK, pause
-from services.notifications.store import Entry
 
 READER_AWAITED = timedelta(hours=1)  # HR's record of the reader may come after the fact that concerns them
 NAMED_AWAITED = timedelta(minutes=1)  # so may that of somebody the message names; then their id has to do

@@ -7,56 +7,17 @@ and no address. `revision` moves with each step and guards it.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from bson import ObjectId
-from pydantic import BaseModel, ConfigDict, Field
 
 from services.notifications.domain import Hasten, Letter, Plan, SendResult, Withdraw
+from services.notifications.entry import FINAL, WAITING, Entry, LedgerState
 from shared.changes import Changes
-from shared.events.notifications import RecipientRole
 from shared.mongo import ASCENDING, Database, Document, IndexModel, UpdateOne, WriteOp
 
 MESSAGES = "messages"
 CORRESPONDENCES = "correspondences"
-LedgerState = Literal["planned", "due", "sending", "sent", "failed", "suppressed"]
-WAITING: tuple[LedgerState, ...] = ("planned", "due")
-FINAL: frozenset[LedgerState] = frozenset({"sent", "failed", "suppressed"})
-
-
-class Transition(BaseModel):
-    """One step of a message: the state it came to, when, and why where a reason is known."""
-
-    state: LedgerState
-    at: datetime
-    reason: str | None = None
-
-
-class Entry(BaseModel):
-    """One message in the ledger."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
-
-    message_id: str = Field(alias="_id")
-    employee_id: str
-    template: str
-    recipient_id: str
-    recipient_role: RecipientRole
-    channel: str
-    state: LedgerState
-    reason: str | None = None
-    due_at: datetime
-    planned_at: datetime
-    settled_at: datetime | None = None
-    attempts: int = 0
-    claim: str | None = None
-    revision: int = 1
-    transitions: list[Transition] = []
-
-    @property
-    def first_tried_at(self) -> datetime | None:
-        """When a sender first took it, None before that."""
-        return next((step.at for step in self.transitions if step.state == "sending"), None)
 
 
 class Ledger:

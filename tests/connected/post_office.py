@@ -16,10 +16,10 @@ from pydantic import BaseModel
 from deploy.ports import free_port
 from services.notifications import store
 from services.notifications.channels.email import EmailChannel, Identity
+from services.notifications.entry import Entry
 from services.notifications.handlers import SERVICE, CorrespondenceWork
 from services.notifications.rendering import Renderer
 from services.notifications.sender import Sender
-from services.notifications.store import Entry
 from shared import lease
 from shared.events import Event, new_event
 from shared.events.hr import EmployeeHired, EmployeeSnapshot
@@ -36,16 +36,25 @@ Answer = Callable[[str], str | None]
 
 @dataclass
 class PostOffice:
-    """Answers RCPT and the end of DATA as `on_rcpt` and `on_data` say; keeps what it accepted."""
+    """Answers MAIL, RCPT and the end of DATA as `on_mail`, `on_rcpt` and `on_data` say; keeps what it accepted."""
 
     port: int = 0
+    on_mail: Answer = lambda _: None
     on_rcpt: Answer = lambda _: None
     on_data: Answer = lambda _: None
+    smtputf8: bool = True
     before_data_answer: Callable[[str], Any] | None = None
     accepted: list[tuple[str, EmailMessage]] = field(default_factory=list)
     connections: int = 0
     _server: asyncio.Server | None = None
     _open: set[SMTP] = field(default_factory=set)
+
+    async def handle_MAIL(self, _: SMTP, __: Session, envelope: Envelope, address: str, options: Any) -> str:  # noqa: N802
+        refusal = self.on_mail(address)
+        if refusal is None:
+            envelope.mail_from = address
+            envelope.mail_options.extend(options)
+        return refusal or "250 OK"
 
     async def handle_RCPT(self, _: SMTP, __: Session, envelope: Envelope, address: str, options: Any) -> str:  # noqa: N802
         refusal = self.on_rcpt(address)
@@ -70,7 +79,7 @@ class PostOffice:
 
         def session() -> SMTP:
             self.connections += 1
-            server = SMTP(self, enable_SMTPUTF8=True, ident="post office", loop=loop)
+            server = SMTP(self, enable_SMTPUTF8=self.smtputf8, ident="post office", loop=loop)
             self._open.add(server)
             return server
 
@@ -84,6 +93,9 @@ class PostOffice:
             if connection.transport is not None:
                 connection.transport.abort()
         self._open.clear()
+
+    def open_connections(self) -> list[SMTP]:
+        return [connection for connection in self._open if connection.transport is not None]
 
     def to(self, address: str) -> list[EmailMessage]:
         return [mail for recipient, mail in self.accepted if recipient == address]

@@ -4,14 +4,15 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from services.notifications import store
 from services.notifications.retries import GIVE_UP_AFTER
-from shared.events.hr import EmployeeRehired, EmployeeTerminated, HireRescinded, StartDateChanged
+from shared.events.hr import EmployeeRehired, EmployeeTerminated, EmployeeUpdated, HireRescinded, StartDateChanged
 from shared.events.mentoring import HireWaitlisted
+from shared.events.onboarding import JourneyStarted, MilestoneCompleted, MilestoneLate
 from shared.lease import LeaseLost
 from shared.mongo import Database
 from tests.conftest import Until
@@ -380,6 +381,29 @@ async def test_a_result_that_can_not_be_recorded_with_the_correspondence_is_reco
         await sender.drain()
     assert len(post.accepted) == 1
     assert (await office.entry("welcome")).state == "sent"
+
+
+async def test_a_reminder_waits_for_the_readers_morning_and_is_withdrawn_when_it_is_done(office: Office, post: PostOffice):
+    await office.hear(EmployeeUpdated(employee_id="M-1", time_zone="America/New_York"))
+    await office.hear(office.hired(manager_id=None), office.assigned())
+    await office.send()
+    milestones = [{"id": id, "owner": "mentor", "due": "2026-11-30"} for id in ("first_mentor_meeting", "mentor_meeting_2")]
+    journey = {"start_date": "2027-01-11", "programme": "default", "programme_version": "1", "milestones": milestones}
+    await office.hear(JourneyStarted.model_validate({"employee_id": "E-1"} | journey))
+    for milestone in milestones:
+        late = {"employee_id": "E-1", "milestone_id": milestone["id"], "due": milestone["due"]}
+        await office.hear(MilestoneLate.model_validate(late))
+    done = {"milestone_id": "mentor_meeting_2", "completed_at": office.now, "completed_by": "M-1", "cause": "person"}
+    await office.hear(MilestoneCompleted.model_validate({"employee_id": "E-1"} | done))
+    await office.send()
+    waiting, withdrawn = sorted(await office.ledger(template="milestone_late"), key=lambda entry: entry.state)
+    assert (waiting.state, waiting.due_at) == ("planned", datetime(2026, 12, 1, 14, tzinfo=UTC))
+    assert (withdrawn.state, withdrawn.reason) == ("suppressed", "withdrawn")
+    office.now = waiting.due_at
+    await office.send()
+    assert "First meeting between mentor and mentee" in post.to("noemie@acme.example")[-1].get_body(("html",)).get_content()
+    steps = (await office.ledger(_id=waiting.message_id))[0].transitions
+    assert [step.state for step in steps] == ["planned", "due", "sending", "sent"]
 
 
 async def _accepted(post: PostOffice, address: str) -> bool:

@@ -120,8 +120,9 @@ def envelope_address(address: str) -> str:
 class _Connection:
     """One SMTP connection, opened when first needed."""
 
-    def __init__(self, smtp: aiosmtplib.SMTP) -> None:
+    def __init__(self, smtp: aiosmtplib.SMTP, connect_timeout: float) -> None:
         self._smtp = smtp
+        self._connect_timeout = connect_timeout
         self._used_at = 0.0
 
     async def transfer(self, sender: str, recipient: str, mail: bytes, *, smtputf8: bool) -> None:
@@ -145,7 +146,7 @@ class _Connection:
             return True
         self.drop()
         try:
-            await self._smtp.connect(timeout=CONNECT_TIMEOUT_S)
+            await self._smtp.connect(timeout=self._connect_timeout)
         except (aiosmtplib.SMTPException, OSError, ssl.SSLError) as error:
             raise Unreachable(_reason(error)) from error
         self._used_at = asyncio.get_running_loop().time()
@@ -164,7 +165,7 @@ class _Connection:
     async def reset(self) -> None:
         """Leave the failed transaction behind; a connection that can't is closed."""
         try:
-            await self._smtp.rset(timeout=CONNECT_TIMEOUT_S)
+            await self._smtp.rset(timeout=self._connect_timeout)
         except (aiosmtplib.SMTPException, OSError):
             self.drop()
 
@@ -176,7 +177,7 @@ class _Connection:
     async def quit(self) -> None:
         """Close as the protocol wants it."""
         if self._smtp.is_connected:
-            await _quietly(self._smtp.quit(timeout=CONNECT_TIMEOUT_S))
+            await _quietly(self._smtp.quit(timeout=self._connect_timeout))
         self.drop()
 
 
@@ -186,12 +187,19 @@ class EmailChannel:
     name = "email"
 
     def __init__(
-        self, host: str, port: int, sender: Identity, *, width: int = CONNECTIONS, command_timeout: float = COMMAND_TIMEOUT_S
+        self,
+        host: str,
+        port: int,
+        sender: Identity,
+        *,
+        width: int = CONNECTIONS,
+        connect_timeout: float = CONNECT_TIMEOUT_S,
+        command_timeout: float = COMMAND_TIMEOUT_S,
     ) -> None:
         self.width = width
         self._sender = sender
         self._idle: asyncio.LifoQueue[_Connection] = asyncio.LifoQueue()  # the warmest first
-        self._all = [_Connection(_client(host, port, command_timeout)) for _ in range(width)]
+        self._all = [_Connection(_client(host, port, command_timeout), connect_timeout) for _ in range(width)]
         for connection in self._all:
             self._idle.put_nowait(connection)
 
