@@ -119,7 +119,8 @@ def import_(
     kafka = "" if dry_run else _found(data, "KAFKA").kafka
     report = _run(import_file(file, kafka, now(), dry_run=dry_run, skip_bad=skip_bad))
     for fault in report.faults:
-        _tell(f"line {fault.line}, column {fault.column}: {fault.detail}")
+        column = f", column {fault.column}" if fault.column else ""
+        _tell(f"line {fault.line}{column}: {fault.detail}")
     done = f"{report.rows} rows, {report.refused} wrong, {report.events} events{' (dry run)' if dry_run else ''}"
     _result(report.summary(), done, as_json, report.problem)
 
