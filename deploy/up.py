@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib
 import signal
 import sys
 from dataclasses import asdict, replace
@@ -12,7 +13,6 @@ from aiokafka.errors import KafkaError
 from deploy.endpoints import Endpoints
 from deploy.process import StartError
 from deploy.sample.company import company
-from deploy.sample.play import play
 from deploy.supervisor import Broken, Plan, running
 from shared.clock import now
 
@@ -64,6 +64,8 @@ async def _run(plan: Plan, *, sample: bool) -> int:
 
 
 async def _play(endpoints: Endpoints) -> None:
+    # Loaded beside the running system: it takes as long as starting the servers does.
+    play = (await asyncio.to_thread(importlib.import_module, "deploy.sample.play")).play
     try:
         await play(asdict(endpoints), pace=PACE_S, say=say)
         say("the sample company is hired; send events of your own, or stop with Ctrl-C")

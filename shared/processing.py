@@ -32,9 +32,9 @@ from shared.dead_letters import REPLAY_HEADER, bury
 from shared.events import Event, Unprocessable, decode_record
 from shared.lease import Fence
 from shared.mongo import Database, InsertOne, PyMongoError, is_conflict, is_duplicate, is_outage, is_rejected
-from shared.problems import Refused
 from shared.progress import Place
 from shared.record import Record
+from shared.refusals import Refused
 
 BATCH_RECORDS = 500  # bulk writes level off here
 FIRST_PAUSE_S = 0.02  # a conflicting transaction is over within milliseconds
