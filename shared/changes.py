@@ -43,13 +43,6 @@ class Changes:
         """A record for the outbox as it is (dead letters)."""
         self._records.append({"topic": topic, "key": key, "value": value, "headers": [list(header) for header in headers]})
 
-    def merge(self, other: "Changes") -> None:
-        """Take over the other's writes and records, after one's own."""
-        for mine, theirs in ((self._guarded, other._guarded), (self._unguarded, other._unguarded)):
-            for collection, ops in theirs.items():
-                mine[collection].extend(ops)
-        self._records.extend(other._records)
-
     def __bool__(self) -> bool:
         return bool(self._guarded or self._unguarded or self._records)
 
