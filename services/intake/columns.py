@@ -11,10 +11,10 @@ from shared.events.mentoring import MentorEnrolled
 
 Kind = Literal["hire", "employee", "mentor"]
 KIND = "kind"
-LISTS = frozenset({"languages", "skills", "interests", "traits"})
+LISTS = frozenset({"languages", "skills", "interests", "values", "traits"})
 BOOLEANS = frozenset({"trained"})
 NUMBERS = frozenset({"capacity"})
-PROFILE_FIELDS = frozenset(EmployeeHired.model_fields)
+PROFILE_FIELDS = frozenset(EmployeeHired.model_fields) - {"language_levels"}  # a cell says `fr-B2` among the languages
 MENTOR_FIELDS = frozenset(MentorEnrolled.model_fields) - {"mentor_id"}
 FIELDS = PROFILE_FIELDS | MENTOR_FIELDS | {KIND}
 
@@ -30,6 +30,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
             "work_email": "email e_mail mail work_mail email_address business_email",
             "personal_email": "private_email personal_mail home_email",
             "title": "job_title position role",
+            "job_level": "level grade career_level seniority",
             "role_family": "job_family",
             "location": "office site city",
             "time_zone": "timezone tz",

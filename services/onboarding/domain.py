@@ -284,7 +284,11 @@ def answer_survey_on_reply(case: Case) -> Facts:
     if wrong:
         fault = "is not rated" if wrong[0] in survey.questions else "is not a question of this survey"
         raise invalid(f"ratings.{wrong[0]}: {fault}; rate {', '.join(survey.questions)}", "wrong_questions", "ratings")
-    return [SurveyAnswered(employee_id=journey.employee_id, survey_id=said.survey_id, ratings=said.ratings)]
+    return [
+        SurveyAnswered(
+            employee_id=journey.employee_id, survey_id=said.survey_id, mentor_id=journey.mentor_id, ratings=said.ratings
+        )
+    ]
 
 
 def _require_live(journey: Journey) -> None:

@@ -201,6 +201,34 @@ def _language(value: str) -> str:
     return value.strip().replace("_", "-").split("-")[0].lower()
 
 
+_LEVELLED = re.compile(r"\s*([A-Za-z]{2,8})\s*[-_:/( ]\s*([ABCabc][12]|native)\s*\)?\s*")
+_LEVELS = ("A1", "A2", "B1", "B2", "C1", "C2")
+_LEVEL_WORDS = {"native": "C2", "bilingual": "C2", "mother tongue": "C2", "fluent": "C1"}
+
+
+def _levels(value: object) -> object:
+    """Language levels as CEFR codes; a level in other words counts as not told: no hire is refused for it."""
+    if not isinstance(value, dict):
+        return value
+    said = {name: " ".join(str(level).split()) for name, level in value.items()}
+    codes = {name: _LEVEL_WORDS.get(level.casefold(), level.upper()) for name, level in said.items()}
+    return {name: code for name, code in codes.items() if code in _LEVELS}
+
+
+def _languages_and_levels(data: dict[str, Any]) -> dict[str, Any]:
+    """`languages: ["fr-B2", "en"]` is `["fr", "en"]` with the level of French apart."""
+    languages = data.get("languages")
+    if not isinstance(languages, list):
+        return data
+    found = [(said, _LEVELLED.fullmatch(said) if isinstance(said, str) else None) for said in languages]
+    levels = {match[1].lower(): match[2] for _, match in found if match}
+    if not levels:
+        return data
+    told = data.get("language_levels")
+    plain = [match[1] if match else said for said, match in found]
+    return data | {"languages": plain, "language_levels": levels | (told if isinstance(told, dict) else {})}
+
+
 def _calendar_date(value: object) -> object:
     if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
         raise ValueError("must be a date such as 2027-01-11")
@@ -237,6 +265,9 @@ Email = Annotated[
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)]
 LocaleTag = Annotated[str, StringConstraints(max_length=35), AfterValidator(_locale)]
 Language = Annotated[str, AfterValidator(_language), StringConstraints(min_length=2, max_length=8, pattern=r"^[a-z]+$")]
+LanguageLevels = Annotated[
+    dict[Language, Literal["A1", "A2", "B1", "B2", "C1", "C2"]], Field(max_length=20), BeforeValidator(_levels)
+]
 StartDate = Annotated[date, BeforeValidator(_calendar_date), AfterValidator(_plausible)]
 Words = Annotated[list[Text], Field(max_length=50)]
 WorkArrangement = Literal["onsite", "hybrid", "remote"]
@@ -267,6 +298,7 @@ class Profile(HrEvent):
     work_email: Email | None = None
     personal_email: Email | None = None
     title: Text | None = None
+    job_level: Text | None = None
     role_family: Text | None = None
     department: Text | None = None
     division: Text | None = None
@@ -274,20 +306,23 @@ class Profile(HrEvent):
     time_zone: TimeZone | None = None
     locale: LocaleTag | None = None
     languages: Annotated[list[Language], Field(max_length=20)] | None = None
+    language_levels: LanguageLevels | None = None
     manager_id: EmployeeId | None = None
     start_date: StartDate | None = None
     employment_type: Text | None = None
     work_arrangement: WorkArrangement | None = None
     skills: Words | None = None
     interests: Words | None = None
+    values: Words | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _empty_text_is_nothing(cls, data: Any) -> Any:
-        """Many systems send `""` where they have no value; that is the same as null."""
+    def _as_systems_send_it(cls, data: Any) -> Any:
+        """Many systems send `""` where they have no value, which is the same as null; some put a level behind a language."""
         if not isinstance(data, dict):
             return data
-        return {name: None if isinstance(value, str) and not value.strip() else value for name, value in data.items()}
+        said = {name: None if isinstance(value, str) and not value.strip() else value for name, value in data.items()}
+        return _languages_and_levels(said)
 
     def profile(self) -> dict[str, Any]:
         """Only the descriptive fields that were sent, ready for JSON or BSON (dates as ISO text)."""

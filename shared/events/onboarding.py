@@ -98,10 +98,11 @@ class MeetingHeld(JourneyFact):
 
 
 class SurveyAnswered(JourneyFact):
-    """Ratings 1..5 by question id; free text never travels."""
+    """Ratings 1..5 by question id; free text never travels. `mentor_id` is the mentor at that time."""
 
     TYPE: ClassVar[str] = "onboarding.survey.answered.v1"
     survey_id: str
+    mentor_id: EmployeeId | None = None
     ratings: dict[str, Rating]
 
 
