@@ -38,6 +38,7 @@ Action = Literal[
     "manage_mentors",
     "override_assignment",
     "see_waitlist",
+    "see_matching_reports",
     "publish_events",
     "see_mail",
 ]
@@ -55,6 +56,7 @@ MAY: Mapping[Action, frozenset[Relation]] = {
     "manage_mentors": _STAFF,
     "override_assignment": _STAFF,
     "see_waitlist": _STAFF,
+    "see_matching_reports": _STAFF,
     "publish_events": frozenset({"operator"}),
     "see_mail": _STAFF,
 }
@@ -88,6 +90,7 @@ _DOING: Mapping[Action, str] = {
     "manage_mentors": "enrol and change mentors",
     "override_assignment": "choose a mentor by hand",
     "see_waitlist": "see the waitlist",
+    "see_matching_reports": "see how matching fares and will fare",
     "publish_events": "publish events",
     "see_mail": "read the mail",
 }

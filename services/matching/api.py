@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.matching.desk import MentorWork, Override, OverrideWork, Why
 from services.matching.policy import Policy
 from services.matching.reading import Books, Shown
-from services.matching.store import SERVICE
+from services.matching.store import API_PATH, SERVICE
 from services.matching.views import AssignmentView, MentorView, WaitingView
 from shared.access import CurrentViewer, Viewer, check
 from shared.clock import Clock
@@ -20,8 +20,6 @@ from shared.events.mentoring import Capacity, MentorChanged, MentorEnrolled, Men
 from shared.mongo import Database
 from shared.processing import Processor
 from shared.web import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page, scoped_key
-
-PATH = "/api/matching/v1"
 
 
 class Enrolment(BaseModel):
@@ -103,7 +101,7 @@ class Desk:
 
 def api(db: Database, policy: Policy, clock: Clock) -> APIRouter:
     """The routes over a connected database."""
-    router = APIRouter(prefix=PATH, tags=["matching"])
+    router = APIRouter(prefix=API_PATH, tags=["matching"])
     books, desk = Books(db), Desk(db, policy, clock)
 
     @router.get("/assignments/{employee_id}", summary="A hire's mentor and why, or why none is possible yet")

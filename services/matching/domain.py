@@ -148,11 +148,13 @@ class Hire(_State):
 
     `hired`, `hirings` (how often they became expected) and `ended` (by what was told at `ended_at`) fold HR's facts;
     `journey` and `journeys` (how often one began) those of onboarding. `met` are the mentors they have met, `excluded`
-    those they must not get.
+    those they must not get. `hired_at` is when HR told of the latest hiring; `waited`: no mentor was possible at some time since.
     """
 
     hired: bool = False
     hirings: int = 0
+    hired_at: datetime | None = None
+    waited: bool = False
     ended: Literal["hire_rescinded", "hire_terminated"] | None = None
     ended_at: datetime | None = None
     journey: Literal["none", "running", "completed", "cancelled", "left"] = "none"
@@ -208,9 +210,12 @@ MENTOR_FOLDS: Mapping[type, Callable[[Mentor | None, Any], Mentor | None]] = {
 
 def _hired(hire: Hire, _: EmployeeHired | EmployeeRehired, at: datetime) -> Hire:
     if hire.ended_at is not None and at < hire.ended_at:
-        return hire.model_copy(update={"hired": True})  # told late: what ended it was said after it
+        return hire.model_copy(
+            update={"hired": True, "hired_at": hire.hired_at or at}
+        )  # told late: what ended it was said after it
     begins = not hire.hired or hire.ended is not None  # HR may send two events for one hire
-    return hire.model_copy(update={"hired": True, "hirings": hire.hirings + begins, "ended": None, "ended_at": None})
+    begun = {"hirings": hire.hirings + 1, "hired_at": at, "waited": False} if begins else {}
+    return hire.model_copy(update={"hired": True, "ended": None, "ended_at": None} | begun)
 
 
 def _rescinded(hire: Hire, _: HireRescinded, at: datetime) -> Hire:
@@ -294,7 +299,7 @@ def wait(id: str, hire: Hire, waiting: Waitlisting) -> tuple[Hire, HireWaitliste
     """The hire on the waitlist, or still there with fresh reasons (then nothing is told)."""
     if hire.status == "waitlisted" and hire.waiting is not None:
         return hire.model_copy(update={"waiting": waiting.model_copy(update={"since": hire.waiting.since})}), None
-    after = hire.model_copy(update={"status": "waitlisted", "waiting": waiting})
+    after = hire.model_copy(update={"status": "waitlisted", "waiting": waiting, "waited": True})
     return after, HireWaitlisted(employee_id=id, ruled_out=waiting.ruled_out, policy_version=waiting.policy_version)
 
 

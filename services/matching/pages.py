@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
@@ -16,6 +15,7 @@ from services.matching.desk import Why
 from services.matching.policy import FULL, Policy
 from services.matching.reading import Books, Shown
 from services.matching.rules import OVERRIDABLE
+from services.matching.sections import MENTORS, PAGES, WAITLIST
 from services.matching.views import AssignmentView, MentorView, NearMissView, WaitingView
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
@@ -23,10 +23,8 @@ from shared.directory import name_of
 from shared.events.hr import EmployeeId
 from shared.events.mentoring import MAX_CAPACITY, Capacity, MentorEnrolled
 from shared.mongo import Database
-from shared.pages import PageRoute, local_path, templates
+from shared.pages import PageRoute, local_path
 
-PAGES = templates(Path(__file__).parent / "templates")
-WAITLIST, MENTORS = "/coordinator/waitlist", "/coordinator/mentors"
 ON_A_PAGE = 25
 
 Employee = Annotated[EmployeeId, InPath()]

@@ -16,6 +16,7 @@ from shared.mongo import ASCENDING, Database, Document, IndexModel, InsertOne, R
 from shared.streams import Stream, Streams
 
 SERVICE = "matching"
+API_PATH = "/api/matching/v1"
 MENTORS, HIRES, POOL = "mentors", "hires", "pool"
 LOG_KEPT = 32  # a worker looks at least once every few seconds; a person changes a mentor every few minutes
 
@@ -23,7 +24,8 @@ LOG_KEPT = 32  # a worker looks at least once every few seconds; a person change
 async def ensure_indexes(db: Database) -> None:
     """Indexes, and the pool's document."""
     waiting = [("state.status", ASCENDING), ("state.waiting.since", ASCENDING), ("_id", ASCENDING)]
-    await db[HIRES].create_indexes([IndexModel(waiting, name="waitlist")])
+    hired = [("state.hired_at", ASCENDING), ("_id", ASCENDING)]
+    await db[HIRES].create_indexes([IndexModel(waiting, name="waitlist"), IndexModel(hired, name="by_hiring")])
     await db[MENTORS].create_indexes([IndexModel([("state.status", ASCENDING), ("_id", ASCENDING)], name="by_status")])
     await db[POOL].update_one({"_id": "pool"}, {"$setOnInsert": {"version": 0, "log": []}}, upsert=True)
 

@@ -52,6 +52,7 @@ see_messages         -            yes  no     yes     yes        no       yes   
 manage_mentors       -            no   no     no      no         no       yes         yes
 override_assignment  -            no   no     no      no         no       yes         yes
 see_waitlist         -            no   no     no      no         no       yes         yes
+see_matching_reports -            no   no     no      no         no       yes         yes
 publish_events       -            no   no     no      no         no       no          yes
 see_mail             -            no   no     no      no         no       yes         yes
 """

@@ -1,0 +1,39 @@
+"""The coordinator's reports as pages: how hires fare. Forms work without a script."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from services.matching import fairness_words
+from services.matching.fairness import FEWEST, RATES
+from services.matching.report_api import MONTHS, fairness_report
+from services.matching.sections import FAIRNESS, PAGES
+from services.matching.store import API_PATH
+from shared.access import CurrentViewer, check
+from shared.clock import Clock
+from shared.mongo import Database
+from shared.pages import PageRoute
+
+ON_THE_PAGE = ("median_hours", "p90_hours", "mean_score", "waited_share", "same_department_share", "same_site_share")
+
+
+def report_pages(db: Database, clock: Clock) -> APIRouter:
+    """The pages over a connected database."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    @router.get(FAIRNESS)
+    async def fairness(request: Request, viewer: CurrentViewer) -> HTMLResponse:
+        check(viewer, "see_matching_reports")
+        return PAGES.render(
+            request,
+            "fairness.html",
+            viewer=viewer,
+            found=await fairness_report(db, clock),
+            say=fairness_words,
+            measures=ON_THE_PAGE,
+            rates=RATES,
+            months=MONTHS,
+            fewest=FEWEST,
+            csv=f"{API_PATH}/fairness.csv",
+        )
+
+    return router
