@@ -179,7 +179,9 @@ def api(db: Database, programmes: Programmes, clock: Clock) -> APIRouter:
         above = await chain(db, manager_id) if manager_id and not viewer.sees_all else ()
         check(viewer, "see_board", subject=manager_id, chain=above)
         managers = await store.managers_under(db, manager_id) if manager_id else None
-        page = await store.board_page(db, managers=managers, status=status, late=late, after=cursor, limit=limit)
+        page = await store.board_page(
+            db, managers=managers, standings=store.standings_of(status, late), after=cursor, limit=limit
+        )
         return Page(items=[_row_view(row) for row in page.rows], next=page.next)
 
     @router.get("/journeys/{employee_id}")

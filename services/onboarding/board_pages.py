@@ -9,7 +9,7 @@ from fastapi import APIRouter, FastAPI, Header, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from services.onboarding import store
-from services.onboarding.board_view import STATUS, TILES, TITLES, BoardView, Section, Show
+from services.onboarding.board_view import STANDINGS, TILES, TITLES, BoardView, Section, Show
 from services.onboarding.cards import Card, card_of, order_of, section_of
 from services.onboarding.live import OpenBoard, board_feed, tile_counts
 from services.onboarding.people import managers_seen_by, people_named
@@ -69,8 +69,7 @@ class Board:
             page = await store.board_page(
                 self._db,
                 managers=managers,
-                status=STATUS[section],
-                attention={"attention": True, "track": False}.get(section),
+                standings=STANDINGS[section],
                 among=among,
                 after=after if last else None,
                 limit=store.PAGE if last else ATTENTION_SHOWN,

@@ -6,8 +6,8 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from services.onboarding.cards import section_of
-from services.onboarding.journey import JourneyStatus
 from services.onboarding.people import is_named
+from services.onboarding.projections import Standing
 from services.onboarding.store import BoardRow
 
 Show = Literal["", "attention", "completed", "over"]
@@ -19,12 +19,12 @@ SECTIONS: Mapping[Show, Sequence[Section]] = {
     "completed": ("completed",),
     "over": ("left", "cancelled"),
 }
-STATUS: Mapping[Section, JourneyStatus] = {
-    "attention": "active",
-    "track": "active",
-    "completed": "completed",
-    "left": "left",
-    "cancelled": "cancelled",
+STANDINGS: Mapping[Section, Sequence[Standing]] = {
+    "attention": ("late", "attention"),
+    "track": ("track",),
+    "completed": ("completed",),
+    "left": ("left",),
+    "cancelled": ("cancelled",),
 }
 TITLES: Mapping[Section, str] = {
     "attention": "Needs attention",

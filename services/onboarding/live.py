@@ -1,14 +1,15 @@
 """The open boards of this process: one change stream for all of them, and to each only what its viewer may see."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from services.onboarding.board_view import BoardView
 from services.onboarding.people import managers_seen_by
-from services.onboarding.store import BoardCounts, BoardRow, board_changes, board_counts, board_rows
+from services.onboarding.projections import Standing
+from services.onboarding.store import ACTIVE, BoardRow, board_changes, board_counts, board_rows
 from shared.access import Viewer, may
 from shared.directory import below, chains
 from shared.gathering import gathered
@@ -122,11 +123,11 @@ def _latest(changes: Iterable[Change]) -> list[Change]:
     return list({change.row.employee_id: change for change in changes}.values())
 
 
-def tile_counts(counts: BoardCounts) -> dict[str, int]:
+def tile_counts(counts: Mapping[Standing, int]) -> dict[str, int]:
     """The numbers above a board, by the name of their tile."""
     return {
-        "all": counts.by_status["active"],
-        "attention": counts.attention,
-        "completed": counts.by_status["completed"],
-        "over": counts.by_status["left"] + counts.by_status["cancelled"],
+        "all": sum(counts[standing] for standing in ACTIVE),
+        "attention": counts["late"] + counts["attention"],
+        "completed": counts["completed"],
+        "over": counts["left"] + counts["cancelled"],
     }

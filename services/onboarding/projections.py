@@ -7,7 +7,7 @@ joined when a page is read.
 """
 
 from bisect import insort
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -53,6 +53,7 @@ MailState = Literal["planned", "sent", "failed", "suppressed"]
 
 
 Attention = Literal["late", "no_mentor", "mail_failed"]
+Standing = Literal["expected", "late", "attention", "track", "completed", "left", "cancelled"]
 
 
 class _Model(BaseModel):
@@ -101,8 +102,9 @@ class Mail(_Model):
 class Board(_Model):
     """One row: a hire as their manager sees them. `done` of `total` counts required milestones that were not waived.
 
-    `is_late` is true while an active journey has a late milestone. `attention` says why a manager should look:
-    `late`, `no_mentor` (waitlisted, or released and not assigned again), `mail_failed` (or no address to send to).
+    `attention` says why a manager should look: `late`, `no_mentor` (waitlisted, or released and not assigned again),
+    `mail_failed` (or no address to send to). `standing` is where the row stands among others, in one word that an index can
+    hold: an active journey is `late`, needs `attention` for another reason or is on `track`; any other stands by its status.
     """
 
     employee_id: str
@@ -117,9 +119,8 @@ class Board(_Model):
     total: int = 0
     next: NextMilestone | None = None
     late: list[str] = []
-    is_late: bool = False
     attention: list[Attention] = []
-    needs_attention: bool = False
+    standing: Standing = "expected"
     meetings: int = 0
     last_meeting_on: date | None = None
     assignment: Assignment = Assignment()
@@ -130,6 +131,11 @@ class Board(_Model):
     def mentor_id(self) -> str | None:
         """The present mentor."""
         return self.assignment.mentor_id
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a manager should look."""
+        return bool(self.attention)
 
 
 def fold_board(row: Board | None, event: Event[Any]) -> Board | None:
@@ -143,18 +149,26 @@ def fold_board(row: Board | None, event: Event[Any]) -> Board | None:
         return row
     after = before.model_copy(update=updates | {"updated_at": max(before.updated_at, event.time)})
     attention = _attention(after)
-    return after.model_copy(update={"attention": attention, "needs_attention": bool(attention)})
+    return after.model_copy(update={"attention": attention, "standing": _standing(after.status, attention)})
 
 
 def _attention(row: Board) -> list[Attention]:
     if row.status != "active":
         return []
     reasons: Mapping[Attention, bool] = {
-        "late": row.is_late,
+        "late": bool(row.late),
         "no_mentor": row.assignment.status in ("waitlisted", "released"),
         "mail_failed": row.mail.state == "failed" or row.mail.reason == NO_ADDRESS,
     }
     return [reason for reason, holds in reasons.items() if holds]
+
+
+def _standing(status: JourneyStatus, attention: Sequence[Attention]) -> Standing:
+    if status != "active":
+        return status
+    if "late" in attention:
+        return "late"
+    return "attention" if attention else "track"
 
 
 Updates = dict[str, Any]
@@ -174,7 +188,6 @@ def _counted(row: Board, milestones: dict[str, BoardMilestone], status: JourneyS
         "total": len(required),
         "next": NextMilestone(id=first, owner=required[first].owner, due=required[first].due) if first else None,
         "late": late,
-        "is_late": status == "active" and bool(late),
     }
 
 

@@ -9,6 +9,7 @@
 | `board`, `timeline` | one stream a person: `projections.Board`, `projections.Timeline` | the read-model handlers |
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,14 +17,15 @@ from typing import Any
 
 from services.onboarding.journey import Journey, JourneyStatus
 from services.onboarding.programme import Programme, Programmes
-from services.onboarding.projections import Board, Timeline
+from services.onboarding.projections import Board, Standing, Timeline
 from shared.changes import Changes
 from shared.directory import below, name_of, people
 from shared.mongo import ASCENDING, Database, Document, IndexModel, UpdateOne
 from shared.web import decode_cursor, encode_cursor
 
 JOURNEYS, PROGRAMMES, COMMENTS, BOARD, TIMELINE = "journeys", "programmes", "survey_comments", "board", "timeline"
-SHOWN: Sequence[JourneyStatus] = ("active", "completed", "left", "cancelled")  # `expected` is no journey yet
+ACTIVE: Sequence[Standing] = ("late", "attention", "track")
+SHOWN: Sequence[Standing] = (*ACTIVE, "completed", "left", "cancelled")  # `expected` is no journey yet
 PAGE = 50
 MENTEES_LIMIT = 200  # a mentor has at most 20 at a time; ended journeys keep their row
 
@@ -39,14 +41,11 @@ async def ensure_indexes(db: Database) -> None:
 
 async def ensure_board_indexes(db: Database, collection: str) -> None:
     """The board's indexes on a collection that is, or will be swapped in as, the board."""
-    by_start = [("state.start_date", ASCENDING), ("_id", ASCENDING)]
-    minding = {"state.needs_attention": True}
+    by_standing = [("state.standing", ASCENDING), ("state.start_date", ASCENDING), ("_id", ASCENDING)]
     await db[collection].create_indexes(
         [
-            IndexModel([("state.manager_id", ASCENDING), ("state.status", ASCENDING), *by_start]),
-            IndexModel([("state.status", ASCENDING), *by_start]),
-            IndexModel([("state.manager_id", ASCENDING), *by_start], name="minding", partialFilterExpression=minding),
-            IndexModel(by_start, name="minding_all", partialFilterExpression=minding),
+            IndexModel([("state.manager_id", ASCENDING), *by_standing]),
+            IndexModel(by_standing),
             IndexModel(
                 [("state.assignment.mentor_id", ASCENDING)],
                 partialFilterExpression={"state.assignment.mentor_id": {"$gt": ""}},
@@ -167,36 +166,21 @@ class BoardPage:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class BoardCounts:
-    """How many journeys a board has, by status, and how many need attention."""
-
-    by_status: Mapping[JourneyStatus, int]
-    attention: int
-
-    @property
-    def all(self) -> int:
-        """All of them."""
-        return sum(self.by_status.values())
-
-
 async def board_page(
     db: Database,
     *,
     managers: Collection[str] | None,
-    status: JourneyStatus | None = None,
-    late: bool | None = None,
-    attention: bool | None = None,
+    standings: Sequence[Standing] = SHOWN,
     among: Collection[str] | None = None,
     after: str | None = None,
     limit: int = PAGE,
 ) -> BoardPage:
     """Journeys whose manager is one of `managers` (None: everybody's), in order of start date, then id.
 
-    `late`: with (without) a late milestone; `attention`: needing it or not; `among`: only these employees; `after`: the
-    `next` of the page before. Raises `Refused` 422 for a cursor that is not ours.
+    `standings`: only rows that stand so (see `standings_of`); `among`: only these employees; `after`: the `next` of the page
+    before. Raises `Refused` 422 for a cursor that is not ours.
     """
-    query = _board_query(managers, status, late, attention, among)
+    query = _board_query(managers, standings, among)
     cursor = decode_cursor(after, 2)
     if cursor is not None:
         start, id = cursor
@@ -210,42 +194,34 @@ async def board_page(
     return BoardPage(await _with_people(db, boards), following)
 
 
-def _board_query(
-    managers: Collection[str] | None,
-    status: JourneyStatus | None,
-    late: bool | None,
-    attention: bool | None,
-    among: Collection[str] | None,
-) -> Document:
-    query: Document = {"state.status": status if status else {"$in": list(SHOWN)}}
+def standings_of(status: JourneyStatus | None = None, late: bool | None = None) -> list[Standing]:
+    """The standings of journeys with this status (None: any) that have, or have not, a late milestone (None: both)."""
+    of_status = ACTIVE if status == "active" else SHOWN if status is None else (status,)
+    return [standing for standing in of_status if late is None or late == (standing == "late")]
+
+
+def _board_query(managers: Collection[str] | None, standings: Sequence[Standing], among: Collection[str] | None) -> Document:
+    query: Document = {"state.standing": {"$in": list(standings)}}
     if managers is not None:
         query["state.manager_id"] = {"$in": sorted(managers)}
     if among is not None:
         query["_id"] = {"$in": sorted(among)}
-    if late is not None:
-        query["state.is_late"] = late
-    if attention is not None or late:
-        # Whoever is late needs attention: that condition is the one with an index.
-        query["state.needs_attention"] = bool(late) if attention is None else attention
     return query
 
 
 async def managers_under(db: Database, manager_id: str) -> set[str]:
     """Who, of this manager and everybody in the reporting tree below, has journeys on the board: for `board_page`."""
-    with_journeys = set(await db[BOARD].distinct("state.manager_id")) - {None}
-    return with_journeys & ({manager_id} | await below(db, manager_id))
+    tree = sorted({manager_id} | await below(db, manager_id))
+    return set(await db[BOARD].distinct("state.manager_id", {"state.manager_id": {"$in": tree}}))
 
 
-async def board_counts(db: Database, *, managers: Collection[str] | None) -> BoardCounts:
-    """The numbers above a board of these managers (None: everybody's)."""
-    group = {"_id": {"status": "$state.status", "attention": "$state.needs_attention"}, "count": {"$sum": 1}}
-    by_status: dict[JourneyStatus, int] = dict.fromkeys(SHOWN, 0)
-    attention = 0
-    query = _board_query(managers, None, None, None, None)
-    async for found in db[BOARD].aggregate([{"$match": query}, {"$group": group}]):
-        by_status[found["_id"]["status"]] += found["count"]
-        attention += found["count"] if found["_id"]["attention"] else 0
-    return BoardCounts(by_status, attention)
+async def board_counts(db: Database, *, managers: Collection[str] | None) -> dict[Standing, int]:
+    """How many rows of these managers (None: everybody's) stand where."""
+    # The `count` command reads keys only; an aggregation over as many rows takes three times as long.
+    counted = await asyncio.gather(
+        *(db.command("count", BOARD, query=_board_query(managers, [standing], None)) for standing in SHOWN)
+    )
+    return {standing: found["n"] for standing, found in zip(SHOWN, counted, strict=True)}
 
 
 async def board_row(db: Database, employee_id: str) -> BoardRow | None:
@@ -262,7 +238,7 @@ async def board_rows(db: Database, employee_ids: Collection[str]) -> list[BoardR
 
 async def mentees(db: Database, mentor_id: str) -> list[BoardRow]:
     """The rows of those whose mentor this is now, in order of start date."""
-    query = {"state.assignment.mentor_id": mentor_id, "state.status": {"$in": list(SHOWN)}}
+    query = {"state.assignment.mentor_id": mentor_id, "state.standing": {"$in": list(SHOWN)}}
     found = [Board.model_validate(each["state"]) async for each in db[BOARD].find(query).limit(MENTEES_LIMIT)]
     return await _with_people(db, sorted(found, key=lambda row: (str(row.start_date), row.employee_id)))
 

@@ -289,7 +289,7 @@ async def test_a_board_is_paged_in_order_and_filtered(office: Office) -> None:
     seen: list[str] = []
     after: str | None = None
     while True:
-        page = await store.board_page(office.db, managers={BOSS, NEW_BOSS}, status="active", after=after, limit=4)
+        page = await store.board_page(office.db, managers={BOSS, NEW_BOSS}, standings=store.ACTIVE, after=after, limit=4)
         seen += [row.employee_id for row in page.rows]
         after = page.next
         if after is None:
@@ -299,17 +299,19 @@ async def test_a_board_is_paged_in_order_and_filtered(office: Office) -> None:
     assert rows == sorted(rows, key=lambda row: (row.start_date, row.employee_id))
     direct = await store.board_page(office.db, managers={NEW_BOSS})
     assert {row.employee_id for row in direct.rows} == {f"E-{number:02}" for number in range(0, 12, 2)}
-    late = await store.board_page(office.db, managers=None, late=True)
+    late = await store.board_page(office.db, managers=None, standings=store.standings_of(late=True))
     assert {row.employee_id for row in late.rows} == {"E-00", "E-05", "E-10", NEW_BOSS}
-    assert all(row.board.is_late for row in late.rows)
-    minding = await store.board_page(office.db, managers={NEW_BOSS}, attention=True)
+    assert all(row.board.standing == "late" for row in late.rows)
+    minding = await store.board_page(office.db, managers={NEW_BOSS}, standings=["late", "attention"])
     assert {row.employee_id for row in minding.rows} == {"E-00", "E-10"}
-    fine = await store.board_page(office.db, managers={NEW_BOSS}, attention=False)
+    fine = await store.board_page(office.db, managers={NEW_BOSS}, standings=["track", "completed", "left", "cancelled"])
     assert len(fine.rows) == 4
-    assert [row.employee_id for row in (await store.board_page(office.db, managers=None, status="cancelled")).rows] == ["E-11"]
+    assert [row.employee_id for row in (await store.board_page(office.db, managers=None, standings=["cancelled"])).rows] == [
+        "E-11"
+    ]
     assert len((await store.board_page(office.db, managers=None, among=["E-01", "E-03"])).rows) == 2
     counts = await store.board_counts(office.db, managers=None)
-    assert (counts.all, counts.by_status["cancelled"], counts.attention) == (13, 1, 4)
+    assert (sum(counts.values()), counts["cancelled"], counts["late"] + counts["attention"]) == (13, 1, 4)
 
 
 async def test_a_managers_board_reaches_down_the_reporting_tree(office: Office) -> None:
@@ -328,11 +330,11 @@ async def test_boards_are_read_by_index_alone(office: Office) -> None:
     await filled_board(office)
     order = {"state.start_date": 1, "_id": 1}
     queries = [
-        store._board_query({BOSS}, None, None, None, None),
-        store._board_query({BOSS, NEW_BOSS}, "active", None, None, None),
-        store._board_query({BOSS}, None, True, None, None),
-        store._board_query(None, "active", None, None, None),
-        store._board_query(None, None, None, True, None),
+        store._board_query({BOSS}, store.SHOWN, None),
+        store._board_query({BOSS, NEW_BOSS}, store.ACTIVE, None),
+        store._board_query({BOSS}, ["late"], None),
+        store._board_query(None, store.ACTIVE, None),
+        store._board_query(None, ["late", "attention"], None),
     ]
     for query in queries:
         command = {"find": store.BOARD, "filter": query, "sort": order, "limit": 51}

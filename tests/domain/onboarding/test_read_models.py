@@ -65,17 +65,17 @@ def test_a_row_shows_progress_and_what_is_next() -> None:
 
 def test_a_late_milestone_needs_attention_until_it_is_settled() -> None:
     board = row(journey(STARTED, LATE))
-    assert (board.late, board.is_late, board.attention, board.needs_attention) == (["access"], True, ["late"], True)
+    assert (board.late, board.attention, board.standing) == (["access"], ["late"], "late")
     assert board.next is not None
     assert board.next.id == "meet"
     assert not row(journey(STARTED, LATE, DONE)).needs_attention
     waived = row(journey(STARTED, LATE, MilestoneWaived(employee_id=ADA, milestone_id="access", waived_by=BOSS)))
-    assert (waived.done, waived.total, waived.is_late) == (0, 1, False)
+    assert (waived.done, waived.total, waived.standing) == (0, 1, "track")
 
 
 def test_a_journey_that_is_over_needs_no_attention() -> None:
     board = row(journey(STARTED, LATE, JourneyCancelled(employee_id=ADA)))
-    assert (board.status, board.is_late, board.needs_attention) == ("cancelled", False, False)
+    assert (board.status, board.standing, board.needs_attention) == ("cancelled", "cancelled", False)
     assert row(journey(JourneyReopened(employee_id=ADA)), board).needs_attention
     assert row(journey(STARTED, JourneyEnded(employee_id=ADA, outcome="left"))).status == "left"
 

@@ -1,0 +1,57 @@
+"""An SMTP server for the mail bench, in a process of its own: `python -m bench.mail_server PORT FOLDER PERCENT`.
+
+It accepts everything, notes each accepted Message-ID as a line of FOLDER/accepted and keeps the first mail as FOLDER/sample.
+PERCENT of the messages, chosen by their id, are refused for now (451) the first time they come.
+"""
+
+import asyncio
+import re
+import sys
+from pathlib import Path
+from typing import IO, Any
+from zlib import crc32
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+MESSAGE_ID = re.compile(rb"^Message-ID: <([^>]+)>", re.MULTILINE)
+
+
+class Accepting:
+    """aiosmtpd's handler."""
+
+    def __init__(self, folder: Path, accepted: IO[bytes], percent: int) -> None:
+        self._sample = folder / "sample"
+        self._accepted = accepted
+        self._percent = percent
+        self._refused: set[bytes] = set()
+
+    async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name for it
+        """Refuse it for now, or note it before it is acknowledged."""
+        content = envelope.content if isinstance(envelope.content, bytes) else b""
+        found = MESSAGE_ID.search(content)
+        id = found.group(1) if found else b"none"
+        if crc32(id) % 100 < self._percent and id not in self._refused:
+            self._refused.add(id)
+            return "451 4.7.1 try again later"
+        if not self._sample.exists():
+            self._sample.write_bytes(content)
+        self._accepted.write(id + b"\n")
+        self._accepted.flush()
+        return "250 accepted"
+
+
+async def serve(port: int, folder: Path, percent: int) -> None:
+    """Serve until the process ends."""
+    with (folder / "accepted").open("ab") as accepted:
+        handler = Accepting(folder, accepted, percent)
+        loop = asyncio.get_running_loop()
+
+        def session() -> Any:
+            return SMTP(handler, ident="bench", loop=loop)
+
+        async with await loop.create_server(session, "127.0.0.1", port) as server:
+            await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
