@@ -11,6 +11,7 @@ from services.matching.pages import pages
 from services.matching.policy import load_policy
 from services.matching.report_api import report_api
 from services.matching.report_pages import report_pages
+from services.matching.standing import Standing
 from services.matching.store import SERVICE, ensure_indexes
 from services.matching.waitlist import Waitlist
 from shared.clock import Clock, now
@@ -42,4 +43,10 @@ def worker(settings: Settings) -> Worker:
 def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]:
     """Its API and pages, over its database. Raises `PolicyError` for a bad policy."""
     policy = load_policy(settings.policy_file)
-    return [api(db, policy, clock), report_api(db, clock), pages(db, policy, clock), report_pages(db, clock)]
+    standing = Standing(db, policy)
+    return [
+        api(db, policy, clock),
+        report_api(db, standing, clock),
+        pages(db, policy, clock),
+        report_pages(db, standing, clock),
+    ]

@@ -10,6 +10,7 @@ FORECAST, WHAT_IF, FAIRNESS = "/coordinator/forecast", "/coordinator/what-if", "
 SECTIONS: list[tuple[str, str]] = [
     (WAITLIST, "Waitlist"),
     (MENTORS, "Mentors"),
+    (FORECAST, "Forecast"),
     (FAIRNESS, "Fairness"),
 ]
 """The menu within matching, in the order of how often a coordinator needs each."""

@@ -265,6 +265,7 @@ PLACES = [
     ("coordinator", "/board"),
     ("coordinator", "/coordinator/waitlist"),
     ("coordinator", "/coordinator/mentors"),
+    ("coordinator", "/coordinator/forecast"),
     ("coordinator", "/coordinator/fairness"),
     ("coordinator", "/matching/why/E-1001"),
     ("coordinator", "/mail"),

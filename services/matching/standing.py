@@ -1,0 +1,79 @@
+"""How matching stands now, for reports: the pool in this process's memory, kept current by its version, and what it leads to."""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import date, timedelta
+
+from services.matching import store
+from services.matching.forecast import WEEK, Forecast, forecast
+from services.matching.memory import Memory
+from services.matching.policy import Policy
+from services.matching.recent import recent_hires
+from services.matching.supply import Input, MentorNow, supplies, weeks_of
+from shared.directory import COLLECTION as DIRECTORY
+from shared.mongo import Database, Document
+
+MOST_WAITING = 5_000  # more is no waitlist any more; beyond it the figures say 'at least'
+
+
+class Standing:
+    """Reads the pool for reports. One report at a time: they are heavy, and the memory is one."""
+
+    def __init__(self, db: Database, policy: Policy) -> None:
+        self._db = db
+        self._policy = policy
+        self._memory = Memory(policy, f"reports-{secrets.token_hex(4)}")
+        self._turn = asyncio.Lock()
+
+    @asynccontextmanager
+    async def memory(self) -> AsyncIterator[Memory]:
+        """The pool as it is now, to read only, for as long as the block lasts."""
+        async with self._turn:
+            await self._memory.begin(self._db)
+            yield self._memory
+
+    async def forecast(self, today: date) -> tuple[Forecast, Input]:
+        """When which department runs out of places, and what that starts from. The simulation runs in a thread."""
+        async with self.memory() as memory:
+            known = await self._input(memory, today)
+        return await asyncio.to_thread(forecast, known.supplies, today), known
+
+    async def _input(self, memory: Memory, today: date) -> Input:
+        weeks = weeks_of(await _first_hire(self._db), today)
+        hires = await recent_hires(self._db, today - timedelta(days=WEEK * weeks - 1))
+        waiting = [id for _, id in await store.longest_waiting(self._db, MOST_WAITING)]
+        mentors = [(id, stream.state) for id in memory.mentor_ids() if (stream := memory.mentor(id)) and stream.state]
+        mentees = {mentee for _, mentor in mentors for mentee in mentor.mentees}
+        people = await _fields(self._db, {*waiting, *mentees}, "department", "start_date")
+        starts = {id: date.fromisoformat(day) for id in mentees if (day := people.get(id, {}).get("start_date"))}
+        standing = []
+        for id, mentor in mentors:
+            person = memory.person(id)
+            trained = mentor.trained or not self._policy.rules.training_required
+            standing.append(
+                MentorNow(
+                    department=(person or {}).get("department"),
+                    capacity=mentor.capacity,
+                    open=mentor.status == "active" and person is not None and not person.get("left") and trained,
+                    back=mentor.available_from,
+                    starts=tuple(starts.get(mentee) for mentee in mentor.mentees),
+                )
+            )
+        waits = Counter(people.get(id, {}).get("department") for id in waiting)
+        return supplies(standing, hires, waits, weeks, today)
+
+
+async def _first_hire(db: Database) -> date | None:
+    """The day of the oldest hire there is, by index."""
+    query: Document = {"state.hired_at": {"$gt": ""}}
+    async for document in db[store.HIRES].find(query, {"state.hired_at": 1}).sort([("state.hired_at", 1), ("_id", 1)]).limit(1):
+        return date.fromisoformat(document["state"]["hired_at"][:10])
+    return None
+
+
+async def _fields(db: Database, ids: set[str], *fields: str) -> dict[str, Document]:
+    cursor = db[DIRECTORY].find({"_id": {"$in": sorted(ids)}}, dict.fromkeys(fields, 1))
+    return {person["_id"]: person async for person in cursor}
