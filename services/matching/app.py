@@ -46,7 +46,7 @@ def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]
     standing = Standing(db, policy)
     return [
         api(db, policy, clock),
-        report_api(db, standing, clock),
+        report_api(db, policy, standing, clock),
         pages(db, policy, clock),
-        report_pages(db, standing, clock),
+        report_pages(db, policy, standing, clock),
     ]

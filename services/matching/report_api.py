@@ -1,21 +1,32 @@
-"""Reports on matching over HTTP, version 1: how hires fare, and when places run out."""
+"""Reports on matching over HTTP, version 1: how hires fare, when places run out, and what other weights would do."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from services.matching import fairness, fairness_words
 from services.matching.forecast import Outlook
 from services.matching.hiring import first_of_month
+from services.matching.policy import Policy
 from services.matching.recent import recent_hires
 from services.matching.standing import Standing
 from services.matching.store import API_PATH
+from services.matching.what_if import MOST_WEIGHT, Comparison, with_weights
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.mongo import Database
+from shared.problems import invalid
 
 MONTHS = 12  # one period for everybody: two that overlap would tell of small groups by subtraction
+
+
+class Weights(BaseModel):
+    """Other weights by criterion; who is not named keeps theirs."""
+
+    model_config = ConfigDict(extra="forbid")
+    weights: dict[str, Annotated[int, Field(strict=True, ge=0, le=MOST_WEIGHT)]]
 
 
 class ForecastView(BaseModel):
@@ -33,7 +44,28 @@ async def fairness_report(db: Database, clock: Clock) -> fairness.Fairness:
     return fairness.report(await recent_hires(db, first_of_month(clock().date(), MONTHS - 1)))
 
 
-def report_api(db: Database, standing: Standing, clock: Clock) -> APIRouter:
+def policy_with(policy: Policy, weights: Mapping[str, int]) -> Policy:
+    """The policy with other weights. Raises `Refused` 422 for weights that make no policy."""
+    try:
+        return with_weights(policy, weights)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = next((str(step) for step in first["loc"] if step != "criteria"), "weights")
+        if first["type"] == "extra_forbidden":
+            raise invalid(
+                f"there is no criterion '{name}'; use one of {', '.join(weights_of(policy))}", "unknown_criterion", name
+            ) from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise invalid(f"these weights make no policy: {said[:1].lower()}{said[1:]}", "invalid_weights", name) from None
+
+
+def weights_of(policy: Policy) -> dict[str, int]:
+    """The weight of every criterion there is, 0 for one that is not used."""
+    used = dict(policy.criteria.used())
+    return {name: used[name].weight if name in used else 0 for name in type(policy.criteria).model_fields}
+
+
+def report_api(db: Database, policy: Policy, standing: Standing, clock: Clock) -> APIRouter:
     """The routes over a connected database."""
     router = APIRouter(prefix=API_PATH, tags=["matching"])
 
@@ -62,5 +94,11 @@ def report_api(db: Database, standing: Standing, clock: Clock) -> APIRouter:
             dispersion=found.dispersion,
             overdue=known.overdue,
         )
+
+    @router.post("/what-if", summary="Who of the last 90 days' hires would be matched differently under other weights")
+    async def other_weights(request: Weights, viewer: CurrentViewer) -> Comparison:
+        """Nothing is stored or told. Both sides match all these hires at once on the mentors as they are now."""
+        check(viewer, "see_matching_reports")
+        return await standing.what_if(clock().date(), policy_with(policy, request.weights))
 
     return router

@@ -1,24 +1,31 @@
-"""The coordinator's reports as pages: when places run out, and how hires fare. Forms work without a script."""
+"""The coordinator's reports as pages: when places run out, how hires fare, what other weights would do."""
+
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from services.matching import fairness_words, forecast_words
+from services.matching import fairness_words, forecast_words, words
 from services.matching.fairness import FEWEST, RATES
 from services.matching.forecast import HORIZON_DAYS
-from services.matching.report_api import MONTHS, fairness_report
-from services.matching.sections import FAIRNESS, FORECAST, PAGES
-from services.matching.standing import Standing
+from services.matching.policy import Policy
+from services.matching.reading import Books
+from services.matching.report_api import MONTHS, fairness_report, policy_with, weights_of
+from services.matching.sections import FAIRNESS, FORECAST, PAGES, WHAT_IF
+from services.matching.standing import WHAT_IF_DAYS, Standing
 from services.matching.store import API_PATH
+from services.matching.what_if import MOST_HIRES, MOST_WEIGHT
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.mongo import Database
 from shared.pages import PageRoute
+from shared.problems import Refused, invalid
 
+SHOWN = 100  # hires matched differently; nobody reads more
 ON_THE_PAGE = ("median_hours", "p90_hours", "mean_score", "waited_share", "same_department_share", "same_site_share")
 
 
-def report_pages(db: Database, standing: Standing, clock: Clock) -> APIRouter:
+def report_pages(db: Database, policy: Policy, standing: Standing, clock: Clock) -> APIRouter:
     """The pages over a connected database."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -55,4 +62,45 @@ def report_pages(db: Database, standing: Standing, clock: Clock) -> APIRouter:
             today=today,
         )
 
+    @router.get(WHAT_IF)
+    async def what_if(request: Request, viewer: CurrentViewer) -> HTMLResponse:
+        check(viewer, "see_matching_reports")
+        used = weights_of(policy)
+        asked = _weights(request.query_params, used)
+        found, wrong = None, ""
+        if asked != used:
+            try:
+                found = await standing.what_if(clock().date(), policy_with(policy, asked))
+            except Refused as refused:
+                wrong = refused.detail
+        shown = found.others[:SHOWN] if found else []
+        ids = {id for other in shown for id in (other.hire_id, other.old_mentor, other.new_mentor) if id}
+        return PAGES.render(
+            request,
+            "what_if.html",
+            viewer=viewer,
+            weights=asked,
+            used=used,
+            most=MOST_WEIGHT,
+            labels=words.LABELS,
+            found=found,
+            shown=shown,
+            wrong=wrong,
+            names=await Books(db).names(ids),
+            points=words.points,
+            percent=fairness_words.percent,
+            days=WHAT_IF_DAYS,
+            limit=MOST_HIRES,
+        )
+
     return router
+
+
+def _weights(query: Mapping[str, str], used: Mapping[str, int]) -> dict[str, int]:
+    """The weights asked for. Raises `Refused` 422 for one that is no whole number in range."""
+    asked = dict(used)
+    for name in used.keys() & query.keys():
+        if not query[name].isascii() or not query[name].isdigit() or int(query[name][:9]) > MOST_WEIGHT:
+            raise invalid(f"a weight is a whole number from 0 to {MOST_WEIGHT}; change '{name}'", "invalid_weights", name)
+        asked[name] = int(query[name])
+    return asked

@@ -11,6 +11,7 @@ SECTIONS: list[tuple[str, str]] = [
     (WAITLIST, "Waitlist"),
     (MENTORS, "Mentors"),
     (FORECAST, "Forecast"),
+    (WHAT_IF, "What if"),
     (FAIRNESS, "Fairness"),
 ]
 """The menu within matching, in the order of how often a coordinator needs each."""

@@ -10,12 +10,16 @@ from datetime import date, timedelta
 from services.matching import store
 from services.matching.forecast import WEEK, Forecast, forecast
 from services.matching.memory import Memory
+from services.matching.person import FIELDS, Seeker, person_from
 from services.matching.policy import Policy
 from services.matching.recent import recent_hires
+from services.matching.reporting import Reporting
 from services.matching.supply import Input, MentorNow, supplies, weeks_of
+from services.matching.what_if import Comparison, compare, most_hires
 from shared.directory import COLLECTION as DIRECTORY
 from shared.mongo import Database, Document
 
+WHAT_IF_DAYS = 90
 MOST_WAITING = 5_000  # more is no waitlist any more; beyond it the figures say 'at least'
 
 
@@ -41,6 +45,28 @@ class Standing:
             known = await self._input(memory, today)
         return await asyncio.to_thread(forecast, known.supplies, today), known
 
+    async def what_if(self, today: date, then: Policy) -> Comparison:
+        """The hires of late matched under today's policy and under another. The matching runs in a thread, one at a time."""
+        async with self.memory() as memory:
+            mentors = list(memory.pool.candidates)
+            seekers, mentor_of = await self._recent_seekers(memory, today, most_hires(len(mentors)))
+            return await asyncio.to_thread(compare, mentors, self._policy, then, seekers, mentor_of)
+
+    async def _recent_seekers(self, memory: Memory, today: date, most: int) -> tuple[list[Seeker], dict[str, str]]:
+        """The latest hires who need a mentor, as they would ask today, and the mentors they have."""
+        since = today - timedelta(days=WHAT_IF_DAYS)
+        query: Document = {"state.hired_at": {"$gte": since.isoformat()}, "state.status": {"$in": ["assigned", "waitlisted"]}}
+        fields = {"state.status": 1, "state.excluded": 1, "state.decision.mentor_id": 1}
+        cursor = self._db[store.HIRES].find(query, fields).sort([("state.hired_at", -1), ("_id", -1)]).limit(most)
+        states = {document["_id"]: document["state"] async for document in cursor}
+        people = await _fields(self._db, set(states), *FIELDS)
+        seekers = [
+            seeker_of(id, people.get(id), frozenset(states[id].get("excluded", ())), memory.reporting, today)
+            for id in sorted(states)
+        ]
+        held = {id: state["decision"]["mentor_id"] for id, state in states.items() if state["status"] == "assigned"}
+        return seekers, held
+
     async def _input(self, memory: Memory, today: date) -> Input:
         weeks = weeks_of(await _first_hire(self._db), today)
         hires = await recent_hires(self._db, today - timedelta(days=WEEK * weeks - 1))
@@ -64,6 +90,21 @@ class Standing:
             )
         waits = Counter(people.get(id, {}).get("department") for id in waiting)
         return supplies(standing, hires, waits, weeks, today)
+
+
+def seeker_of(
+    id: str, known: Document | None, excluded: frozenset[str], reporting: Reporting, today: date, rank: int = 0
+) -> Seeker:
+    """A hire as they would ask for a mentor today."""
+    person = person_from(id, known or {})
+    return Seeker(
+        person=person,
+        day=max(person.start or today, today),
+        managers=reporting.managers(id),
+        reports=reporting.reports(id),
+        excluded=excluded,
+        rank=rank,
+    )
 
 
 async def _first_hire(db: Database) -> date | None:

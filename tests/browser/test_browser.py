@@ -266,6 +266,7 @@ PLACES = [
     ("coordinator", "/coordinator/waitlist"),
     ("coordinator", "/coordinator/mentors"),
     ("coordinator", "/coordinator/forecast"),
+    ("coordinator", "/coordinator/what-if?skills=0&interests=90"),
     ("coordinator", "/coordinator/fairness"),
     ("coordinator", "/matching/why/E-1001"),
     ("coordinator", "/mail"),
