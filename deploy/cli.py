@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 BENCH = ROOT / "bench"
+TESTS_AT_ONCE = min((os.cpu_count() or 1) + 1, 6)  # tests mostly wait for each other's servers; each row of them has a mongod
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 letters_app = typer.Typer(no_args_is_help=True, help="What could not be processed: list, show, replay, drop.")
@@ -77,11 +78,11 @@ def demo(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def test(context: typer.Context) -> None:
-    """Run all tests; arguments go to pytest. With CI=true the coverage of services/ and shared/ is measured and must be 90 %."""
-    coverage = (
-        ["--cov", "--cov-report=term", "--cov-fail-under=90"] if os.environ.get("CI") == "true" and not context.args else []
-    )
-    sys.exit(subprocess.call([sys.executable, "-m", "pytest", *coverage, *context.args], cwd=ROOT))
+    """Run all tests, a few at a time; arguments go to pytest. With CI=true the coverage of services/ and shared/ must be 90 %."""
+    options = context.args or ["-n", str(TESTS_AT_ONCE), "--dist", "loadfile"]
+    if os.environ.get("CI") == "true" and not context.args:
+        options += ["--cov", "--cov-report=term", "--cov-fail-under=90"]
+    sys.exit(subprocess.call([sys.executable, "-m", "pytest", *options], cwd=ROOT))
 
 
 @app.command()

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from deploy.found import Found
-from shared import dead_letters, progress
+from shared import dead_letters, outbox, progress
 from shared.clock import Clock
 from shared.events import describe
 from shared.mongo import Client, PyMongoError, connect
@@ -29,6 +29,7 @@ WITHIN_S = 6.0
 SKEW_S = 1.0  # due days and quiet hours bear far more; beyond it events of two machines are told in the wrong order
 ROOM_MB = 1_000
 LAG_RECORDS = 1_000  # two batches: more is a backlog and not a moment
+OUTBOX_S = 30.0  # a relay takes over from one that died within ten; a restart of everything takes fewer
 OLDEST_MONGO = (6, 0)  # what the tests run on
 
 
@@ -156,11 +157,23 @@ async def mongo_findings(client: Client, clock: Clock) -> list[Finding]:
         findings.append(Finding("clocks", "warn", f"the database's clock is {skew:+.1f} s from this machine's", advice))
     else:
         findings.append(Finding("clocks", "ok", f"{abs(skew):.2f} s apart"))
+    findings += await outbox_findings(client, clock)
     waiting = sum([await client[service][dead_letters.COLLECTION].count_documents({"state": "open"}) for service in SERVICES])
     if waiting:
         advice = "see `./firstmate dead-letters list`; replay or drop each"
         findings.append(Finding("dead letters", "warn", f"{waiting} open", advice))
     return findings
+
+
+async def outbox_findings(client: Client, clock: Clock) -> list[Finding]:
+    """How long what each service decided has waited to be published."""
+    waits = {service: await outbox.unpublished_age(client[service], clock()) for service in SERVICES}
+    advice = "no relay publishes: see the service's log, and whether its worker runs and reaches the broker"
+    late = {service: seconds for service, seconds in waits.items() if seconds > OUTBOX_S}
+    return [
+        Finding("outbox", "warn", f"{service} has facts unpublished for {seconds:.0f} s", advice)
+        for service, seconds in late.items()
+    ] or [Finding("outbox", "ok", "everything decided is published")]
 
 
 async def lag_findings(client: Client, kafka: str) -> list[Finding]:

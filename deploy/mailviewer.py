@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse, Response
 from deploy import mailbox
 from shared.access import Viewer, require
 from shared.pages import PageRoute, templates
-from shared.problems import not_found
+from shared.refusals import not_found
 
 LISTED = 200  # a list of more is searched by recipient
 PAGES = templates(Path(__file__).parent / "templates")

@@ -17,7 +17,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.events.onboarding import Owner
-from shared.problems import Refused, forbidden, problem_response
+from shared.problems import problem_response
+from shared.refusals import Refused, forbidden
 from shared.settings import Settings
 
 SESSION_COOKIE = "firstmate_session"

@@ -11,7 +11,8 @@ from fastapi import APIRouter, FastAPI, Header, Query
 from pydantic import BaseModel
 from starlette.middleware.gzip import GZipMiddleware
 
-from shared.problems import PROBLEM_JSON, install_problem_handlers, invalid
+from shared.problems import PROBLEM_JSON, install_problem_handlers
+from shared.refusals import invalid
 
 T = TypeVar("T")
 PAGE_DEFAULT = 50

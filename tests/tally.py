@@ -10,8 +10,8 @@ from shared.changes import Changes
 from shared.events import Event
 from shared.events.mentoring import HireUnlisted
 from shared.mongo import Database
-from shared.problems import conflict
 from shared.record import Record
+from shared.refusals import conflict
 from shared.streams import Streams
 
 NOW = datetime(2027, 1, 4, 9, tzinfo=UTC)

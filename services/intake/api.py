@@ -15,7 +15,8 @@ from shared.access import Viewer, require
 from shared.clock import Clock
 from shared.events import Envelope, Event, Unprocessable
 from shared.events.envelope import ATTRIBUTES, JSON, STRUCTURED
-from shared.problems import PROBLEM_JSON, Refused, problem_response
+from shared.problems import PROBLEM_JSON, problem_response
+from shared.refusals import Refused
 
 RETRY_AFTER_S = 5  # a broker that restarts is back by then
 

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 
 from shared.events import Envelope, Unprocessable, envelope_from_attributes, envelope_from_json, read_json
 from shared.events.envelope import ATTRIBUTES, JSON, MAX_RECORD_BYTES, STRUCTURED
-from shared.problems import Refused
+from shared.refusals import Refused
 
 BATCH = "application/cloudevents-batch+json"
 MAX_BATCH_BYTES = 4 * 1024 * 1024  # some four thousand hires; more belongs on Kafka or in a file

@@ -14,7 +14,7 @@ from shared.access import CurrentViewer, check
 from shared.events.hr import EmployeeId
 from shared.events.notifications import RecipientRole
 from shared.mongo import Database
-from shared.problems import invalid
+from shared.refusals import invalid
 from shared.web import PAGE_DEFAULT, Cursor, Limit, Page, decode_cursor, encode_cursor
 
 

@@ -30,8 +30,8 @@ from shared.directory import people
 from shared.events import new_event
 from shared.lease import Fence
 from shared.mongo import Database, Document
-from shared.problems import Refused
 from shared.processing import Processor
+from shared.refusals import Refused
 
 ON_THE_WAY = 16  # per connection: keeps them busy while results are recorded, and bounds what a crash sends again
 FRESH_S = (

@@ -13,7 +13,7 @@ from shared.clock import Clock
 from shared.directory import chain
 from shared.events.onboarding import Owner
 from shared.mongo import Database
-from shared.problems import not_found
+from shared.refusals import not_found
 from shared.web import scoped_key
 
 OPERATOR = "operator"  # who did it, where a program with the operator's token did

@@ -25,8 +25,8 @@ from shared.events.notifications import MessageSent
 from shared.events.onboarding import JourneyStarted, SurveyAnswered
 from shared.lease import Fence, LeaseLost
 from shared.mongo import Database
-from shared.problems import Refused
 from shared.processing import Processor
+from shared.refusals import Refused
 from shared.streams import Streams
 
 SERVICE = "onboarding"

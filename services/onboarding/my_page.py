@@ -18,7 +18,7 @@ from shared.clock import Clock
 from shared.directory import name_of, people
 from shared.mongo import Database
 from shared.pages import PageRoute, Templates
-from shared.problems import Refused, forbidden
+from shared.refusals import Refused, forbidden
 
 OTHERS_SHOWN = 5  # what others do next; the whole plan is one click away
 

@@ -16,7 +16,7 @@ from shared.access import Viewer, is_local, viewer_or_none
 from shared.clock import Clock
 from shared.mongo import Database
 from shared.pages import PageRoute, Templates, local_path, templates
-from shared.problems import forbidden, invalid
+from shared.refusals import forbidden, invalid
 from shared.settings import Settings
 
 FOLDER = Path(__file__).parent / "templates"

@@ -24,7 +24,7 @@ from shared.events.onboarding import Owner
 from shared.mongo import Database, Document
 from shared.pages import PageRoute, Templates, local_path
 from shared.pages.words import day, humane, plural
-from shared.problems import invalid
+from shared.refusals import invalid
 
 HAPPENINGS_SHOWN = 15  # the latest weeks; the rest waits behind one click
 MESSAGES_SHOWN = 12

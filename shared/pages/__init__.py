@@ -35,7 +35,8 @@ from starlette.types import Scope
 from shared.access import Viewer, viewer_or_none
 from shared.mongo import PyMongoError
 from shared.pages import words
-from shared.problems import Refused, problem_response, refused_by_database, refused_by_validation
+from shared.problems import problem_response, refused_by_database, refused_by_validation
+from shared.refusals import Refused
 from shared.settings import Settings
 
 FOLDER = Path(__file__).parent

@@ -137,8 +137,17 @@ async def test_the_dead_letters_commands_give_results_and_exit_codes(client: Cli
 
 async def test_doctor_finds_a_whole_system_well(client: Client, kafka_url: str, mongo_url: str, tmp_path: Path) -> None:
     findings = await doctor.examine(Found(kafka_url, mongo_url), tmp_path, now)
-    assert {finding.check for finding in findings} == {"settings", "kafka", "topics", "mongo", "clocks", "lag", "disk"}
+    assert {finding.check for finding in findings} == {"settings", "kafka", "topics", "mongo", "clocks", "outbox", "lag", "disk"}
     assert [finding for finding in findings if finding.status != "ok"] == []
+
+
+async def test_doctor_names_the_service_whose_facts_nobody_publishes(client: Client) -> None:
+    await client["matching"]["outbox"].insert_one({"records": [], "published_at": None})
+    (fresh,) = await doctor.outbox_findings(client, now)
+    assert fresh.status == "ok"
+    (late,) = await doctor.outbox_findings(client, lambda: now() + timedelta(minutes=2))
+    assert (late.status, late.detail.split()[0]) == ("warn", "matching")
+    await client["matching"]["outbox"].delete_many({})
 
 
 async def test_doctor_says_what_to_do_when_nothing_answers(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from shared.events import Event
 from shared.events.hr import EmployeeHired, HireRescinded
 from shared.lease import LeaseLost
 from shared.mongo import Database
-from shared.problems import Refused
+from shared.refusals import Refused
 from tests.connected.onboarding_office import Office
 from tests.domain.onboarding.history import (
     ADA,

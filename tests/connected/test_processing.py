@@ -11,8 +11,8 @@ from shared import dead_letters, lease, progress
 from shared.events import new_event
 from shared.lease import LeaseLost
 from shared.mongo import Database
-from shared.problems import Refused
 from shared.processing import Processor
+from shared.refusals import Refused
 from tests.tally import NOW, Recount, TallyWork, hr_record, said, tallied
 
 

@@ -23,7 +23,8 @@ from shared.access import (
     may,
     require,
 )
-from shared.problems import Refused, install_problem_handlers
+from shared.problems import install_problem_handlers
+from shared.refusals import Refused
 from shared.settings import Settings
 
 HIRE, MENTOR, BOSS, BOSS_OF_BOSS = "E-1", "E-2", "E-3", "E-4"

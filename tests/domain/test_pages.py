@@ -10,7 +10,8 @@ from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from shared.access import CurrentViewer, Viewer, check, install_access
 from shared.pages import FOLDER, STATIC, PageRoute, install_pages, nav, templates, words
-from shared.problems import install_problem_handlers, not_found
+from shared.problems import install_problem_handlers
+from shared.refusals import not_found
 from shared.settings import Settings
 
 TODAY = date(2027, 1, 11)

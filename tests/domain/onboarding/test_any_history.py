@@ -15,7 +15,7 @@ from shared.events import Event
 from shared.events.hr import EmployeeTerminated, HireRescinded, TerminationCancelled
 from shared.events.mentoring import HireUnlisted
 from shared.events.notifications import MessageSuppressed
-from shared.problems import Refused
+from shared.refusals import Refused
 from tests.domain.onboarding.history import (
     ADA,
     AUTOMATIC,

@@ -8,7 +8,7 @@ from services.onboarding.commands import AnswerSurvey, CompleteMilestone, LogMee
 from services.onboarding.journey import day_end
 from shared.events.hr import EmployeeTerminated, HireRescinded, TerminationCancelled
 from shared.events.onboarding import MeetingHeld, MilestoneLate
-from shared.problems import Refused
+from shared.refusals import Refused
 from tests.domain.onboarding.history import (
     ADA,
     BOSS,

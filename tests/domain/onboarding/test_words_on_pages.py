@@ -29,7 +29,7 @@ from shared.events.onboarding import (
     MilestoneWaived,
     SurveyAnswered,
 )
-from shared.problems import Refused
+from shared.refusals import Refused
 
 ADA, BOSS, MENTOR = "E-101", "E-2", "E-10"
 START = date(2027, 1, 11)

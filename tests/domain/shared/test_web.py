@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from shared.events import Unprocessable
 from shared.mongo import OperationFailure, ServerSelectionTimeoutError
-from shared.problems import Refused, conflict, forbidden, not_found
+from shared.refusals import Refused, conflict, forbidden, not_found
 from shared.web import Limit, decode_cursor, encode_cursor, make_app, scoped_key
 
 router = APIRouter()
