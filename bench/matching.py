@@ -21,7 +21,7 @@ from scipy.optimize import linear_sum_assignment
 from bench import plain_matching as plain
 from services.matching.engine import Match, match
 from services.matching.person import Person, Seeker
-from services.matching.policy import load_policy
+from services.matching.policy_file import load_policy
 from services.matching.pool import Candidate, Pool
 
 POLICY = load_policy()

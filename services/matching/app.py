@@ -8,7 +8,7 @@ from services.matching.api import api
 from services.matching.handlers import MatchingWork
 from services.matching.memory import Memory
 from services.matching.pages import pages
-from services.matching.policy import load_policy
+from services.matching.policy_file import load_policy
 from services.matching.report_api import report_api
 from services.matching.report_pages import report_pages
 from services.matching.standing import Standing

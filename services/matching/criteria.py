@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.person import Seeker
+from services.matching.person import LADDER, LEVELS, UNTOLD, Seeker, Spoken
 from services.matching.policy import (
     FULL,
     CrossGroup,
@@ -22,10 +22,13 @@ from services.matching.policy import (
     Language,
     Load,
     Policy,
+    Rating,
     Role,
+    Seniority,
     Site,
     Skills,
     Tenure,
+    Values,
     WorkingHours,
 )
 from services.matching.pool import ALL, LOADS, Candidate, Ints, Pool, Rows, Vocabulary
@@ -88,6 +91,11 @@ def _interests(pool: Pool, seeker: Seeker, interests: Interests, rows: Rows) -> 
     return pool.interests.shared(named, len(pool), rows), _share_of(interests.enough, len(named))
 
 
+def _values(pool: Pool, seeker: Seeker, values: Values, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
+    named = seeker.person.values
+    return pool.values.shared(named, len(pool), rows), _share_of(values.enough, len(named))
+
+
 @lru_cache(maxsize=65_536)  # about 600 zones, and the days on which hires start
 def _offset(zone: str, day: date) -> int:
     """Minutes east of UTC at noon (UTC) of a day."""
@@ -115,19 +123,30 @@ def _working_hours(pool: Pool, seeker: Seeker, hours: WorkingHours, rows: Rows) 
     return pool.column("zone", rows), pool.table(key, pool.zones, lambda theirs: _working_hours_value(ours, theirs, day, hours))
 
 
-def speaks_with(ours: tuple[str, ...]) -> Callable[[tuple[str, ...]], int]:
+def speaks_with(ours: tuple[str, ...]) -> Callable[[Spoken], int]:
     """Whether somebody can talk to us, as 1 or 0; who has told no language is taken to."""
-    return lambda theirs: int(not theirs or bool(set(ours) & set(theirs)))
+    return lambda theirs: int(not theirs[0] or bool(set(ours) & set(theirs[0])))
 
 
-def _language_value(ours: tuple[str, ...], theirs: tuple[str, ...], language: Language) -> int:
-    if ours and ours[0] in theirs:
-        return FULL
-    return language.other_language * PERCENT if set(ours) & set(theirs) else 0
+def shared_levels(ours: Spoken, theirs: Spoken) -> dict[str, int]:
+    """The languages of both, in the order of ours, with the lower one of both levels."""
+    levels = dict(zip(*theirs, strict=True))
+    return {code: min(level, levels[code]) for code, level in zip(*ours, strict=True) if code in levels}
+
+
+def _language_value(ours: Spoken, theirs: Spoken, language: Language) -> int:
+    percents = (*(getattr(language.levels, level) for level in LEVELS), 100)
+    return max(
+        (
+            (100 if code == ours[0][0] else language.other_language) * percents[level]
+            for code, level in shared_levels(ours, theirs).items()
+        ),
+        default=0,
+    )
 
 
 def _language(pool: Pool, seeker: Seeker, language: Language, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
-    ours = seeker.person.languages
+    ours = seeker.person.spoken
     key = ("language", ours, language)
     return pool.column("languages", rows), pool.table(key, pool.languages, lambda theirs: _language_value(ours, theirs, language))
 
@@ -143,6 +162,20 @@ def _site(pool: Pool, seeker: Seeker, site: Site, rows: Rows) -> tuple[Ints, NDA
     return pool.column("place", rows), pool.table(
         ("site", ours, site), pool.places, lambda theirs: _site_value(ours, theirs, site)
     )
+
+
+@lru_cache(maxsize=1024)  # a hire's seven steps in a few policies
+def _steps(ours: int | None, seniority: Seniority) -> NDArray[np.int16]:
+    """Value by the mentor's step; the last one is for a mentor whose step is not known."""
+    if ours is None:
+        return np.zeros(len(LADDER) + 1, np.int16)
+    above = np.arange(len(LADDER)) - ours
+    outside = np.maximum(seniority.least - above, 0) + np.maximum(above - seniority.most, 0)
+    return np.append(np.maximum(FULL - outside * seniority.lost_per_step * PERCENT, 0), 0).astype(np.int16)
+
+
+def _seniority(pool: Pool, seeker: Seeker, seniority: Seniority, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
+    return pool.column("seniority", rows), _steps(seeker.person.seniority, seniority)
 
 
 @lru_cache(maxsize=64)
@@ -163,6 +196,23 @@ def _tenure(pool: Pool, seeker: Seeker, tenure: Tenure, rows: Rows) -> tuple[Int
     values = _curve(tenure)
     days = np.clip(np.int32(seeker.day.toordinal()) - pool.column("start", rows), -1, len(values) - 2)
     return days + np.int32(1), values
+
+
+WORST, NEUTRAL, BEST = 100, 300, 500  # ratings run from 1 to 5; in hundredths
+
+
+def _rating_value(ratings: tuple[int, int], mean: int, rating: Rating) -> int:
+    answers, total = ratings if ratings[0] >= rating.minimum_answers else (0, 0)
+    drawn = (total + mean * rating.prior_answers) // (answers + rating.prior_answers)
+    return (drawn - WORST) * FULL // (BEST - WORST)
+
+
+def _rating(pool: Pool, _: Seeker, rating: Rating, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
+    answers, total = pool.rated
+    mean = total // answers if answers else NEUTRAL
+    return pool.column("rating", rows), pool.table(
+        ("rating", mean, rating), pool.ratings, lambda ratings: _rating_value(ratings, mean, rating)
+    )
 
 
 def load_value(load: int, capacity: int) -> int:
@@ -193,10 +243,13 @@ _LOOKUPS: dict[str, Callable[[Pool, Seeker, Any, Rows], tuple[Ints, NDArray[np.i
     "role": _role,
     "skills": _skills,
     "interests": _interests,
+    "values": _values,
     "working_hours": _working_hours,
     "language": _language,
     "site": _site,
+    "seniority": _seniority,
     "tenure": _tenure,
+    "rating": _rating,
     "load": _load,
     "cross_group": _cross_group,
 }
@@ -238,6 +291,24 @@ def _site_evidence(seeker: Seeker, mentor: Candidate, _: Site) -> Evidence:
     }
 
 
+def _language_evidence(seeker: Seeker, mentor: Candidate, _: Language) -> Evidence:
+    ours, theirs = seeker.person.spoken, mentor.person.spoken
+    shared = shared_levels(ours, theirs)
+    levels = {code: LEVELS[level] for code, level in shared.items() if level != UNTOLD}
+    return {"shared": list(shared), "levels": levels, "known": bool(ours[0] and theirs[0])}
+
+
+def _seniority_evidence(seeker: Seeker, mentor: Candidate, _: Seniority) -> Evidence:
+    ours, theirs = seeker.person.seniority, mentor.person.seniority
+    return {"steps": None if ours is None or theirs is None else theirs - ours}
+
+
+def _rating_evidence(_: Seeker, mentor: Candidate, rating: Rating) -> Evidence:
+    # Under the minimum not even the mean is kept: it would tell what one or two people answered.
+    answers, total = mentor.ratings
+    return {"answers": answers, "mean": total // answers if answers >= rating.minimum_answers else None}
+
+
 def _tenure_evidence(seeker: Seeker, mentor: Candidate, _: Tenure) -> Evidence:
     start = mentor.person.start
     return {"days": seeker.day.toordinal() - start.toordinal() if start else None}
@@ -252,13 +323,13 @@ _EVIDENCE: dict[str, Callable[[Seeker, Candidate, Any], Evidence]] = {
     "role": _role_evidence,
     "skills": lambda seeker, mentor, _: _words_evidence(seeker.person.skills, mentor.person.skills),
     "interests": lambda seeker, mentor, _: _words_evidence(seeker.person.interests, mentor.person.interests),
+    "values": lambda seeker, mentor, _: _words_evidence(seeker.person.values, mentor.person.values),
     "working_hours": _working_hours_evidence,
-    "language": lambda seeker, mentor, _: {
-        "shared": [code for code in seeker.person.languages if code in mentor.person.languages],
-        "known": bool(seeker.person.languages and mentor.person.languages),
-    },
+    "language": _language_evidence,
     "site": _site_evidence,
+    "seniority": _seniority_evidence,
     "tenure": _tenure_evidence,
+    "rating": _rating_evidence,
     "load": lambda _, mentor, __: {"load": mentor.load, "capacity": mentor.capacity},
     "cross_group": _cross_group_evidence,
 }

@@ -12,8 +12,9 @@ from typing import Any
 
 FIELDS = frozenset(
     {
-        *("display_name", "given_name", "family_name", "title", "role_family", "department", "division", "location"),
-        *("time_zone", "locale", "languages", "manager_id", "start_date", "work_arrangement", "skills", "interests"),
+        *("display_name", "given_name", "family_name", "title", "job_level", "role_family", "department", "division"),
+        *("location", "time_zone", "locale", "languages", "language_levels", "manager_id", "start_date", "work_arrangement"),
+        *("skills", "interests", "values"),
     }
 )
 """The directory fields that matching keeps: names for its pages, the rest for rules and criteria."""
@@ -26,12 +27,36 @@ RANK_WORDS = frozenset(
     }
 )
 
+LADDER = ("trainee", "junior", "professional", "senior", "lead", "head", "executive")
+"""Steps of seniority. Somebody whose title says no rank is a professional."""
+_STEPS: dict[str, int] = {
+    word: step
+    for step, words in enumerate(
+        (
+            "trainee intern apprentice praktikant praktikantin werkstudent werkstudentin azubi volontär volontärin",
+            "junior jr entry graduate i",
+            "professional intermediate mid ii",
+            "senior sr iii",
+            "lead principal staff teamleiter teamleiterin teamleitung iv",
+            "head director direktor direktorin leiter leiterin leitung",
+            "executive chief vp svp evp president ceo cto cfo coo geschäftsführer geschäftsführerin vorstand",
+        )
+    )
+    for word in words.split()
+}
+LEVELS = ("A1", "A2", "B1", "B2", "C1", "C2")  # of the Common European Framework of Reference for Languages
+UNTOLD = len(LEVELS)  # a language without a level counts as spoken well: most systems know no levels
+
+Spoken = tuple[tuple[str, ...], tuple[int, ...]]
+"""Languages, the best first, and the level of each: 0 (A1) to 5 (C2), or `UNTOLD`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
     """One person's comparable facts: text case-folded, lists without repeats, None or empty where unknown.
 
-    `role` is (role family, words of the title without ranks), `place` is (location, work arrangement).
+    `role` is (role family, words of the title without ranks), `place` is (location, work arrangement), `seniority` a step of
+    `LADDER`. `levels` belong to `languages` one by one; fewer of them leave the rest `UNTOLD`.
     """
 
     id: str
@@ -41,9 +66,17 @@ class Person:
     place: tuple[str | None, str | None] = (None, None)
     time_zone: str | None = None
     languages: tuple[str, ...] = ()
+    levels: tuple[int, ...] = ()
     skills: tuple[str, ...] = ()
     interests: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    seniority: int | None = None
     start: date | None = None
+
+    @property
+    def spoken(self) -> Spoken:
+        """The languages with a level for each."""
+        return self.languages, (*self.levels[: len(self.languages)], *(UNTOLD for _ in self.languages[len(self.levels) :]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,22 +112,36 @@ def title_words(title: str | None) -> frozenset[str]:
     return frozenset(re.findall(r"[^\W_]+", title or "")) - RANK_WORDS
 
 
+@lru_cache(maxsize=65_536)
+def seniority(job_level: str | None, title: str | None) -> int | None:
+    """The step of `LADDER` that a job level names, or else a title; the highest where several stand. None for nothing known."""
+    for text in (job_level, title):
+        steps = [_STEPS[word] for word in re.findall(r"[^\W_]+", text or "") if word in _STEPS]
+        if steps:
+            return max(steps)
+    return LADDER.index("professional") if title else None
+
+
 def person_from(id: str, known: Mapping[str, Any]) -> Person:
     """A person from a directory document (fields of `shared.events.hr`, JSON types).
 
     Spoken languages fall back on the locale's, so that a bare hire event can be matched.
     """
-    locale = comparable(known.get("locale"))
-    start = known.get("start_date")
+    locale, title = comparable(known.get("locale")), comparable(known.get("title"))
+    start, levels = known.get("start_date"), known.get("language_levels") or {}
+    languages = _each(known.get("languages")) or ((locale.split("-")[0],) if locale else ())
     return Person(
         id=id,
-        role=(comparable(known.get("role_family")), title_words(comparable(known.get("title")))),
+        role=(comparable(known.get("role_family")), title_words(title)),
         department=comparable(known.get("department")),
         division=comparable(known.get("division")),
         place=(comparable(known.get("location")), known.get("work_arrangement")),
         time_zone=known.get("time_zone"),
-        languages=_each(known.get("languages")) or ((locale.split("-")[0],) if locale else ()),
+        languages=languages,
+        levels=tuple(LEVELS.index(levels[code]) if levels.get(code) in LEVELS else UNTOLD for code in languages),
         skills=_each(known.get("skills")),
         interests=_each(known.get("interests")),
+        values=_each(known.get("values")),
+        seniority=seniority(comparable(known.get("job_level")), title),
         start=date.fromisoformat(start) if start else None,
     )

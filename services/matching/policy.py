@@ -1,4 +1,4 @@
-"""The matching policy: which criteria count how much, and which rules hold. One YAML file, checked to the line.
+"""The matching policy: which criteria count how much, and which rules hold. `policy_file` reads it.
 
 A policy's version is its name and a hash of its content: comments and layout change nothing, any number does.
 """
@@ -7,24 +7,20 @@ import json
 from collections.abc import Iterator
 from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-SHIPPED = Path(__file__).with_name("policy.yaml")
+from services.matching.person import LEVELS
+
 FULL = 10_000  # a score and each criterion's value run from 0 to this: integers add up alike in any order
 
 Percent = Annotated[int, Field(strict=True, ge=0, le=100)]
 Count = Annotated[int, Field(strict=True, ge=1, le=20)]
+Steps = Annotated[int, Field(strict=True, ge=-6, le=6)]  # the ladder has seven
 Hour = Annotated[int, Field(strict=True, ge=0, le=24)]
 Days = Annotated[int, Field(strict=True, ge=0, le=3650)]  # nobody must have been here for more than ten years to be a mentor
 Knot = tuple[Annotated[int, Field(strict=True, ge=0, le=36_500)], Percent]
-
-
-class PolicyError(ValueError):
-    """A policy that can't be used; each line of the message names file, line, field, what is wrong and what to do."""
 
 
 class _Strict(BaseModel):
@@ -55,6 +51,12 @@ class Interests(Criterion):
     enough: Count = 2
 
 
+class Values(Criterion):
+    """What matters to both at work; `enough` shared words earn everything."""
+
+    enough: Count = 2
+
+
 class WorkingHours(Criterion):
     """Common hours of the working day from `starts` to `ends` o'clock local time; `enough_hours` earn everything."""
 
@@ -71,16 +73,52 @@ class WorkingHours(Criterion):
         return self
 
 
+class Levels(_Strict):
+    """Percent of a shared language's part by the lower one of both people's levels. A level nobody told earns everything."""
+
+    A1: Percent = 20
+    A2: Percent = 40
+    B1: Percent = 60
+    B2: Percent = 80
+    C1: Percent = 100
+    C2: Percent = 100
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        percents = [getattr(self, level) for level in LEVELS]
+        if percents != sorted(percents):
+            raise ValueError("a better level must not earn less than a lower one: let the percents rise from A1 to C2")
+        return self
+
+
 class Language(Criterion):
-    """The hire's first language shared earns everything, another one `other_language` percent."""
+    """The best shared language: the hire's first one earns everything, another one `other_language` percent, by level."""
 
     other_language: Percent = 60
+    levels: Levels = Levels()
 
 
 class Site(Criterion):
     """The same location earns everything, as do two remote workers; elsewhere the same arrangement `same_arrangement` percent."""
 
     same_arrangement: Percent = 40
+
+
+class Seniority(Criterion):
+    """Steps that the mentor stands above the hire on `person.LADDER`: `least` to `most` of them earn everything.
+
+    Each step outside loses `lost_per_step` percent. A negative number is a step below.
+    """
+
+    least: Steps = 0
+    most: Steps = 2
+    lost_per_step: Percent = 40
+
+    @model_validator(mode="after")
+    def _a_span(self) -> Self:
+        if self.least > self.most:
+            raise ValueError("'least' must not be greater than 'most'")
+        return self
 
 
 class Tenure(Criterion):
@@ -99,6 +137,17 @@ class Tenure(Criterion):
         return self
 
 
+class Rating(Criterion):
+    """How earlier mentees rated the mentor in their journeys' surveys, 1..5; 1 earns nothing, 5 everything.
+
+    The mean is drawn towards that of all mentors as if they had `prior_answers` more ratings of that mean, so that a few
+    answers don't decide. Under `minimum_answers` a mentor counts as that mean: nobody suffers for being new to it.
+    """
+
+    minimum_answers: Count = 3
+    prior_answers: Count = 5
+
+
 class Load(Criterion):
     """The share of the mentor's places that is still free."""
 
@@ -115,10 +164,13 @@ class Criteria(_Strict):
     role: Role | None = None
     skills: Skills | None = None
     interests: Interests | None = None
+    values: Values | None = None
     working_hours: WorkingHours | None = None
     language: Language | None = None
     site: Site | None = None
+    seniority: Seniority | None = None
     tenure: Tenure | None = None
+    rating: Rating | None = None
     load: Load | None = None
     cross_group: CrossGroup | None = None
 
@@ -170,98 +222,3 @@ class Policy(_Strict):
         for name in remainders[: FULL - sum(shares.values())]:
             shares[name] += 1
         return shares
-
-
-def load_policy(path: Path | None = None) -> Policy:
-    """The policy in `path`, or the shipped one. Raises `PolicyError`, also for a file that can't be read."""
-    file = path or SHIPPED
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError(
-            f"{file}: the policy can't be read ({type(error).__name__}); set FIRSTMATE_POLICY_FILE to a YAML file"
-        ) from error
-    return parse_policy(text, str(file))
-
-
-def parse_policy(text: str, name: str = "policy.yaml") -> Policy:
-    """Check a policy's text. Raises `PolicyError` with one line per fault: `file:line: field: fault; what to do`."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        content = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise PolicyError(f"{name}:{line}: not YAML: {error.problem}; mend the layout of this line") from error
-    except yaml.YAMLError as error:
-        raise PolicyError(
-            f"{name}:1: not YAML: the file holds a character that YAML forbids; save it as plain UTF-8 text"
-        ) from error
-    if not isinstance(root, yaml.MappingNode):
-        raise PolicyError(
-            f"{name}:1: a policy is a mapping with 'name', 'rules' and 'criteria'; start from the shipped policy.yaml"
-        )
-    repeated = [f"{name}:{line}: {field}: given twice; keep one of them" for field, line in _repeats(root)]
-    if repeated:
-        raise PolicyError("\n".join(repeated))
-    try:
-        return Policy.model_validate(content)
-    except ValidationError as error:
-        faults = [_fault(name, root, cast("dict[str, Any]", fault)) for fault in error.errors(include_url=False)]
-        raise PolicyError("\n".join(faults)) from None
-
-
-def _repeats(node: yaml.Node, path: str = "") -> Iterator[tuple[str, int]]:
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _repeats(item, f"{path}{index}.")
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                yield f"{path}{key.value}", key.start_mark.line + 1
-            seen.add(str(key.value))
-            yield from _repeats(value, f"{path}{key.value}.")
-
-
-def _line(root: yaml.Node, loc: tuple[int | str, ...]) -> int:
-    """The line of the deepest node that `loc` leads to."""
-    node, line = root, root.start_mark.line
-    for step in loc:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((key, value) for key, value in node.value if key.value == str(step)), None)
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            found = (node.value[step], node.value[step])
-        else:
-            found = None
-        if found is None:
-            break
-        line, node = found[0].start_mark.line, found[1]
-    return line + 1
-
-
-def _fault(name: str, root: yaml.Node, fault: dict[str, Any]) -> str:
-    loc: tuple[int | str, ...] = fault["loc"]
-    field = ".".join(str(step) for step in loc) or "policy"
-    return f"{name}:{_line(root, loc)}: {field}: {_words(loc, fault)}"
-
-
-def _words(loc: tuple[int | str, ...], fault: dict[str, Any]) -> str:
-    kind, message = fault["type"], fault["msg"].removeprefix("Value error, ")
-    if kind == "extra_forbidden":
-        return f"unknown {'criterion' if loc[:-1] == ('criteria',) else 'setting'}; use one of {', '.join(_known(loc))}"
-    if kind == "missing":
-        return "missing; add it"
-    if kind == "string_pattern_mismatch":
-        return "must be small letters, digits and dashes; rename it"
-    if kind == "value_error":
-        return f"{message}; change it"
-    return f"{message[:1].lower()}{message[1:]} (found {fault['input']!r}); change it"
-
-
-def _known(loc: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Policy
-    for step in loc[:-1]:
-        annotation = model.model_fields[str(step)].annotation
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        model = next(kind for kind in candidates if isinstance(kind, type) and issubclass(kind, BaseModel))
-    return list(model.model_fields)

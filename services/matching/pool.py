@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.person import Person
+from services.matching.person import LADDER, Person, Spoken
 from shared.events.mentoring import MAX_CAPACITY
 
 FIRST_ROOM = 64
@@ -33,7 +33,7 @@ class Candidate:
     """A mentor as the engine sees one: the person, and what they can take on.
 
     `load` counts live mentees; `available_from` is None for somebody available now; `known` is False while no HR event has told
-    who the person is.
+    who the person is. `ratings` are how many earlier mentees rated the mentor, and the sum of their ratings in hundredths.
     """
 
     person: Person
@@ -43,6 +43,7 @@ class Candidate:
     trained: bool = True
     available_from: date | None = None
     known: bool = True
+    ratings: tuple[int, int] = (0, 0)
 
     @property
     def closed(self) -> int:
@@ -134,9 +135,12 @@ class Pool:
         self.divisions: Vocabulary[str | None] = Vocabulary()
         self.places: Vocabulary[tuple[str | None, str | None]] = Vocabulary()
         self.zones: Vocabulary[str | None] = Vocabulary()
-        self.languages: Vocabulary[tuple[str, ...]] = Vocabulary()
+        self.languages: Vocabulary[Spoken] = Vocabulary()
+        self.ratings: Vocabulary[tuple[int, int]] = Vocabulary()
         self.skills = Bits()
         self.interests = Bits()
+        self.values = Bits()
+        self.rated = (0, 0)  # every mentor's ratings together: what somebody without any is taken to be worth
         self._rows: dict[str, int] = {}
         self._columns: dict[str, NDArray[Any]] = {
             "role": np.zeros(FIRST_ROOM, np.int32),
@@ -147,6 +151,8 @@ class Pool:
             "languages": np.zeros(FIRST_ROOM, np.int32),
             "start": np.zeros(FIRST_ROOM, np.int32),
             "available": np.zeros(FIRST_ROOM, np.int32),
+            "rating": np.zeros(FIRST_ROOM, np.int32),
+            "seniority": np.zeros(FIRST_ROOM, np.uint8),
             "free": np.zeros(FIRST_ROOM, np.int16),
             "places": np.zeros(FIRST_ROOM, np.uint16),
             "closed": np.zeros(FIRST_ROOM, np.uint8),
@@ -191,12 +197,17 @@ class Pool:
             row = self._append(person.id)
         if self.candidates[row].person is not person:
             self._put_person(row, person)
+        self._rate(self.candidates[row].ratings, candidate.ratings)
         self.candidates[row] = candidate
         columns = self._columns
+        columns["rating"][row] = self.ratings.code(candidate.ratings)
         columns["available"][row] = candidate.available_from.toordinal() if candidate.available_from else 0
         columns["free"][row] = max(candidate.capacity - candidate.load, 0)
         columns["places"][row] = min(candidate.capacity, MAX_CAPACITY) * LOADS + min(candidate.load, LOADS - 1)
         columns["closed"][row] = candidate.closed
+
+    def _rate(self, before: tuple[int, int], after: tuple[int, int]) -> None:
+        self.rated = (self.rated[0] + after[0] - before[0], self.rated[1] + after[1] - before[1])
 
     def _put_person(self, row: int, person: Person) -> None:
         values: dict[str, int] = {
@@ -205,7 +216,8 @@ class Pool:
             "division": self.divisions.code(person.division),
             "place": self.places.code(person.place),
             "zone": self.zones.code(person.time_zone),
-            "languages": self.languages.code(person.languages),
+            "languages": self.languages.code(person.spoken),
+            "seniority": len(LADDER) if person.seniority is None else person.seniority,
             "start": person.start.toordinal() if person.start else NEVER,
             "identity": identity(person.id),
         }
@@ -213,12 +225,14 @@ class Pool:
             self._columns[name][row] = value
         self.skills.put(row, person.skills)
         self.interests.put(row, person.interests)
+        self.values.put(row, person.values)
 
     def remove(self, id: str) -> None:
         """Drop a mentor; nobody of that id is no error. The last row moves into the hole."""
         row = self._rows.pop(id, None)
         if row is None:
             return
+        self._rate(self.candidates[row].ratings, (0, 0))
         last = len(self.ids) - 1
         if row != last:
             self.ids[row], self.candidates[row] = self.ids[last], self.candidates[last]
@@ -227,6 +241,7 @@ class Pool:
                 column[row] = column[last]
             self.skills.move(last, row)
             self.interests.move(last, row)
+            self.values.move(last, row)
         self.ids.pop()
         self.candidates.pop()
         self._order = None
@@ -251,6 +266,7 @@ class Pool:
                 self._columns[name] = np.concatenate([column, np.zeros(room, column.dtype)])
             self.skills.widen(2 * room)
             self.interests.widen(2 * room)
+            self.values.widen(2 * room)
         self.ids.append(id)
         self.candidates.append(Candidate(Person(id), 0))
         self._rows[id] = row

@@ -17,7 +17,9 @@ BEFORE_START = datetime(2026, 12, 1, 10, tzinfo=UTC)
 AFTER_START = datetime(2027, 1, 20, 10, tzinfo=UTC)
 START = date(2027, 1, 11)
 GIVEN_BY = "matching/E-1/1"
-CRITERIA = ("role", "skills", "interests", "language", "site", "working_hours", "tenure", "load", "cross_group")
+CRITERIA = (
+    *("role", "skills", "interests", "values", "language", "site", "working_hours", "seniority", "tenure", "load", "cross_group"),
+)
 READERS: Mapping[RecipientRole, str] = {"hire": "E-1", "mentor": "M-1", "manager": "B-1", "coordinator": "B-1"}
 
 TEMPLATES: Mapping[Template, tuple[RecipientRole, ...]] = {

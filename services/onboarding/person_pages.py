@@ -38,10 +38,13 @@ CRITERIA: Mapping[str, str] = {
     "role": "Same kind of work",
     "skills": "Shared skills",
     "interests": "Shared interests",
+    "values": "Shared values",
     "working_hours": "Shared working hours",
     "language": "Common language",
     "site": "Site and arrangement",
+    "seniority": "Seniority",
     "tenure": "Time at the company",
+    "rating": "Earlier mentees' ratings",
     "load": "Room for a mentee",
     "cross_group": "Wider network",
 }

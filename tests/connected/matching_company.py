@@ -12,7 +12,8 @@ from services.matching.api import Desk
 from services.matching.domain import Hire, Mentor
 from services.matching.handlers import MatchingWork
 from services.matching.memory import Memory
-from services.matching.policy import Policy, load_policy
+from services.matching.policy import Policy
+from services.matching.policy_file import load_policy
 from services.matching.reading import Books
 from services.matching.waitlist import Waitlist
 from shared.events import Event, decode_record, new_event, to_record

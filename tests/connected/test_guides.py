@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from services.matching import policy as matching_policy
-from services.matching.policy import load_policy
+from services.matching.policy_file import load_policy
 from services.onboarding.programme_files import SHIPPED, read_programmes
 from shared import kafka as shared_kafka
 from shared.events import decode as decode_envelope

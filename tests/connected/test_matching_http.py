@@ -9,7 +9,7 @@ from fastapi import FastAPI, Response
 from pydantic import SecretStr
 
 from services.matching import app as matching
-from services.matching.policy import PolicyError, load_policy
+from services.matching.policy_file import PolicyError, load_policy
 from shared.access import Gate, Viewer, install_access
 from shared.events.hr import EmployeeTerminated, HireRescinded
 from shared.mongo import Database

@@ -6,7 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from services.matching.person import Person, Seeker
-from services.matching.policy import Policy, load_policy, parse_policy
+from services.matching.policy import Policy
+from services.matching.policy_file import load_policy, parse_policy
 from services.matching.pool import Candidate
 
 steady = settings(max_examples=60, deadline=None)  # a shared machine's pauses are no failures
@@ -22,7 +23,10 @@ criteria:
   role: {weight: 7, same_family: 33}
   skills: {weight: 3, enough: 2}
   working_hours: {weight: 11, starts: 8, ends: 18, enough_hours: 7}
-  language: {weight: 1, other_language: 50}
+  values: {weight: 2, enough: 1}
+  language: {weight: 1, other_language: 50, levels: {A1: 0, A2: 11, B1: 33, B2: 34, C1: 80}}
+  seniority: {weight: 6, least: 1, most: 1, lost_per_step: 35}
+  rating: {weight: 9, minimum_answers: 2, prior_answers: 3}
   tenure: {weight: 5, curve: [[0, 100], [1000, 1], [1001, 77]]}
   cross_group: {weight: 13, by: division}
 """
@@ -46,6 +50,9 @@ def person_of(id: str) -> st.SearchStrategy[Person]:
         languages=st.lists(st.sampled_from(["fr", "en", "es"]), unique=True, max_size=3).map(tuple),
         skills=words,
         interests=words,
+        values=words,
+        levels=st.lists(st.integers(0, 6), max_size=1).map(tuple),
+        seniority=st.none() | st.integers(0, 6),
         start=st.none() | days,
     )
 
@@ -60,6 +67,7 @@ def mentor_of(id: str, most_places: int = 3) -> st.SearchStrategy[Candidate]:
         trained=st.sampled_from([True, True, True, False]),
         available_from=st.none() | days,
         known=st.sampled_from([True, True, True, False]),
+        ratings=st.lists(st.integers(100, 500), max_size=5).map(lambda ratings: (len(ratings), sum(ratings))),
     )
 
 

@@ -46,7 +46,9 @@ def test_rules_and_scores_equal_those_of_a_plain_loop(intake: Intake) -> None:
         for row, candidate in enumerate(mentors):
             names = [name for name, fails in zip(rules.NAMES, excluded[:, row], strict=True) if fails]
             assert (names[0] if names else None) == plain.first_rule(policy, seeker, candidate)
-            assert {part.criterion: part.value for part in parts[row]} == plain.values(policy, seeker, candidate)
+            assert {part.criterion: part.value for part in parts[row]} == plain.values(
+                policy, seeker, candidate, plain.mean_rating(mentors)
+            )
 
 
 @steady
@@ -65,7 +67,7 @@ def test_the_contributions_add_up_to_the_score_exactly(intake: Intake) -> None:
 def test_one_hire_gets_the_best_possible_mentor(intake: Intake) -> None:
     policy, mentors, (seeker, *_) = intake
     (found,) = match(Pool(mentors), policy, [seeker])
-    best = plain.decide(policy, seeker, mentors)
+    best = plain.decide(policy, seeker, mentors, plain.mean_rating(mentors))
     assert (found is None) == (not best)
     if found:
         assert found.score == best[0][0]
@@ -75,14 +77,14 @@ def test_one_hire_gets_the_best_possible_mentor(intake: Intake) -> None:
 
 def _brute_force(policy: Policy, mentors: list[Candidate], hires: list[Seeker]) -> tuple[int, int]:
     """The most hires that can be matched, and the highest total score with that many."""
-    best = (0, 0)
+    best, mean = (0, 0), plain.mean_rating(mentors)
     options = [[None, *(m for m in mentors if plain.first_rule(policy, seeker, m) is None)] for seeker in hires]
     for choice in product(*options):
         counts: Counter[str] = Counter()
         scores = []
         for seeker, chosen in zip(hires, choice, strict=True):
             if chosen:
-                scores.append(plain.score(policy, seeker, replace(chosen, load=chosen.load + counts[chosen.person.id])))
+                scores.append(plain.score(policy, seeker, replace(chosen, load=chosen.load + counts[chosen.person.id]), mean))
                 counts[chosen.person.id] += 1
         if all(m.load + counts[m.person.id] <= m.capacity for m in mentors if counts[m.person.id]):
             best = max(best, (len(scores), sum(scores)))

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matching.policy import FULL, Criteria, Policy, PolicyError, load_policy, parse_policy
+from services.matching.policy import FULL, Criteria, Policy
+from services.matching.policy_file import PolicyError, load_policy, parse_policy
 from shared.events.hr import FORBIDDEN_FIELDS
 from tests.domain.matching.populations import SHIPPED, steady
 
@@ -30,7 +31,7 @@ def test_no_criterion_and_no_parameter_is_named_like_a_demographic() -> None:
 
 
 @steady
-@given(st.lists(st.integers(0, 1000), min_size=9, max_size=9).filter(any))
+@given(st.lists(st.integers(0, 1000), min_size=len(Criteria.model_fields), max_size=len(Criteria.model_fields)).filter(any))
 def test_the_shares_sum_to_a_full_score_whatever_the_weights(weights: list[int]) -> None:
     criteria = {name: {"weight": weight} for name, weight in zip(Criteria.model_fields, weights, strict=True)}
     policy = Policy.model_validate({"name": "any", "criteria": criteria})
