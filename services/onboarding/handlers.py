@@ -44,6 +44,7 @@ class JourneyWork:
         self._db = db
         self._programmes = programmes
         self._changes = Changes()
+        self._pinned: set[tuple[str, str]] = set()
         self.journeys = Streams(store.JOURNEYS, Journey, SERVICE)
         self.people = Directory(DIRECTORY_FIELDS)
 
@@ -85,8 +86,9 @@ class JourneyWork:
 
     def _keep_beside(self, fact: Fact, cause: Event[Any], journey: Journey, now: datetime) -> None:
         """What a fact brings with it that is kept outside the journey: its programme version, free text of an answer."""
-        if isinstance(fact, JourneyStarted):
-            store.pin_programme(self._changes, self._programmes.pinned(fact.programme, fact.programme_version))
+        if isinstance(fact, JourneyStarted) and (pin := (fact.programme, fact.programme_version)) not in self._pinned:
+            self._pinned.add(pin)  # once a batch: most of its journeys follow the same programme
+            store.pin_programme(self._changes, self._programmes.pinned(*pin))
         if isinstance(fact, SurveyAnswered) and isinstance(cause.data, AnswerSurvey) and cause.data.comment:
             store.keep_comment(self._changes, journey.employee_id, journey.number, fact.survey_id, cause.data.comment, now)
 
