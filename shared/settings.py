@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     sample_sign_in: bool = Field(False, description="Offer the sample people on the sign-in page (loopback only).")
     health_port: int = Field(0, description="Port of a worker's /healthz, /readyz and /metrics; 0 switches it off.")
     peers: Names = Field([], description="name=URL of each worker's health address, for the origin's own /healthz.")
+    approval_hours: float = Field(
+        0, ge=0, description="Hours that coordinators have to approve a match before it stands by itself; 0: it stands at once."
+    )
     policy_file: Path | None = Field(None, description="Matching policy; the shipped one when unset.")
     programmes_dir: Path | None = Field(None, description="Folder of programme templates; the shipped ones when unset.")
     log_level: str = "INFO"

@@ -1,108 +1,58 @@
-"""Matching over HTTP, version 1: assignments with their reasons, mentors, the waitlist, overrides."""
+"""Matching over HTTP, version 1: assignments with their reasons, mentors, the waitlist, and what people decide about pairs."""
 
-from collections.abc import Sequence
-from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
-from services.matching.desk import MentorWork, Override, OverrideWork, Why
+from services.matching.desk import (
+    Approval,
+    Desk,
+    Enrolment,
+    Exclusion,
+    MentorPatch,
+    Nomination,
+    OverrideRequest,
+    ReasonGiven,
+    Rejection,
+    Training,
+)
 from services.matching.policy import Policy
 from services.matching.reading import Books, Shown
-from services.matching.store import API_PATH, SERVICE
-from services.matching.views import AssignmentView, MentorView, WaitingView
+from services.matching.store import API_PATH
+from services.matching.views import ApprovalView, AssignmentView, MentorView, WaitingView
 from shared.access import CurrentViewer, Viewer, check
 from shared.clock import Clock
-from shared.events import Event
+from shared.directory import chain
 from shared.events.hr import EmployeeId
-from shared.events.mentoring import Capacity, MentorChanged, MentorEnrolled, MentorFact, MentorWithdrawn, Trait
+from shared.events.mentoring import MentorEnrolled
 from shared.mongo import Database
-from shared.processing import Processor
 from shared.web import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page, scoped_key
 
-
-class Enrolment(BaseModel):
-    """Somebody volunteers as a mentor. `traits` is the nomination's checklist, `endorsed_by` who vouches for it."""
-
-    model_config = ConfigDict(extra="forbid")
-    employee_id: EmployeeId
-    capacity: Capacity = 2
-    trained: bool = True
-    traits: list[Trait] = []
-    endorsed_by: EmployeeId | None = None
+BEFORE: dict[int | str, dict[str, Any]] = {
+    200: {"model": MentorView, "description": "Carried out before, under the same idempotency key"}
+}
 
 
-class MentorPatch(BaseModel):
-    """What changes about a mentor; what is not sent stays. `available_from` null ends a leave today."""
+class Requested(BaseModel):
+    """A request that is carried out within seconds."""
 
-    model_config = ConfigDict(extra="forbid")
-    capacity: Capacity | None = None
-    trained: bool | None = None
-    status: Literal["active", "paused", "withdrawn"] | None = None
-    available_from: date | None = None
-
-
-class OverrideRequest(BaseModel):
-    """A coordinator's own choice of mentor."""
-
-    model_config = ConfigDict(extra="forbid")
-    mentor_id: EmployeeId
-    reason: Why
-    exclude_previous: Annotated[bool, Field(description="Never pair this hire with the mentor they have now again.")] = False
-
-
-class Desk:
-    """Carries people's decisions out."""
-
-    def __init__(self, db: Database, policy: Policy, clock: Clock) -> None:
-        self._clock = clock
-        self._mentors = Processor(service=SERVICE, consumer="matching.web", db=db, work=lambda: MentorWork(db), clock=clock)
-        self._overrides = Processor(
-            service=SERVICE, consumer="matching.web", db=db, work=lambda: OverrideWork(db, policy), clock=clock
-        )
-
-    async def tell(self, facts: Sequence[MentorFact], key: str | None = None) -> bool:
-        """Facts about mentors. Says whether they were carried out now (False: before, under the same key). Raises `Refused`."""
-        return await self._mentors.execute([self._command(fact, fact.TYPE) for fact in facts], key=key) is not None
-
-    async def change(self, mentor_id: str, patch: MentorPatch) -> None:
-        """What a patch says, as facts. Raises `Refused`."""
-        change = patch.model_dump(exclude_none=True)
-        if "available_from" in patch.model_fields_set and patch.available_from is None:
-            change["available_from"] = self._clock().date()
-        facts: list[MentorFact] = []
-        withdrawn = change.get("status") == "withdrawn"
-        if withdrawn:
-            change.pop("status")
-        if change:
-            facts.append(MentorChanged(mentor_id=mentor_id, **change))
-        if withdrawn:
-            facts.append(MentorWithdrawn(mentor_id=mentor_id))
-        if facts:
-            await self.tell(facts)
-
-    async def override(self, viewer: Viewer, employee_id: str, request: OverrideRequest, key: str | None = None) -> None:
-        """A coordinator's choice. Raises `Refused` 404, 409, 422 with the rule that stands against it."""
-        command = Override(
-            subject=employee_id,
-            mentor_id=request.mentor_id,
-            reason=request.reason,
-            decided_by=viewer.employee_id or "operator",
-            exclude_previous=request.exclude_previous,
-        )
-        await self._overrides.execute([self._command(command, command.TYPE)], key=key)
-
-    def _command(self, data: Any, type: str) -> Event[Any]:
-        return Event(
-            id="command", source=f"/firstmate/{SERVICE}/web", type=type, subject=data.subject, time=self._clock(), data=data
-        )
+    employee_id: str
+    status: str = "requested"
 
 
 def api(db: Database, policy: Policy, clock: Clock) -> APIRouter:
     """The routes over a connected database."""
     router = APIRouter(prefix=API_PATH, tags=["matching"])
     books, desk = Books(db), Desk(db, policy, clock)
+    router.include_router(_pairs(books, desk))
+    router.include_router(_approvals(books, desk))
+    router.include_router(_mentors(books, desk))
+    return router
+
+
+def _pairs(books: Books, desk: Desk) -> APIRouter:
+    router = APIRouter()
 
     @router.get("/assignments/{employee_id}", summary="A hire's mentor and why, or why none is possible yet")
     async def assignment(employee_id: str, viewer: CurrentViewer) -> AssignmentView:
@@ -117,6 +67,83 @@ def api(db: Database, policy: Policy, clock: Clock) -> APIRouter:
         await desk.override(viewer, employee_id, request, scoped_key(key, "override", employee_id, _caller(viewer)))
         return await books.assignment(viewer, employee_id)
 
+    @router.post("/assignments/{employee_id}/request-change", status_code=202, summary="Ask for another mentor or mentee")
+    async def request_change(
+        employee_id: EmployeeId, request: ReasonGiven, viewer: CurrentViewer, key: IdempotencyKey = None
+    ) -> Requested:
+        """For hire and mentor alike, without blame. The two are never paired again; the other side is not told who asked."""
+        hire = await books.hire(employee_id)
+        mentor_id = hire.mentor_id if hire is not None else None
+        check(viewer, "request_change", subject=employee_id, mentor_id=mentor_id)
+        scoped = scoped_key(key, "request-change", employee_id, _caller(viewer))
+        await desk.request_change(viewer, employee_id, mentor_id, request, scoped)
+        return Requested(employee_id=employee_id)
+
+    @router.post("/assignments/{employee_id}/exclusions", status_code=202, summary="Keep two people apart")
+    async def exclude(
+        employee_id: EmployeeId, request: Exclusion, viewer: CurrentViewer, key: IdempotencyKey = None
+    ) -> Requested:
+        """Before they are paired or after: a present pair is matched again within seconds."""
+        check(viewer, "override_assignment", subject=employee_id)
+        await desk.exclude(viewer, employee_id, request, scoped_key(key, "exclude", employee_id, _caller(viewer)))
+        return Requested(employee_id=employee_id)
+
+    @router.delete("/assignments/{employee_id}/exclusions/{mentor_id}", status_code=204, summary="Undo an exclusion")
+    async def allow(employee_id: EmployeeId, mentor_id: EmployeeId, viewer: CurrentViewer) -> None:
+        check(viewer, "override_assignment", subject=employee_id)
+        await desk.allow(viewer, employee_id, mentor_id)
+
+    @router.put("/assignments/{employee_id}/pin", summary="Keep this pair as it is")
+    async def pin(employee_id: EmployeeId, request: ReasonGiven, viewer: CurrentViewer) -> AssignmentView:
+        """No re-optimisation moves a pinned pair, and a leave does not end it; only what makes it impossible does."""
+        check(viewer, "override_assignment", subject=employee_id)
+        await desk.pin(viewer, employee_id, request)
+        return await books.assignment(viewer, employee_id)
+
+    @router.delete("/assignments/{employee_id}/pin", summary="Let this pair move again")
+    async def unpin(employee_id: EmployeeId, viewer: CurrentViewer) -> AssignmentView:
+        check(viewer, "override_assignment", subject=employee_id)
+        await desk.unpin(viewer, employee_id)
+        return await books.assignment(viewer, employee_id)
+
+    return router
+
+
+def _approvals(books: Books, desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/approvals", summary="Proposals that wait for a coordinator, those that stand soonest by themselves first")
+    async def approvals(viewer: CurrentViewer, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT) -> Page[ApprovalView]:
+        """Empty unless FIRSTMATE_APPROVAL_HOURS is set."""
+        check(viewer, "see_waitlist")
+        return await books.approvals(cursor, limit)
+
+    @router.post("/approvals/{employee_id}/approve", summary="Let a proposal stand, or one of its runners-up instead")
+    async def approve(
+        employee_id: EmployeeId, request: Approval, viewer: CurrentViewer, key: IdempotencyKey = None
+    ) -> AssignmentView:
+        check(viewer, "override_assignment", subject=employee_id)
+        await desk.approve(viewer, employee_id, request, scoped_key(key, "approve", employee_id, _caller(viewer)))
+        return await books.assignment(viewer, employee_id)
+
+    @router.post("/approvals/{employee_id}/reject", status_code=202, summary="Turn a proposal down, with a reason")
+    async def reject(employee_id: EmployeeId, request: Rejection, viewer: CurrentViewer, key: IdempotencyKey = None) -> Requested:
+        """These two are not proposed again; another proposal, or a place on the waitlist, follows within seconds."""
+        check(viewer, "override_assignment", subject=employee_id)
+        await desk.reject(viewer, employee_id, request, scoped_key(key, "reject", employee_id, _caller(viewer)))
+        return Requested(employee_id=employee_id)
+
+    @router.get("/waitlist", summary="Hires without a mentor, longest-waiting first, and why")
+    async def waitlist(viewer: CurrentViewer, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT) -> Page[WaitingView]:
+        check(viewer, "see_waitlist")
+        return await books.waitlist(cursor, limit)
+
+    return router
+
+
+def _mentors(books: Books, desk: Desk) -> APIRouter:
+    router = APIRouter()
+
     @router.get("/mentors", summary="Mentors by id, a page at a time")
     async def mentors(
         viewer: CurrentViewer, status: Shown | None = None, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
@@ -124,12 +151,7 @@ def api(db: Database, policy: Policy, clock: Clock) -> APIRouter:
         check(viewer, "manage_mentors")
         return await books.mentors(status, cursor, limit)
 
-    @router.post(
-        "/mentors",
-        status_code=201,
-        summary="Enrol a mentor",
-        responses={200: {"model": MentorView, "description": "Enrolled before, under the same idempotency key"}},
-    )
+    @router.post("/mentors", status_code=201, summary="Enrol a mentor", responses=BEFORE)
     async def enrol(request: Enrolment, viewer: CurrentViewer, response: Response, key: IdempotencyKey = None) -> MentorView:
         """Somebody whom the HR system has not told of yet may be enrolled; they get mentees once it has."""
         check(viewer, "manage_mentors")
@@ -138,22 +160,33 @@ def api(db: Database, policy: Policy, clock: Clock) -> APIRouter:
             response.status_code = 200
         return await books.mentor(request.employee_id)
 
+    @router.post("/nominations", status_code=201, summary="Put somebody forward as a mentor", responses=BEFORE)
+    async def nominate(request: Nomination, viewer: CurrentViewer, response: Response, key: IdempotencyKey = None) -> MentorView:
+        """Anybody for themselves, a manager for their people, a coordinator for everybody. Nominated is not matched yet: the
+        training, or a coordinator who sets the status to active, makes a mentor."""
+        check(viewer, "nominate_mentor", subject=request.employee_id, chain=await chain(books.db, request.employee_id))
+        if not await desk.nominate(viewer, request, scoped_key(key, "nominate", request.employee_id, _caller(viewer))):
+            response.status_code = 200
+        return await books.mentor(request.employee_id)
+
     @router.get("/mentors/{mentor_id}", summary="A mentor with places and load")
     async def mentor(mentor_id: str, viewer: CurrentViewer) -> MentorView:
         check(viewer, "manage_mentors", subject=mentor_id)
         return await books.mentor(mentor_id)
 
-    @router.patch("/mentors/{mentor_id}", summary="Pause, resume, withdraw, change places")
+    @router.patch("/mentors/{mentor_id}", summary="Pause, resume, withdraw, change places, accept a nomination")
     async def change(mentor_id: EmployeeId, patch: MentorPatch, viewer: CurrentViewer) -> MentorView:
-        """Mentees of somebody who pauses or withdraws are matched again at once; a smaller capacity moves nobody."""
+        """Mentees of somebody who pauses or withdraws are matched again at once, as are those whom a leave (`available_from`)
+        of more than two weeks would leave alone; a smaller capacity moves nobody."""
         check(viewer, "manage_mentors", subject=mentor_id)
         await desk.change(mentor_id, patch)
         return await books.mentor(mentor_id)
 
-    @router.get("/waitlist", summary="Hires without a mentor, longest-waiting first, and why")
-    async def waitlist(viewer: CurrentViewer, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT) -> Page[WaitingView]:
-        check(viewer, "see_waitlist")
-        return await books.waitlist(cursor, limit)
+    @router.post("/mentors/{mentor_id}/training", summary="The mentor training is done")
+    async def train(mentor_id: EmployeeId, request: Training, viewer: CurrentViewer, key: IdempotencyKey = None) -> MentorView:
+        check(viewer, "manage_mentors", subject=mentor_id)
+        await desk.train(mentor_id, request, scoped_key(key, "train", mentor_id, _caller(viewer)))
+        return await books.mentor(mentor_id)
 
     return router
 

@@ -1,6 +1,7 @@
 """Matching put together: what its worker follows and does, and what it serves over HTTP."""
 
 import secrets
+from datetime import timedelta
 
 from fastapi import APIRouter
 
@@ -29,11 +30,12 @@ def worker(settings: Settings) -> Worker:
     policy = load_policy(settings.policy_file)
     # The pool's log tells one start of a process from another by this name.
     memory = Memory(policy, f"{settings.instance}-{secrets.token_hex(4)}")
-    waitlist = Waitlist(memory, now)
+    approval = timedelta(hours=settings.approval_hours) if settings.approval_hours else None
+    waitlist = Waitlist(memory, now, approval)
     return Worker(
         service=SERVICE,
         settings=settings,
-        subscriptions=[Subscription("matching", TOPICS, lambda db: MatchingWork(db, memory))],
+        subscriptions=[Subscription("matching", TOPICS, lambda db: MatchingWork(db, memory, approval))],
         duties=[Duty("waitlist", every(WAITLIST_EVERY_S, waitlist.try_again))],
         single_owner=True,
         prepare=ensure_indexes,

@@ -1,199 +1,208 @@
-"""What people decide about mentors and pairs over HTTP: enrol, change, withdraw, override. Each is one command, one commit.
+"""The desk: what people may ask of matching, for API and pages alike. Each is one command, one commit, once per key."""
 
-The web process holds no pool: it reads the few streams it changes, moves the pool's version with the mentors it touched,
-and the owner of the pool catches up from that.
-"""
+from collections.abc import Sequence
+from datetime import date
+from typing import Annotated, Any, Literal
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from pydantic import BaseModel, ConfigDict, Field
 
-from pydantic import BaseModel, Field, StringConstraints
-
-from services.matching import domain, engine, rules, store
-from services.matching.decisions import reasons_of
-from services.matching.domain import MENTOR_FOLDS, Decision, Hire, Mentor
-from services.matching.memory import candidate
-from services.matching.person import FIELDS, Seeker, person_from
+from services.matching.mentor_desk import MentorWork
+from services.matching.pair_desk import (
+    Allow,
+    Approve,
+    Exclude,
+    Override,
+    PairCommand,
+    PairWork,
+    PinPair,
+    Reject,
+    RequestChange,
+    Side,
+    UnpinPair,
+    Why,
+)
 from services.matching.policy import Policy
-from services.matching.pool import Pool
-from shared import directory
-from shared.changes import Changes
-from shared.directory import Directory
+from services.matching.store import SERVICE
+from shared.access import Viewer, relations
+from shared.clock import Clock
 from shared.events import Event
 from shared.events.hr import EmployeeId
-from shared.events.mentoring import MentorChanged, MentorEnrolled, MentorFact
+from shared.events.mentoring import Capacity, MentorChanged, MentorFact, MentorNominated, MentorTrained, MentorWithdrawn, Trait
 from shared.mongo import Database
-from shared.problems import Refused, conflict, invalid, not_found
-from shared.streams import Stream
-
-Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]
+from shared.problems import invalid
+from shared.processing import Processor
 
 
-class Override(BaseModel):
-    """Command: a coordinator's own decision about a hire's mentor, with a reason."""
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid")
 
-    TYPE: ClassVar[str] = "matching.override"
-    TOPIC: ClassVar[str] = "none"
-    subject: EmployeeId
+
+class Enrolment(_Request):
+    """Somebody volunteers as a mentor. `traits` is the nomination's checklist, `endorsed_by` who vouches for it."""
+
+    employee_id: EmployeeId
+    capacity: Capacity = 2
+    trained: bool = True
+    traits: list[Trait] = []
+    endorsed_by: EmployeeId | None = None
+
+
+class Nomination(_Request):
+    """Somebody is put forward as a mentor, with the checklist. A coordinator may name who vouches; otherwise who asks does."""
+
+    employee_id: EmployeeId
+    capacity: Capacity = 2
+    traits: list[Trait] = []
+    endorsed_by: EmployeeId | None = None
+
+
+class Training(_Request):
+    """The mentor training was done on this day; today where none is given."""
+
+    trained_on: date | None = None
+
+
+class MentorPatch(_Request):
+    """What changes about a mentor; what is not sent stays. `available_from` null ends a leave today; `active` accepts a
+    nomination too."""
+
+    capacity: Capacity | None = None
+    trained: bool | None = None
+    status: Literal["active", "paused", "withdrawn"] | None = None
+    available_from: date | None = None
+
+
+class OverrideRequest(_Request):
+    """A coordinator's own choice of mentor."""
+
     mentor_id: EmployeeId
     reason: Why
-    decided_by: str
-    exclude_previous: bool = Field(False, description="Never pair this hire with the mentor they have now again.")
+    exclude_previous: Annotated[bool, Field(description="Never pair this hire with the mentor they have now again.")] = False
 
 
-class MentorWork:
-    """Mentor facts told over HTTP: the fact is the command."""
+class ReasonGiven(_Request):
+    """A reason, if one likes to give it; only coordinators read it."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self.mentors = store.mentors()
-
-    async def load(self, events: Sequence[Event[Any]]) -> None:
-        """The mentors concerned and the pool's version: two queries."""
-        self._seen = await store.pool_version(self._db)
-        await self.mentors.load(self._db, {event.subject for event in events})
-
-    def decide(self, event: Event[Any], now: datetime) -> None:
-        """Carry one fact out. Raises `Refused`: 404 for nobody's change, 409 for what does not fit the mentor's state."""
-        stream = self.mentors[event.subject]
-        before = stream.state
-        _refuse_unfit(event.data, before)
-        after = MENTOR_FOLDS[type(event.data)](before, event.data)
-        if after != before:
-            stream.put(after)
-            stream.emit(event.data, now, event)
-
-    def conclude(self, now: datetime) -> None:
-        """Nothing is decided for several at once."""
-
-    def changes(self) -> Changes:
-        """The mentors, what they publish, and the pool's next version."""
-        changes = Changes()
-        changed = [stream for stream in self.mentors if stream.changed]
-        self.mentors.add_to(changes)
-        if changed:
-            store.move_pool(changes, self._seen, "web", [stream.id for stream in changed])
-        return changes
+    reason: Why | None = None
 
 
-def _refuse_unfit(fact: MentorFact, mentor: Mentor | None) -> None:
-    if isinstance(fact, MentorEnrolled):
-        if mentor is not None and mentor.status != "withdrawn":
-            raise conflict("this person is a mentor already; change capacity or status with PATCH", "already_enrolled")
-    elif mentor is None:
-        raise not_found("this person is no mentor; enrol them first", "not_a_mentor")
-    elif isinstance(fact, MentorChanged) and mentor.status == "withdrawn":
-        raise conflict("this person has withdrawn as a mentor; enrol them again", "withdrawn")
+class Exclusion(_Request):
+    """Somebody who must not be this hire's mentor."""
+
+    mentor_id: EmployeeId
+    reason: Why | None = None
 
 
-class OverrideWork:
-    """A coordinator's decision: checked against the rules that can't be set aside, explained, committed."""
+class Approval(_Request):
+    """What is approved: the proposed mentor, or a runner-up instead."""
 
-    def __init__(self, db: Database, policy: Policy) -> None:
-        self._db = db
-        self._policy = policy
-        self.hires = store.hires()
-        self.mentors = store.mentors()
-        self._people = Directory(FIELDS)
-        self._managers: list[str] = []
-        self._reports: set[str] = set()
+    mentor_id: EmployeeId | None = None
 
-    async def load(self, events: Sequence[Event[Any]]) -> None:
-        """Hire, both mentors, their profiles, and the hire's reporting line."""
-        (event,) = events
-        command: Override = event.data
-        self._seen = await store.pool_version(self._db)
-        await self.hires.load(self._db, [command.subject])
-        hire = self.hires[command.subject].state
-        await self.mentors.load(self._db, {command.mentor_id, *((hire.mentor_id,) if hire and hire.mentor_id else ())})
-        self._loads = {stream.id: stream.state.load for stream in self.mentors if stream.state is not None}
-        await self._people.load(self._db, [command.subject, command.mentor_id])
-        self._managers = await directory.chain(self._db, command.subject)
-        self._reports = await directory.below(self._db, command.subject)
 
-    def decide(self, event: Event[Any], now: datetime) -> None:
-        """Assign as commanded. Raises `Refused` (404, 409) with the rule that stands against it."""
-        command: Override = event.data
-        stream = self.hires[command.subject]
-        hire, mentor = self._hire_of(stream), self.mentors[command.mentor_id]
-        if mentor.state is None:
-            raise not_found(f"{command.mentor_id} is no mentor; enrol them first", "not_a_mentor")
-        if hire.mentor_id == command.mentor_id:
-            raise conflict("the hire has this mentor already", "already_assigned")
-        decision = self._decision(command, hire, mentor.state, now)
-        if command.exclude_previous and hire.mentor_id:
-            hire = hire.model_copy(update={"excluded": sorted({*hire.excluded, hire.mentor_id})})
-        if hire.mentor_id is not None:
-            previous = self.mentors[hire.mentor_id]
-            if previous.state is not None:
-                previous.put(previous.state.without_mentee(command.subject))
-        mentor.put(mentor.state.with_mentee(command.subject))
-        after, fact = domain.assign(command.subject, hire, decision)
-        stream.put(after)
-        stream.emit(fact, now, event)
+class Rejection(_Request):
+    """Why not these two."""
 
-    def _hire_of(self, stream: Stream[Hire]) -> Hire:
-        if stream.state is None or not stream.state.hired:
-            raise not_found(f"{stream.id} is no new hire; only hires get a mentor", "not_a_hire")
-        if stream.state.over is not None:
-            raise conflict("this hire needs no mentor any more", stream.state.over)
-        return stream.state
+    reason: Why
 
-    def _decision(self, command: Override, hire: Hire, mentor: Mentor, now: datetime) -> Decision:
-        person = person_from(command.subject, self._people.get(command.subject) or {})
-        seeker = Seeker(
-            person=person,
-            day=max(person.start or now.date(), now.date()),
-            managers=tuple(self._managers),
-            reports=frozenset(self._reports),
-            excluded=frozenset(hire.excluded),
-        )
-        known = self._people.get(command.mentor_id)
-        seen = candidate(person_from(command.mentor_id, known or {}), mentor, known)
-        pool = Pool([seen])
-        failing = [name for name, fails in zip(rules.NAMES, rules.masks(pool, self._policy, seeker)[:, 0], strict=True) if fails]
-        standing = [name for name in failing if name not in rules.OVERRIDABLE]
-        if standing:
-            raise _rule_stands(standing[0])
-        (parts,) = engine.parts_of(pool, self._policy, seeker, [(0, 0)])
-        return Decision(
-            mentor_id=command.mentor_id,
-            score=engine.total(parts),
-            reasons=reasons_of(parts, seeker, seen, self._policy),
-            policy_version=self._policy.version,
-            decided_by=command.decided_by,
-            decided_at=now,
-            reason=command.reason,
-            rules_set_aside=failing,
+
+class Desk:
+    """Carries people's decisions out. Every method raises `Refused` (404, 409, 422) with what stands against it."""
+
+    def __init__(self, db: Database, policy: Policy, clock: Clock) -> None:
+        self._clock = clock
+        self._mentors = Processor(service=SERVICE, consumer="matching.web", db=db, work=lambda: MentorWork(db), clock=clock)
+        self._pairs = Processor(service=SERVICE, consumer="matching.web", db=db, work=lambda: PairWork(db, policy), clock=clock)
+
+    async def tell(self, facts: Sequence[MentorFact], key: str | None = None) -> bool:
+        """Facts about mentors. Says whether they were carried out now (False: before, under the same key)."""
+        return await self._mentors.execute([self._command(fact) for fact in facts], key=key) is not None
+
+    async def nominate(self, viewer: Viewer, request: Nomination, key: str | None = None) -> bool:
+        """Put somebody forward: shown among the mentors as `nominated`, gets nobody until trained or accepted."""
+        endorser = request.endorsed_by if viewer.sees_all and request.endorsed_by else viewer.employee_id
+        return await self.tell(
+            [
+                MentorNominated(
+                    mentor_id=request.employee_id,
+                    capacity=request.capacity,
+                    traits=request.traits,
+                    endorsed_by=endorser if endorser != request.employee_id else None,  # nobody vouches for themselves
+                )
+            ],
+            key,
         )
 
-    def conclude(self, now: datetime) -> None:
-        """Nothing is decided for several at once."""
+    async def train(self, mentor_id: str, request: Training, key: str | None = None) -> None:
+        """The training is done: the mentor can be matched, and a nomination is accepted."""
+        today = self._clock().date()
+        day = request.trained_on or today
+        if day > today:
+            raise invalid("a training that is done was done today or before", "in_the_future", "trained_on")
+        await self.tell([MentorTrained(mentor_id=mentor_id, trained_on=day)], key)
 
-    def changes(self) -> Changes:
-        """The hire, both mentors with their places, and the pool's next version."""
-        changes = Changes()
-        self.hires.add_to(changes)
-        touched = [stream for stream in self.mentors if stream.changed]
-        for stream in touched:
-            store.write_mentor(changes, stream, self._loads[stream.id])
-        store.move_pool(changes, self._seen, "web", [stream.id for stream in touched])
-        return changes
+    async def change(self, mentor_id: str, patch: MentorPatch) -> None:
+        """What a patch says, as facts."""
+        change = patch.model_dump(exclude_none=True)
+        if "available_from" in patch.model_fields_set and patch.available_from is None:
+            change["available_from"] = self._clock().date()
+        facts: list[MentorFact] = []
+        withdrawn = change.get("status") == "withdrawn"
+        if withdrawn:
+            change.pop("status")
+        if change:
+            facts.append(MentorChanged(mentor_id=mentor_id, **change))
+        if withdrawn:
+            facts.append(MentorWithdrawn(mentor_id=mentor_id))
+        if facts:
+            await self.tell(facts)
+
+    async def override(self, viewer: Viewer, employee_id: str, request: OverrideRequest, key: str | None = None) -> None:
+        """A coordinator's choice, at once, also in place of a proposal."""
+        await self._decide(Override(subject=employee_id, by=_by(viewer), **request.model_dump()), key)
+
+    async def request_change(
+        self, viewer: Viewer, employee_id: str, mentor_id: str | None, request: ReasonGiven, key: str | None = None
+    ) -> None:
+        """Another mentor for this hire, instead of the present `mentor_id`: within seconds, and never the same pair again."""
+        found = relations(viewer, employee_id, mentor_id=mentor_id)
+        side: Side = "hire" if "self" in found else "mentor" if "mentor" in found else "coordinator"
+        expected = mentor_id or employee_id  # nobody has themselves: answered as a pair that has ended
+        await self._decide(
+            RequestChange(subject=employee_id, by=_by(viewer), expected=expected, side=side, reason=request.reason), key
+        )
+
+    async def exclude(self, viewer: Viewer, employee_id: str, request: Exclusion, key: str | None = None) -> None:
+        """Keep two apart, before they are paired or after; a present pair is matched again within seconds."""
+        await self._decide(Exclude(subject=employee_id, by=_by(viewer), **request.model_dump()), key)
+
+    async def allow(self, viewer: Viewer, employee_id: str, mentor_id: str) -> None:
+        """Undo an exclusion."""
+        await self._decide(Allow(subject=employee_id, by=_by(viewer), mentor_id=mentor_id))
+
+    async def pin(self, viewer: Viewer, employee_id: str, request: ReasonGiven, key: str | None = None) -> None:
+        """Keep the present pair as it is: no proposal moves it, a leave does not end it."""
+        await self._decide(PinPair(subject=employee_id, by=_by(viewer), reason=request.reason), key)
+
+    async def unpin(self, viewer: Viewer, employee_id: str) -> None:
+        """Let the pair move again."""
+        await self._decide(UnpinPair(subject=employee_id, by=_by(viewer)))
+
+    async def approve(self, viewer: Viewer, employee_id: str, request: Approval, key: str | None = None) -> None:
+        """Let a proposal stand, or one of its runners-up."""
+        await self._decide(Approve(subject=employee_id, by=_by(viewer), mentor_id=request.mentor_id), key)
+
+    async def reject(self, viewer: Viewer, employee_id: str, request: Rejection, key: str | None = None) -> None:
+        """Turn a proposal down; another one (or a place on the waitlist) follows within seconds."""
+        await self._decide(Reject(subject=employee_id, by=_by(viewer), reason=request.reason), key)
+
+    async def _decide(self, command: PairCommand, key: str | None = None) -> None:
+        await self._pairs.execute([self._command(command)], key=key)
+
+    def _command(self, data: Any) -> Event[Any]:
+        return Event(
+            id="command", source=f"/firstmate/{SERVICE}/web", type=data.TYPE, subject=data.subject, time=self._clock(), data=data
+        )
 
 
-_STANDS: Mapping[str, Callable[[], Refused]] = {
-    "self": lambda: invalid("nobody is their own mentor", "self", "mentor_id"),
-    "capacity": lambda: conflict("the mentor has no free place; raise the capacity first", "capacity"),
-    "not_active": lambda: conflict("the mentor has paused, withdrawn or left; end the pause first", "not_active"),
-    "profile_unknown": lambda: conflict(
-        "the HR system has not told who this mentor is, so their reporting line is not known", "profile_unknown"
-    ),
-    "excluded_pair": lambda: conflict("these two must not be paired again", "excluded_pair"),
-    "own_manager": lambda: conflict("the mentor is the hire's own manager", "own_manager"),
-    "reporting_chain": lambda: conflict("the mentor is in the hire's reporting line", "reporting_chain"),
-}
-
-
-def _rule_stands(rule: str) -> Refused:
-    return _STANDS[rule]()
+def _by(viewer: Viewer) -> str:
+    return viewer.employee_id or "operator"

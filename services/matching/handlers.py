@@ -1,21 +1,25 @@
 """Load, decide, commit: how matching takes facts from its topics and turns them into assignments.
 
-A batch is folded event by event (`domain.HIRE_FOLDS`, `domain.MENTOR_FOLDS`, the directory, the reporting lines); then,
+A batch is folded event by event (`facts.HIRE_FOLDS`, `facts.MENTOR_FOLDS`, the directory, the reporting lines); then,
 once, everybody concerned is looked at: who needs no mentor is released, who lost theirs or has none is matched together
 with those on the waitlist whom a freed place might suit. What is decided depends on states alone, so a repeated fact
 decides nothing, and a fact that came early counts when the other half arrives.
+
+Where decisions need approval they are made as proposals: the place is reserved, a coordinator decides, or time does.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
 
 import structlog
 from pydantic import BaseModel
 
-from services.matching import domain, engine, store
+from services.matching import engine, lifecycle, rules, store
+from services.matching.choices import chosen
 from services.matching.decisions import decision_of, waitlisting_of
-from services.matching.domain import HIRE_FOLDS, MENTOR_FOLDS, Hire
+from services.matching.domain import Decision, Hire, Mentor
+from services.matching.facts import HIRE_FOLDS, MENTOR_FOLDS
 from services.matching.memory import Attempt, Memory
 from services.matching.person import FIELDS, Seeker, person_from
 from services.matching.store import SERVICE
@@ -38,26 +42,31 @@ FREES_PLACES = (EmployeeTerminated, HireRescinded, TerminationCancelled, Journey
 log = structlog.get_logger()
 
 
-class TryWaitlist(BaseModel):
-    """Command of the worker's duty: look at these waiting hires again."""
+class LookAgain(BaseModel):
+    """Command of the owner's duties: look at these hires again; with `refresh`, say anew why those wait who still do."""
 
-    TYPE: ClassVar[str] = "matching.try_waitlist"
+    TYPE: ClassVar[str] = "matching.look_again"
     TOPIC: ClassVar[str] = "none"
-    subject: str = "waitlist"
+    subject: str = "hires"
     hire_ids: list[str] = []
+    refresh: bool = False
 
 
 class MatchingWork:
-    """One attempt at a batch of HR, mentor and journey facts. Needs the pool's memory, which outlives it."""
+    """One attempt at a batch of HR, mentor and journey facts. Needs the pool's memory, which outlives it.
 
-    def __init__(self, db: Database, memory: Memory) -> None:
+    `approval` is how long a coordinator has to approve a decision; None where decisions stand at once.
+    """
+
+    def __init__(self, db: Database, memory: Memory, approval: timedelta | None = None) -> None:
         self._db = db
         self._memory = memory
+        self._approval = approval
         self.hires = store.hires()
         self.people = Directory(FIELDS)
         self._concerned: dict[str, Event[Any] | None] = {}
         self._mentors: set[str] = set()
-        self._told: set[str] = set()
+        self._explain: set[str] = set()
         self._attempt: Attempt | None = None
 
     async def load(self, events: Sequence[Event[Any]]) -> None:
@@ -66,8 +75,10 @@ class MatchingWork:
         if not events:
             return
         self._attempt, others = await self._memory.begin(self._db)
-        subjects = {event.subject for event in events if not isinstance(event.data, TryWaitlist)}
-        waiting = {id for event in events if isinstance(event.data, TryWaitlist) for id in event.data.hire_ids}
+        looks = [event.data for event in events if isinstance(event.data, LookAgain)]
+        subjects = {event.subject for event in events if not isinstance(event.data, LookAgain)}
+        waiting = {id for look in looks for id in look.hire_ids}
+        self._explain = {id for look in looks if look.refresh for id in look.hire_ids}
         if others or any(self._may_free_places(event) for event in events):
             waiting |= {id for _, id in await store.longest_waiting(self._db, WAITLIST_BATCH)}
         mentees = set(self._mentees({*subjects, *self._mentors_near_moves(events)}))
@@ -82,7 +93,7 @@ class MatchingWork:
         for id in mentor_ids:
             stream = self._memory.mentor(id)
             if stream is not None and stream.state is not None:
-                yield from stream.state.mentees
+                yield from stream.state.held
 
     def _mentors_near_moves(self, events: Sequence[Event[Any]]) -> set[str]:
         """Mentors with mentees above, below or among the people whose manager changes in this batch."""
@@ -133,7 +144,7 @@ class MatchingWork:
             # An HR system whose clock runs ahead must not outrank what it says later.
             stream.put(fold(stream.state or Hire(), event.data, min(event.time, now)))
         self._concerned[event.subject] = event
-        self._told.add(event.subject)
+        self._explain.add(event.subject)
 
     def follow_mentor_on_mentor_fact(self, event: Event[Any], now: datetime) -> None:
         """A mentor enrolled, changed or withdrew. What our own API told is in the database already and only looked at."""
@@ -165,32 +176,36 @@ class MatchingWork:
                 continue
             if hire.over is not None:
                 self._release(id, hire, hire.over, now)
-            elif hire.status != "assigned":
+            elif hire.place_with is None:
                 seekers[id] = None
-            elif (cause := self._why_lost(id, hire)) is not None:
+            elif (cause := self._why_lost(id, hire, now.date())) is not None:
                 seekers[id] = cause
+            elif hire.proposal is not None and (self._approval is None or hire.proposal.until <= now):
+                self._commit_to(id, lifecycle.approved(hire.proposal, "timeout", now), None, now)
         self._match(seekers, now)
 
-    def _why_lost(self, id: str, hire: Hire) -> ReleaseCause | None:
-        mentor_id = hire.mentor_id or ""
+    def _why_lost(self, id: str, hire: Hire, today: date) -> ReleaseCause | None:
+        mentor_id = hire.place_with or ""
         stream = self._memory.mentor(mentor_id)
         if stream is None or stream.state is None:
             return "mentor_withdrew"
         reporting = self._memory.reporting
-        return domain.lost_mentor(
+        pinned = hire.decision is not None and hire.decision.pin is not None
+        return lifecycle.lost_mentor(
             stream.state,
             left=bool((self._memory.person(mentor_id) or {}).get("left")),
             reporting_line=mentor_id in reporting.managers(id) or id in reporting.managers(mentor_id),
             excluded=mentor_id in hire.excluded,
+            away=not pinned and lifecycle.is_away(stream.state, self._needed_from(id, today)),
         )
 
     def _match(self, lost: Mapping[str, ReleaseCause | None], now: datetime) -> None:
         """Match all seekers together; `lost` says why the former mentor of each can't go on."""
-        seekers = self._seekers(lost, now.date())
-        pool, policy = self._memory.pool, self._memory.policy
-        for mentor_id, hire_id in [(self._hire(id).mentor_id, id) for id in lost]:
+        for mentor_id, hire_id in [(self._hire(id).place_with, id) for id in lost]:
             if mentor_id is not None:
                 self._free(mentor_id, hire_id)
+        seekers = self._without_those_who_resume(self._seekers(lost, now.date()), now)
+        pool, policy = self._memory.pool, self._memory.policy
         unmatched: list[Seeker] = []
         for first in range(0, len(seekers), MOST_TOGETHER):
             block = seekers[first : first + MOST_TOGETHER]
@@ -198,11 +213,29 @@ class MatchingWork:
                 if found is None:
                     unmatched.append(seeker)
                 else:
-                    self._assign(seeker, found, now)
-            for mentor_id in {self._hire(seeker.person.id).mentor_id for seeker in block} - {None}:
+                    decision = decision_of(found, seeker, pool[found.mentor_id], policy, now)
+                    self._decide_for(seeker.person.id, decision, lost[seeker.person.id], now)
+            for mentor_id in {self._hire(seeker.person.id).place_with for seeker in block} - {None}:
                 self._memory.show(str(mentor_id))
         for seeker in unmatched:
             self._waitlist(seeker, lost[seeker.person.id], now)
+
+    def _without_those_who_resume(self, seekers: Sequence[Seeker], now: datetime) -> list[Seeker]:
+        """Who has been here before gets the mentor from then, where free and possible; answers the others."""
+        pool, policy = self._memory.pool, self._memory.policy
+        others = []
+        for seeker in seekers:
+            id = seeker.person.id
+            former = lifecycle.former_mentor(self._hire(id))
+            row = pool.row(former) if former is not None else None
+            if former is None or row is None or not rules.legal(pool, policy, seeker)[row]:
+                others.append(seeker)
+                continue
+            (best,) = engine.match(pool, policy, [seeker])
+            rivals = [best.mentor_id, *(runner.mentor_id for runner in best.runners_up)] if best is not None else []
+            self._decide_for(id, chosen(pool, policy, seeker, former, rivals, now, because="last_time"), None, now)
+            self._memory.show(former)
+        return others
 
     def _seekers(self, ids: Collection[str], today: date) -> list[Seeker]:
         """The seekers, longest-waiting first."""
@@ -216,49 +249,63 @@ class MatchingWork:
         reporting = self._memory.reporting
         return Seeker(
             person=person,
-            day=max(person.start or today, today),
+            day=self._needed_from(id, today),
             managers=reporting.managers(id),
             reports=reporting.reports(id),
             excluded=frozenset(self._hire(id).excluded),
             rank=rank,
         )
 
+    def _needed_from(self, id: str, today: date) -> date:
+        start = (self.people.get(id) or {}).get("start_date")
+        return max(date.fromisoformat(start), today) if start else today
+
     def _hire(self, id: str) -> Hire:
         return self.hires[id].state or Hire()
 
     def _free(self, mentor_id: str, hire_id: str) -> None:
         stream = self._memory.edit(mentor_id)
-        if stream.state is not None and hire_id in stream.state.mentees:
-            stream.put(stream.state.without_mentee(hire_id))
+        if stream.state is not None and hire_id in stream.state.held:
+            stream.put(stream.state.without(hire_id))
             self._memory.show(mentor_id)
 
-    def _assign(self, seeker: Seeker, found: engine.Match, now: datetime) -> None:
-        id, memory = seeker.person.id, self._memory
-        mentor = memory.edit(found.mentor_id)
-        if mentor.state is None:
+    def _decide_for(self, id: str, decision: Decision, lost: ReleaseCause | None, now: datetime) -> None:
+        if self._approval is None:
+            self._commit_to(id, decision, lost, now)
+            return
+        mentor = self._mentor(decision.mentor_id)
+        mentor.put((mentor.state or Mentor()).with_reserved(id))
+        self._tell(id, *lifecycle.propose(id, self._hire(id), decision, now + self._approval, lost), now)
+
+    def _commit_to(self, id: str, decision: Decision, lost: ReleaseCause | None, now: datetime) -> None:
+        mentor = self._mentor(decision.mentor_id)
+        mentor.put((mentor.state or Mentor()).with_mentee(id))
+        self._tell(id, *lifecycle.assign(id, self._hire(id), decision, lost or "coordinator"), now)
+
+    def _mentor(self, id: str) -> Stream[Mentor]:
+        stream = self._memory.edit(id)
+        if stream.state is None:
             raise AssertionError("the pool holds enrolled mentors only")
-        decision = decision_of(found, seeker, memory.pool[found.mentor_id], memory.policy, now)
-        mentor.put(mentor.state.with_mentee(id))
-        after, fact = domain.assign(id, self._hire(id), decision)
-        self._tell(id, after, fact, now)
+        return stream
 
     def _waitlist(self, seeker: Seeker, lost: ReleaseCause | None, now: datetime) -> None:
         id = seeker.person.id
         hire = self._hire(id)
-        if hire.status == "waitlisted" and id not in self._told:
+        if hire.status == "waitlisted" and id not in self._explain:
             return  # tried with the others; what was found out about them still holds
-        if lost is not None:
-            hire, fact = domain.release(id, hire, lost, now)
+        if lost is not None and hire.mentor_id is not None:
+            hire, fact = lifecycle.release(id, hire, lost, now)
             self._tell(id, hire, fact, now)
         waiting = waitlisting_of(engine.why_not(self._memory.pool, self._memory.policy, seeker), self._memory.policy, now)
-        after, waitlisted = domain.wait(id, hire, waiting)
-        self._tell(id, after, waitlisted, now)
+        if hire.status == "waitlisted" and hire.waiting is not None and waiting.says_the_same(hire.waiting):
+            return
+        self._tell(id, *lifecycle.wait(id, hire, waiting), now)
 
     def _release(self, id: str, hire: Hire, cause: ReleaseCause, now: datetime) -> None:
-        if hire.mentor_id is not None:
-            self._free(hire.mentor_id, id)
-        after, fact = domain.release(id, hire, cause, now)
-        if fact is not None:
+        if hire.place_with is not None:
+            self._free(hire.place_with, id)
+        after, fact = lifecycle.release(id, hire, cause, now)
+        if after is not hire:
             self._tell(id, after, fact, now)
 
     def _tell(self, id: str, state: Hire, fact: Fact | None, now: datetime) -> None:

@@ -10,8 +10,8 @@ from fastapi import Path as InPath
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.matching import words
-from services.matching.api import Desk, MentorPatch, OverrideRequest
-from services.matching.desk import Why
+from services.matching.desk import Desk, MentorPatch, OverrideRequest
+from services.matching.pair_desk import Why
 from services.matching.policy import FULL, Policy
 from services.matching.reading import Books, Shown
 from services.matching.rules import OVERRIDABLE
@@ -40,6 +40,7 @@ NOTICES: Mapping[str, str] = {
     "enrolled": "Enrolled. Whoever waits is looked at again within seconds.",
 }
 STATUS_BADGES = {
+    "nominated": ("Nominated", "warn"),
     "active": ("Active", "ok"),
     "paused": ("Paused", "warn"),
     "withdrawn": ("Withdrawn", "muted"),

@@ -6,14 +6,14 @@ from typing import Literal
 
 from services.matching import store, views
 from services.matching.domain import Hire, Mentor
-from shared.access import Viewer, check, relations
+from shared.access import Viewer, check, may, relations
 from shared.directory import chain, name_of, people
 from shared.mongo import Database, Document
 from shared.problems import not_found
 from shared.web import Page, decode_cursor, encode_cursor
 
 FREE = {"$max": [0, {"$subtract": ["$state.capacity", "$state.load"]}]}
-Shown = Literal["active", "paused", "withdrawn"]
+Shown = Literal["nominated", "active", "paused", "withdrawn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,12 @@ class Books:
         related = relations(viewer, id, managers, hire.mentor_id)
         known = await people(self.db, {id, *views.concerned(hire)})
         return views.assignment(
-            id, hire, known, whole=bool(related - {"self", "mentor"}), to_the_pair=bool(related & {"self", "mentor"})
+            id,
+            hire,
+            known,
+            whole=bool(related - {"self", "mentor"}),
+            to_the_pair=bool(related & {"self", "mentor"}),
+            staff=may(viewer, "override_assignment", subject=id),
         )
 
     async def mentor(self, id: str) -> views.MentorView:
@@ -79,6 +84,15 @@ class Books:
         return Page[views.WaitingView](
             items=[views.waiting(id, wait, known) for id, wait in waits if wait is not None], next=more
         )
+
+    async def approvals(self, cursor: str | None, limit: int) -> Page[views.ApprovalView]:
+        """A page of proposals, those that stand soonest by themselves first. Raises `Refused` 422 for a bad cursor."""
+        after = decode_cursor(cursor, 2)
+        found = await store.proposals(self.db, limit + 1, (str(after[0]), str(after[1])) if after else None)
+        shown = [(id, hire, hire.proposal) for id, hire in found[:limit] if hire.proposal is not None]
+        more = encode_cursor([store.as_stored(shown[-1][2].until), shown[-1][0]]) if len(found) > limit else None
+        known = await people(self.db, {id for id, _, _ in shown}.union(*(views.concerned(hire) for _, hire, _ in shown)))
+        return Page[views.ApprovalView](items=[views.approval(id, proposal, known) for id, _, proposal in shown], next=more)
 
     async def some_mentors(self, ids: Iterable[str]) -> list[views.MentorView]:
         """These mentors, as far as they are some."""

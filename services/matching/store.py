@@ -8,6 +8,7 @@ only one commits.
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from services.matching.domain import Hire, Mentor
@@ -24,8 +25,12 @@ LOG_KEPT = 32  # a worker looks at least once every few seconds; a person change
 async def ensure_indexes(db: Database) -> None:
     """Indexes, and the pool's document."""
     waiting = [("state.status", ASCENDING), ("state.waiting.since", ASCENDING), ("_id", ASCENDING)]
-    hired = [("state.hired_at", ASCENDING), ("_id", ASCENDING)]
-    await db[HIRES].create_indexes([IndexModel(waiting, name="waitlist"), IndexModel(hired, name="by_hiring")])
+    hired = IndexModel([("state.hired_at", ASCENDING), ("_id", ASCENDING)], name="by_hiring")
+    proposed = IndexModel(
+        [("state.status", ASCENDING), ("state.proposal.until", ASCENDING), ("_id", ASCENDING)], name="proposals"
+    )
+    unsettled = IndexModel("state.unsettled", name="unsettled", partialFilterExpression={"state.unsettled": True})
+    await db[HIRES].create_indexes([IndexModel(waiting, name="waitlist"), hired, proposed, unsettled])
     await db[MENTORS].create_indexes([IndexModel([("state.status", ASCENDING), ("_id", ASCENDING)], name="by_status")])
     await db[POOL].update_one({"_id": "pool"}, {"$setOnInsert": {"version": 0, "log": []}}, upsert=True)
 
@@ -108,6 +113,30 @@ async def longest_waiting(db: Database, count: int, after: tuple[Any, str] | Non
         query["$or"] = [{"state.waiting.since": {"$gt": since}}, {"state.waiting.since": since, "_id": {"$gt": id}}]
     cursor = db[HIRES].find(query, {"state.waiting.since": 1}).sort([("state.waiting.since", 1), ("_id", 1)]).limit(count)
     return [(document["state"]["waiting"]["since"], document["_id"]) async for document in cursor]
+
+
+async def due(db: Database, now: datetime | None, count: int) -> list[str]:
+    """Hires whose pair or proposal somebody objected to, and whose proposal has waited until `now` (None: any proposal)."""
+    waited: Document = {"state.status": "proposed"}
+    if now is not None:
+        waited["state.proposal.until"] = {"$lte": as_stored(now)}
+    cursor = db[HIRES].find({"$or": [{"state.unsettled": True}, waited]}, {"_id": 1}).sort("_id", 1).limit(count)
+    return [document["_id"] async for document in cursor]
+
+
+def as_stored(moment: datetime) -> str:
+    """A time in UTC of whole seconds as streams hold it."""
+    return moment.replace(microsecond=0).isoformat().replace("+00:00", "Z")
+
+
+async def proposals(db: Database, count: int, after: tuple[str, str] | None = None) -> list[tuple[str, Hire]]:
+    """The (id, hire) of `count` proposals that wait for approval, those that end first first, from after (until, id) on."""
+    query: Document = {"state.status": "proposed"}
+    if after is not None:
+        until, id = after
+        query["$or"] = [{"state.proposal.until": {"$gt": until}}, {"state.proposal.until": until, "_id": {"$gt": id}}]
+    cursor = db[HIRES].find(query).sort([("state.proposal.until", 1), ("_id", 1)]).limit(count)
+    return [(document["_id"], Hire.model_validate(document["state"])) async for document in cursor]
 
 
 async def find(db: Database, collection: str, query: Document, limit: int) -> AsyncIterator[Document]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from services.matching import words
-from services.matching.domain import Decision, Hire, Mentor, PastPair, Waitlisting
+from services.matching.domain import Because, Decision, Hire, Mentor, Objection, PastPair, Proposal, Waitlisting
 from services.matching.words import Pair
 from shared.directory import name_of
 from shared.events.mentoring import Trait
@@ -77,7 +77,7 @@ class AssignmentView(BaseModel):
 
     employee_id: str
     name: str
-    status: Literal["assigned", "waitlisted", "released"]
+    status: Literal["proposed", "assigned", "waitlisted", "released"]
     mentor_id: str | None = None
     mentor_name: str | None = None
     score: int | None = None
@@ -92,26 +92,52 @@ class AssignmentView(BaseModel):
     decided_at: datetime | None = None
     reason: str | None = None
     rules_set_aside: list[str] = []
+    because: Because | None = None
+    approved_by: str | None = None
+    pinned: bool = False
     met: bool = False
     history: list[PastPair] = []
+    objections: list[Objection] = []
+
+
+class ApprovalView(BaseModel):
+    """A proposal that waits for a coordinator; at `until` it stands by itself."""
+
+    employee_id: str
+    name: str
+    title: str | None
+    department: str | None
+    mentor_id: str
+    mentor_name: str
+    score: int
+    reasons: list[ReasonView]
+    runners_up: list[RunnerUpView]
+    what_would_change: ChangeView | None = None
+    proposed_at: datetime
+    until: datetime
+    policy_version: str
+    because: Because | None
 
 
 class MentorView(BaseModel):
-    """A mentor: `load` of `capacity` places taken; `status` is `left` for somebody who left the company."""
+    """A mentor: `load` of `capacity` places taken or reserved (for hires whose proposal waits); `status` is `left` for somebody
+    who left the company."""
 
     employee_id: str
     name: str
     title: str | None
     department: str | None
     location: str | None
-    status: Literal["active", "paused", "withdrawn", "left"]
+    status: Literal["nominated", "active", "paused", "withdrawn", "left"]
     capacity: int
     load: int
     trained: bool
+    trained_on: date | None
     available_from: date | None
     traits: list[Trait]
     endorsed_by: str | None
     mentees: list[str]
+    reserved: list[str]
     known: bool
 
 
@@ -134,22 +160,29 @@ class WaitingView(BaseModel):
 def concerned(hire: Hire) -> set[str]:
     """Everybody whose name an assignment's view shows."""
     found: set[str] = {past.mentor_id for past in hire.history}
-    if hire.decision is not None:
-        found |= {hire.decision.mentor_id, *(runner.mentor_id for runner in hire.decision.runners_up)}
+    decision = hire.proposal.decision if hire.proposal is not None else hire.decision
+    if decision is not None:
+        found |= {decision.mentor_id, *(runner.mentor_id for runner in decision.runners_up)}
     if hire.waiting is not None:
         found |= {near.mentor_id for near in hire.waiting.nearest}
     return found
 
 
-def assignment(id: str, hire: Hire, people: People, *, whole: bool, to_the_pair: bool = False) -> AssignmentView:
-    """The view of a hire who has or had to do with matching. `whole` adds who else was considered."""
+def assignment(
+    id: str, hire: Hire, people: People, *, whole: bool, to_the_pair: bool = False, staff: bool = False
+) -> AssignmentView:
+    """The view of a hire who has or had to do with matching. `whole` adds who else was considered, and what is proposed: the two
+    hear of it once it stands. `staff` adds who objected to what."""
     if hire.status == "none":
         raise ValueError("nothing was decided about this person")
     view = AssignmentView(
         employee_id=id, name=name_of(people.get(id), id), status=hire.status, met=hire.mentor_id in hire.met, history=hire.history
     )
-    if hire.decision is not None:
-        view = view.model_copy(update=_decided(id, hire.decision, people, whole=whole, to_the_pair=to_the_pair))
+    decision = hire.proposal.decision if hire.proposal is not None and whole else hire.decision
+    if decision is not None:
+        view = view.model_copy(update=_decided(id, decision, people, whole=whole, to_the_pair=to_the_pair))
+    if staff:
+        view = view.model_copy(update={"objections": hire.objections})
     if hire.waiting is not None:
         view = view.model_copy(update=_waits(hire.waiting, people, whole=whole))
     return view
@@ -177,6 +210,9 @@ def _decided(id: str, decision: Decision, people: People, *, whole: bool, to_the
         "decided_at": decision.decided_at,
         "reason": decision.reason,
         "rules_set_aside": decision.rules_set_aside,
+        "because": decision.because,
+        "approved_by": decision.approved_by,
+        "pinned": decision.pin is not None,
     }
     return seen | (_others(decision, people) if whole else {})
 
@@ -199,6 +235,22 @@ def _others(decision: Decision, people: People) -> dict[str, Any]:
     name = name_of(people.get(change.mentor_id), change.mentor_id)
     told = words.change(name, change.difference, change.criterion, change.value, change.needed)
     return {"runners_up": runners, "what_would_change": ChangeView(**change.model_dump(), words=told)}
+
+
+def approval(id: str, proposal: Proposal, people: People) -> ApprovalView:
+    """The view of a proposal, for coordinators."""
+    person, decision = people.get(id) or {}, proposal.decision
+    told = _decided(id, decision, people, whole=True, to_the_pair=False)
+    shown = {name: told[name] for name in told.keys() & ApprovalView.model_fields.keys()}
+    return ApprovalView(
+        employee_id=id,
+        name=name_of(people.get(id), id),
+        title=person.get("title"),
+        department=person.get("department"),
+        proposed_at=decision.decided_at,
+        until=proposal.until,
+        **shown,
+    )
 
 
 def ruled_out(waiting: Waitlisting) -> list[RuledOutView]:
@@ -244,10 +296,12 @@ def mentor(id: str, state: Mentor, known: Document | None) -> MentorView:
         capacity=state.capacity,
         load=state.load,
         trained=state.trained,
+        trained_on=state.trained_on,
         available_from=state.available_from,
         traits=state.traits,
         endorsed_by=state.endorsed_by,
         mentees=state.mentees,
+        reserved=state.reserved,
         known=known is not None,
     )
 

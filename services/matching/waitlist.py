@@ -1,10 +1,11 @@
-"""The owner's duty: nobody waits while a place is free for them, whoever freed it."""
+"""The owner's duty: nobody waits beside a free place, a change that was asked for happens, a proposal stands in time."""
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from services.matching import store
-from services.matching.handlers import WAITLIST_BATCH, MatchingWork, TryWaitlist
+from services.matching.handlers import WAITLIST_BATCH, LookAgain, MatchingWork
 from services.matching.memory import Memory
 from services.matching.store import SERVICE
 from shared.clock import Clock
@@ -13,35 +14,54 @@ from shared.lease import Fence
 from shared.mongo import Database
 from shared.processing import Processor
 
+REFRESH_EVERY = timedelta(minutes=5)  # a mask over all mentors and a write for each who waits: cheap, but not for every change
+
 
 class Waitlist:
-    """Walks the waitlist from the longest-waiting on, whenever the pool changed or a day began (tenures grow, leaves end)."""
+    """Walks the waitlist from the longest-waiting on, whenever the pool changed or a day began (tenures grow, leaves end).
 
-    def __init__(self, memory: Memory, clock: Clock) -> None:
+    The reasons of those who still wait are found anew at most every `REFRESH_EVERY`. `approval` as in `MatchingWork`.
+    """
+
+    def __init__(self, memory: Memory, clock: Clock, approval: timedelta | None = None) -> None:
         self._memory = memory
         self._clock = clock
+        self._approval = approval
         self._tried: tuple[int, date] | None = None
+        self._explained: tuple[int, date] | None = None
+        self._explained_at: datetime | None = None
 
     async def try_again(self, db: Database, fence: Fence | None = None) -> None:
-        """Try everybody who waits, if anything changed since the last time. Raises `LeaseLost` as `Processor.execute` does."""
-        state = ((await store.pool_version(db)).number, self._clock().date())
-        if state == self._tried:
+        """Settle what is due, then try who waits, if anything changed. Raises `LeaseLost` as `Processor.execute` does."""
+        due = await store.due(db, self._clock() if self._approval is not None else None, WAITLIST_BATCH)
+        if due:
+            await self._look(db, fence, due, refresh=False)
+        now = self._clock()
+        state = ((await store.pool_version(db)).number, now.date())
+        refresh = state != self._explained and (self._explained_at is None or now - self._explained_at >= REFRESH_EVERY)
+        if state == self._tried and not refresh:
             return
+        await self._walk(db, fence, refresh=refresh)
+        self._tried = state
+        if refresh:
+            self._explained, self._explained_at = state, now
+
+    async def _walk(self, db: Database, fence: Fence | None, *, refresh: bool) -> None:
+        after: tuple[Any, str] | None = None
+        while waiting := await store.longest_waiting(db, WAITLIST_BATCH, after):
+            await self._look(db, fence, [id for _, id in waiting], refresh=refresh)
+            after = waiting[-1]
+            if len(waiting) < WAITLIST_BATCH or not (refresh or self._memory.has_places()):
+                break
+
+    async def _look(self, db: Database, fence: Fence | None, hire_ids: Sequence[str], *, refresh: bool) -> None:
         processor = Processor(
             service=SERVICE,
             consumer="matching.waitlist",
             db=db,
-            work=lambda: MatchingWork(db, self._memory),
+            work=lambda: MatchingWork(db, self._memory, self._approval),
             clock=self._clock,
         )
-        after: tuple[Any, str] | None = None
-        while waiting := await store.longest_waiting(db, WAITLIST_BATCH, after):
-            command = TryWaitlist(hire_ids=[id for _, id in waiting])
-            now = self._clock()
-            await processor.execute(
-                [new_event(command, source="/firstmate/matching/waitlist", id="waitlist", time=now)], fence=fence
-            )
-            after = waiting[-1]
-            if len(waiting) < WAITLIST_BATCH or not self._memory.has_places():
-                break
-        self._tried = state
+        command = LookAgain(hire_ids=list(hire_ids), refresh=refresh)
+        look = new_event(command, source="/firstmate/matching/waitlist", id="look", time=self._clock())
+        await processor.execute([look], fence=fence)

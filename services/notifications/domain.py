@@ -85,7 +85,8 @@ class Correspondence(State):
     """Everything notifications knows and has written about one employee.
 
     `chapter` counts the times this person was hired; `moves` the changes of the start date, last said at `start_said_at`;
-    `over_at` is when HR said that the hire is over; `enrolment` the fact that made this person a mentor; `endings` maps the
+    `over_at` is when HR said that the hire is over; `enrolment` the fact that made this person a mentor; `nominated` says that
+    only their training (or a coordinator's word) is missing for that; `endings` maps the
     fact that gave a mentor to why that ended; `owners` a milestone to who owns it; `told` maps "role/recipient" to the start
     date that person was last told; `letters` is keyed by message id.
     """
@@ -99,6 +100,7 @@ class Correspondence(State):
     over_at: datetime | None = None
     manager_id: str | None = None
     enrolment: str | None = None
+    nominated: bool = False
     assignment: Assignment | None = None
     endings: dict[str, str] = {}
     waitlisted_by: str | None = None

@@ -22,8 +22,11 @@ from shared.events.mentoring import (
     HireUnlisted,
     HireWaitlisted,
     MentorAssigned,
+    MentorChanged,
     MentorEnrolled,
+    MentorNominated,
     MentorReleased,
+    MentorTrained,
     MentorWithdrawn,
 )
 from shared.events.onboarding import (
@@ -124,11 +127,24 @@ def _stays(state: Correspondence, event: Event[TerminationCancelled]) -> Corresp
 
 
 def _enrolled(state: Correspondence, event: Event[MentorEnrolled]) -> Correspondence:
-    return state if state.enrolment is not None else _with(state, enrolment=event.id)
+    return state if state.enrolment is not None else _with(state, enrolment=event.id, nominated=False)
+
+
+def _nominated(state: Correspondence, event: Event[MentorNominated]) -> Correspondence:
+    return _with(state, nominated=state.enrolment is None)
+
+
+def _trained(state: Correspondence, event: Event[MentorTrained]) -> Correspondence:
+    return _with(state, enrolment=event.id, nominated=False) if state.nominated else state
+
+
+def _mentor_changed(state: Correspondence, event: Event[MentorChanged]) -> Correspondence:
+    accepted = state.nominated and event.data.status == "active"
+    return _with(state, enrolment=event.id, nominated=False) if accepted else state
 
 
 def _withdrawn(state: Correspondence, event: Event[MentorWithdrawn]) -> Correspondence:
-    return _with(state, enrolment=None)
+    return _with(state, enrolment=None, nominated=False)
 
 
 def _assigned(state: Correspondence, event: Event[MentorAssigned]) -> Correspondence:
@@ -137,7 +153,7 @@ def _assigned(state: Correspondence, event: Event[MentorAssigned]) -> Correspond
     if before is not None and before.mentor_id == data.mentor_id:
         # Confirmed or decided anew with the same outcome: nobody needs to hear it twice.
         return _with(state, assignment=before.model_copy(update={"contributions": contributions}), waitlisted_by=None)
-    endings = state.endings | ({before.event_id: "replaced"} if before is not None else {})
+    endings = state.endings | ({before.event_id: data.previous_cause or "replaced"} if before is not None else {})
     assignment = Assignment(event_id=event.id, mentor_id=data.mentor_id, contributions=contributions)
     return _with(state, assignment=assignment, endings=endings, waitlisted_by=None)
 
@@ -203,6 +219,9 @@ LEARN: dict[type, Callable[[Correspondence, Event[Any]], Correspondence]] = {
     EmployeeTerminated: _left,
     TerminationCancelled: _stays,
     MentorEnrolled: _enrolled,
+    MentorNominated: _nominated,
+    MentorTrained: _trained,
+    MentorChanged: _mentor_changed,
     MentorWithdrawn: _withdrawn,
     MentorAssigned: _assigned,
     MentorReleased: _released,

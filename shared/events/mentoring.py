@@ -57,6 +57,22 @@ class MentorChanged(MentorFact):
     available_from: date | None = None
 
 
+class MentorNominated(MentorFact):
+    """Somebody is put forward as a mentor: the checklist and who vouches for them. They get nobody until trained or accepted."""
+
+    TYPE: ClassVar[str] = "mentoring.mentor.nominated.v1"
+    capacity: Capacity = 2
+    traits: list[Trait] = []
+    endorsed_by: EmployeeId | None = None
+
+
+class MentorTrained(MentorFact):
+    """The mentor training is done, since that day; it also accepts a nomination."""
+
+    TYPE: ClassVar[str] = "mentoring.mentor.trained.v1"
+    trained_on: date
+
+
 class MentorWithdrawn(MentorFact):
     """The person no longer mentors; their mentees are matched again."""
 
@@ -83,22 +99,6 @@ class Contribution(BaseModel):
     points: Points
 
 
-class MentorAssigned(AssignmentFact):
-    """The hire has this mentor from now on. `score` is 0..10000 and equals the sum of the contributions' points.
-
-    `previous_mentor_id` is set when this replaces an earlier mentor (who needs no `released` of their own).
-    """
-
-    TYPE: ClassVar[str] = "mentoring.assignment.assigned.v1"
-    mentor_id: EmployeeId
-    score: Points
-    contributions: list[Contribution] = []
-    runner_up_ids: list[EmployeeId] = []
-    decided_by: str = "policy"
-    policy_version: str
-    previous_mentor_id: EmployeeId | None = None
-
-
 ReleaseCause = Literal[
     "hire_rescinded",
     "hire_terminated",
@@ -109,6 +109,24 @@ ReleaseCause = Literal[
     "journey_ended",
     "coordinator",
 ]
+
+
+class MentorAssigned(AssignmentFact):
+    """The hire has this mentor from now on. `score` is 0..10000 and equals the sum of the contributions' points.
+
+    `previous_mentor_id` is set when this replaces an earlier mentor (who needs no `released` of their own),
+    and `previous_cause` then says why; who asked for it is nobody's business here.
+    """
+
+    TYPE: ClassVar[str] = "mentoring.assignment.assigned.v1"
+    mentor_id: EmployeeId
+    score: Points
+    contributions: list[Contribution] = []
+    runner_up_ids: list[EmployeeId] = []
+    decided_by: str = "policy"
+    policy_version: str
+    previous_mentor_id: EmployeeId | None = None
+    previous_cause: ReleaseCause | None = None
 
 
 class MentorReleased(AssignmentFact):
@@ -136,6 +154,8 @@ class HireUnlisted(AssignmentFact):
 
 MENTORING_EVENTS: tuple[type[Fact], ...] = (
     MentorEnrolled,
+    MentorNominated,
+    MentorTrained,
     MentorChanged,
     MentorWithdrawn,
     MentorAssigned,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.matching import store
-from services.matching.api import Desk
+from services.matching.desk import Desk
 from services.matching.domain import Hire, Mentor
 from services.matching.handlers import MatchingWork
 from services.matching.memory import Memory
@@ -47,6 +47,7 @@ class Company:
     policy: Policy = field(default_factory=load_policy)
     now: datetime = NOW
     consumer: str = "matching"
+    approval: timedelta | None = None
 
     def __post_init__(self) -> None:
         self.memory = Memory(self.policy, f"test-{next(_numbers)}")
@@ -54,17 +55,17 @@ class Company:
             service="matching",
             consumer=self.consumer,
             db=self.db,
-            work=lambda: MatchingWork(self.db, self.memory),
+            work=lambda: MatchingWork(self.db, self.memory, self.approval),
             clock=lambda: self.now,
         )
         self.desk = Desk(self.db, self.policy, lambda: self.now)
         self.books = Books(self.db)
-        self.waitlist = Waitlist(self.memory, lambda: self.now)
+        self.waitlist = Waitlist(self.memory, lambda: self.now, self.approval)
         self._offsets: defaultdict[str, int] = defaultdict(int)
 
     def again(self, consumer: str = "matching") -> "Company":
         """Another process: same database, own memory. With its own `consumer`, it follows other records."""
-        other = Company(self.db, self.policy, self.now, consumer)
+        other = Company(self.db, self.policy, self.now, consumer, self.approval)
         other._offsets = self._offsets if consumer == self.consumer else defaultdict(int)
         return other
 
@@ -126,12 +127,14 @@ class Company:
         for id, state in hires.items():
             hire = Hire.model_validate(state)
             if hire.over is None:
-                assert hire.status in ("assigned", "waitlisted"), f"{id} needs a mentor and is {hire.status}"
+                assert hire.status in ("proposed", "assigned", "waitlisted"), f"{id} needs a mentor and is {hire.status}"
             else:
                 assert hire.status in ("none", "released"), f"{id} needs no mentor and is {hire.status}"
-            if hire.mentor_id:
-                loads[hire.mentor_id] += 1
-                assert id in (await self.mentor(hire.mentor_id)).mentees
+            if hire.place_with:
+                loads[hire.place_with] += 1
+                mentor = await self.mentor(hire.place_with)
+                assert id in (mentor.mentees if hire.mentor_id else mentor.reserved)
+            assert (hire.proposal is not None) is (hire.status == "proposed")
         async for document in self.db[store.MENTORS].find({"state": {"$ne": None}}):
             mentor = Mentor.model_validate(document["state"])
             assert document["state"]["load"] == mentor.load == loads[document["_id"]]

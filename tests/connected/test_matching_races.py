@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.matching.api import MentorPatch, OverrideRequest
+from services.matching.desk import MentorPatch, OverrideRequest
 from services.matching.handlers import MatchingWork
 from shared.access import Viewer
 from shared.changes import Conflict

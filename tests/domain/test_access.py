@@ -51,7 +51,9 @@ answer_survey        -            yes  no     no      no         no       no    
 see_assignment       -            yes  yes    yes     yes        no       yes         yes
 see_messages         -            yes  no     yes     yes        no       yes         yes
 manage_mentors       -            no   no     no      no         no       yes         yes
+nominate_mentor      -            yes  no     yes     yes        no       yes         yes
 override_assignment  -            no   no     no      no         no       yes         yes
+request_change       -            yes  yes    no      no         no       yes         yes
 see_waitlist         -            no   no     no      no         no       yes         yes
 see_matching_reports -            no   no     no      no         no       yes         yes
 publish_events       -            no   no     no      no         no       no          yes

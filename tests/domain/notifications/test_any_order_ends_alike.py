@@ -15,7 +15,15 @@ from shared.events.hr import (
     StartDateChanged,
     TerminationCancelled,
 )
-from shared.events.mentoring import HireUnlisted, HireWaitlisted
+from shared.events.mentoring import (
+    HireUnlisted,
+    HireWaitlisted,
+    MentorChanged,
+    MentorEnrolled,
+    MentorNominated,
+    MentorTrained,
+    MentorWithdrawn,
+)
 from shared.events.onboarding import JourneyStarted, MilestoneCompleted, MilestoneLate, PlannedMilestone
 from tests.domain.notifications.correspondence import HIRE, NOW, START, Post, assigned, hired, released, stream_of
 
@@ -41,11 +49,26 @@ hr_facts = st.lists(
 matching_facts = st.lists(
     st.one_of(
         st.builds(assigned, MENTORS),
+        st.builds(lambda mentor, cause: assigned(mentor, previous_mentor_id="M-0", previous_cause=cause), MENTORS, CAUSES),
         st.builds(released, CAUSES, MENTORS),
         st.just(HireWaitlisted(employee_id=HIRE, policy_version="1")),
         st.just(HireUnlisted(employee_id=HIRE, cause="hire_rescinded")),
     ),
     max_size=6,
+)
+
+mentor_facts = st.lists(
+    st.sampled_from(
+        [
+            MentorNominated(mentor_id=HIRE),
+            MentorTrained(mentor_id=HIRE, trained_on=date(2026, 11, 30)),
+            MentorEnrolled(mentor_id=HIRE),
+            MentorChanged(mentor_id=HIRE, status="active"),
+            MentorChanged(mentor_id=HIRE, capacity=3),
+            MentorWithdrawn(mentor_id=HIRE),
+        ]
+    ),
+    max_size=4,
 )
 
 _PLANNED = PlannedMilestone(id="first_meeting", owner="mentor", due=date(2027, 1, 11))
@@ -57,11 +80,12 @@ onboarding_facts = st.lists(st.sampled_from([_STARTED, _LATE, _DONE]), max_size=
 
 @st.composite
 def interleavings(draw, count):
-    """`count` orders of the same three topics, each keeping the order within a topic."""
+    """`count` orders of the same topics, each keeping the order within a topic."""
     topics = [
         stream_of("hr", draw(hr_facts)),
         stream_of("matching", draw(matching_facts)),
         stream_of("onboarding", draw(onboarding_facts)),
+        stream_of("mentors", draw(mentor_facts)),
     ]
     order = [number for number, topic in enumerate(topics) for _ in topic]
     orders = []

@@ -12,7 +12,14 @@ from shared.events.hr import (
     StartDateChanged,
     TerminationCancelled,
 )
-from shared.events.mentoring import HireUnlisted, MentorEnrolled, MentorWithdrawn
+from shared.events.mentoring import (
+    HireUnlisted,
+    MentorChanged,
+    MentorEnrolled,
+    MentorNominated,
+    MentorTrained,
+    MentorWithdrawn,
+)
 from shared.events.onboarding import JourneyStarted, MilestoneCompleted, MilestoneLate, PlannedMilestone
 from tests.domain.notifications.correspondence import (
     COORDINATOR,
@@ -239,6 +246,32 @@ def test_an_update_without_a_manager_leaves_the_manager():
     post = matched()
     post.hear(EmployeeUpdated(employee_id=HIRE, title="Engineer"))
     assert post.state.manager_id == MANAGER
+
+
+@pytest.mark.parametrize(
+    "accepted", [MentorTrained(mentor_id=HIRE, trained_on=NEW_START), MentorChanged(mentor_id=HIRE, status="active")]
+)
+def test_somebody_nominated_is_guided_once_they_are_a_mentor(accepted):
+    post = Post()
+    post.hear(MentorNominated(mentor_id=HIRE, endorsed_by=MANAGER), MentorChanged(mentor_id=HIRE, capacity=3), topic="matching")
+    assert post.drafts() == set()
+    post.hear(accepted, MentorTrained(mentor_id=HIRE, trained_on=NEW_START), topic="matching")
+    assert post.drafts() == {("mentor_guidance", HIRE)}
+
+
+def test_training_alone_makes_nobody_a_mentor():
+    post = Post()
+    post.hear(MentorTrained(mentor_id=HIRE, trained_on=NEW_START), topic="matching")
+    assert post.drafts() == set()
+
+
+def test_a_mentor_who_left_is_not_written_to_when_another_follows_at_once():
+    post = matched()
+    before = len(post.sent)
+    post.hear(assigned(OTHER_MENTOR, previous_mentor_id=MENTOR, previous_cause="mentor_left"), topic="matching")
+    post.send_all()
+    assert ("mentor_release", MENTOR) not in post.mail()[before:]
+    assert ("mentor_brief", OTHER_MENTOR) in post.mail()[before:]
 
 
 def test_a_mentor_is_guided_once_per_enrolment():

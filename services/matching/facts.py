@@ -1,0 +1,128 @@
+"""What each fact changes of a mentor or a hire, pure. What follows from it is decided elsewhere, from states alone."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from services.matching.domain import Hire, Mentor
+from shared.events.hr import (
+    EmployeeHired,
+    EmployeeRehired,
+    EmployeeTerminated,
+    HireRescinded,
+    TerminationCancelled,
+)
+from shared.events.mentoring import (
+    MentorChanged,
+    MentorEnrolled,
+    MentorNominated,
+    MentorTrained,
+    MentorWithdrawn,
+)
+from shared.events.onboarding import JourneyCancelled, JourneyEnded, JourneyReopened, JourneyStarted, MeetingHeld
+
+
+def _enrolled(mentor: Mentor | None, fact: MentorEnrolled) -> Mentor:
+    before = mentor or Mentor()
+    return Mentor(
+        capacity=fact.capacity,
+        trained=fact.trained,
+        trained_on=before.trained_on if fact.trained else None,
+        traits=fact.traits,
+        endorsed_by=fact.endorsed_by,
+        mentees=before.mentees,
+        reserved=before.reserved,
+    )
+
+
+def _nominated(mentor: Mentor | None, fact: MentorNominated) -> Mentor:
+    said = {"traits": fact.traits, "endorsed_by": fact.endorsed_by}
+    if mentor is not None and mentor.status in ("active", "paused"):
+        return mentor.model_copy(update=said)  # a mentor already: somebody vouches for them all the same
+    trained_on = mentor.trained_on if mentor is not None else None
+    before = mentor or Mentor()
+    return before.model_copy(
+        update=said
+        | {"status": "nominated", "capacity": fact.capacity, "trained": trained_on is not None, "available_from": None}
+    )
+
+
+def _trained(mentor: Mentor | None, fact: MentorTrained) -> Mentor | None:
+    if mentor is None:
+        return None
+    status = "active" if mentor.status == "nominated" else mentor.status
+    return mentor.model_copy(update={"trained": True, "trained_on": fact.trained_on, "status": status})
+
+
+def _changed(mentor: Mentor | None, fact: MentorChanged) -> Mentor | None:
+    # Who has withdrawn comes back by enrolling, not by a change of detail that was under way.
+    if mentor is None or mentor.status == "withdrawn":
+        return mentor
+    change = fact.model_dump(exclude={"mentor_id"}, exclude_none=True)
+    return mentor.model_copy(update=change | ({"trained_on": None} if fact.trained is False else {}))
+
+
+def _withdrawn(mentor: Mentor | None, _: MentorWithdrawn) -> Mentor | None:
+    return mentor.model_copy(update={"status": "withdrawn"}) if mentor is not None else None
+
+
+MENTOR_FOLDS: Mapping[type, Callable[[Mentor | None, Any], Mentor | None]] = {
+    MentorEnrolled: _enrolled,
+    MentorNominated: _nominated,
+    MentorTrained: _trained,
+    MentorChanged: _changed,
+    MentorWithdrawn: _withdrawn,
+}
+
+
+def _hired(hire: Hire, _: EmployeeHired | EmployeeRehired, at: datetime) -> Hire:
+    if hire.ended_at is not None and at < hire.ended_at:
+        return hire.model_copy(
+            update={"hired": True, "hired_at": hire.hired_at or at}
+        )  # told late: what ended it was said after it
+    begins = not hire.hired or hire.ended is not None  # HR may send two events for one hire
+    begun = {"hirings": hire.hirings + 1, "hired_at": at, "waited": False} if begins else {}
+    return hire.model_copy(update={"hired": True, "ended": None, "ended_at": None} | begun)
+
+
+def _rescinded(hire: Hire, _: HireRescinded, at: datetime) -> Hire:
+    return hire.model_copy(update={"ended": "hire_rescinded", "ended_at": at})
+
+
+def _terminated(hire: Hire, _: EmployeeTerminated, at: datetime) -> Hire:
+    return hire.model_copy(update={"ended": "hire_terminated", "ended_at": at})
+
+
+def _stays(hire: Hire, _: TerminationCancelled, __: datetime) -> Hire:
+    return hire.model_copy(update={"ended": None, "ended_at": None}) if hire.ended == "hire_terminated" else hire
+
+
+def _journey_began(hire: Hire, _: JourneyStarted | JourneyReopened, __: datetime) -> Hire:
+    return hire.model_copy(update={"journey": "running", "journeys": hire.journeys + 1})
+
+
+def _journey_cancelled(hire: Hire, _: JourneyCancelled, __: datetime) -> Hire:
+    return hire.model_copy(update={"journey": "cancelled"})
+
+
+def _journey_ended(hire: Hire, fact: JourneyEnded, _: datetime) -> Hire:
+    return hire.model_copy(update={"journey": fact.outcome})
+
+
+def _met(hire: Hire, fact: MeetingHeld, _: datetime) -> Hire:
+    return hire.model_copy(update={"met": sorted({*hire.met, fact.mentor_id})}) if fact.mentor_id else hire
+
+
+HIRE_FOLDS: Mapping[type, Callable[[Hire, Any, datetime], Hire]] = {
+    EmployeeHired: _hired,
+    EmployeeRehired: _hired,
+    HireRescinded: _rescinded,
+    EmployeeTerminated: _terminated,
+    TerminationCancelled: _stays,
+    JourneyStarted: _journey_began,
+    JourneyReopened: _journey_began,
+    JourneyCancelled: _journey_cancelled,
+    JourneyEnded: _journey_ended,
+    MeetingHeld: _met,
+}
+"""What each fact about a hire, told at a time, changes; facts that are not here change at most the directory."""
