@@ -132,7 +132,7 @@ async def _play(room: Company, batches: list[list[Event[Any]]]) -> None:
 
 async def facts(db: Database) -> dict[str, Any]:
     """What is known, without what was decided at which moment."""
-    decided = {"status", "decision", "proposal", "waiting", "history"}
+    decided = {"status", "decision", "proposal", "waiting", "waited", "history"}
     hires = {
         document["_id"]: Hire.model_validate(document["state"]).model_dump(exclude=decided)
         async for document in db[store.HIRES].find({"state": {"$ne": None}})
