@@ -29,7 +29,7 @@ from shared.events import Event
 from shared.events.hr import EmployeeId
 from shared.events.mentoring import Capacity, MentorChanged, MentorFact, MentorNominated, MentorTrained, MentorWithdrawn, Trait
 from shared.mongo import Database
-from shared.problems import invalid
+from shared.refusals import invalid
 from shared.processing import Processor
 
 

@@ -15,7 +15,7 @@ from shared.changes import Changes
 from shared.events import Event
 from shared.events.mentoring import MentorChanged, MentorEnrolled, MentorFact, MentorNominated, MentorTrained
 from shared.mongo import Database
-from shared.problems import conflict, not_found
+from shared.refusals import conflict, not_found
 
 
 class MentorWork:

@@ -22,7 +22,7 @@ from shared.directory import Directory
 from shared.events import Event
 from shared.events.hr import EmployeeId
 from shared.mongo import Database
-from shared.problems import Refused, conflict, invalid, not_found
+from shared.refusals import Refused, conflict, invalid, not_found
 from shared.streams import Stream
 
 Why = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=500)]

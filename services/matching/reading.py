@@ -9,7 +9,7 @@ from services.matching.domain import Hire, Mentor
 from shared.access import Viewer, check, may, relations
 from shared.directory import chain, name_of, people
 from shared.mongo import Database, Document
-from shared.problems import not_found
+from shared.refusals import not_found
 from shared.web import Page, decode_cursor, encode_cursor
 
 FREE = {"$max": [0, {"$subtract": ["$state.capacity", "$state.load"]}]}

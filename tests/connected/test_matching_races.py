@@ -13,7 +13,7 @@ from shared.changes import Conflict
 from shared.events.hr import EmployeeTerminated, HireRescinded
 from shared.events.mentoring import MentorEnrolled
 from shared.mongo import Database
-from shared.problems import Refused
+from shared.refusals import Refused
 from tests.connected.matching_company import company, enrolled, hired, known
 
 OPERATOR = Viewer(None, frozenset({"operator"}))
