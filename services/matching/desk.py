@@ -29,8 +29,8 @@ from shared.events import Event
 from shared.events.hr import EmployeeId
 from shared.events.mentoring import Capacity, MentorChanged, MentorFact, MentorNominated, MentorTrained, MentorWithdrawn, Trait
 from shared.mongo import Database
-from shared.refusals import invalid
 from shared.processing import Processor
+from shared.refusals import invalid
 
 
 class _Request(BaseModel):
