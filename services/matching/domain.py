@@ -25,7 +25,8 @@ class Mentor(_State):
     """Somebody who volunteers, or was put forward (`nominated`: gets nobody until trained or accepted).
 
     `mentees` are the hires who have them as mentor now, `reserved` those for whom that is proposed; both in the order of their
-    ids. `available_from` ends a leave.
+    ids. `available_from` ends a leave. `ratings` is what each mentee answered about them (`facts.rating_of`), by the mentee's
+    id; it stays when they pause or withdraw.
     """
 
     capacity: Capacity = 2
@@ -37,6 +38,7 @@ class Mentor(_State):
     endorsed_by: str | None = None
     mentees: list[str] = []
     reserved: list[str] = []
+    ratings: dict[str, int] = {}
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -48,6 +50,15 @@ class Mentor(_State):
     def held(self) -> list[str]:
         """Every hire who takes a place."""
         return sorted([*self.mentees, *self.reserved])
+
+    @property
+    def rated(self) -> tuple[int, int]:
+        """How many mentees rated them, and the sum of the ratings in hundredths."""
+        return len(self.ratings), sum(self.ratings.values())
+
+    def with_rating(self, hire_id: str, rating: int) -> "Mentor":
+        """The mentor as this mentee rates them, in hundredths."""
+        return self.model_copy(update={"ratings": self.ratings | {hire_id: rating}})
 
     def with_mentee(self, hire_id: str) -> "Mentor":
         """The mentor after taking somebody on, for whom a place may have been reserved."""

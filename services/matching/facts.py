@@ -19,7 +19,16 @@ from shared.events.mentoring import (
     MentorTrained,
     MentorWithdrawn,
 )
-from shared.events.onboarding import JourneyCancelled, JourneyEnded, JourneyReopened, JourneyStarted, MeetingHeld
+from shared.events.onboarding import JourneyCancelled, JourneyEnded, JourneyReopened, JourneyStarted, MeetingHeld, SurveyAnswered
+
+ABOUT_THE_MENTOR = frozenset({"match_quality", "availability"})
+"""The survey questions whose answers rate the mentor, by their ids in the programme."""
+
+
+def rating_of(fact: SurveyAnswered) -> int | None:
+    """The mean of the answers about the mentor in hundredths (100 to 500), rounded down; None where there is none."""
+    ratings = [rating for question, rating in fact.ratings.items() if question in ABOUT_THE_MENTOR]
+    return sum(ratings) * 100 // len(ratings) if ratings and fact.mentor_id else None
 
 
 def _enrolled(mentor: Mentor | None, fact: MentorEnrolled) -> Mentor:
@@ -32,6 +41,7 @@ def _enrolled(mentor: Mentor | None, fact: MentorEnrolled) -> Mentor:
         endorsed_by=fact.endorsed_by,
         mentees=before.mentees,
         reserved=before.reserved,
+        ratings=before.ratings,
     )
 
 

@@ -19,7 +19,7 @@ from services.matching import engine, lifecycle, rules, store
 from services.matching.choices import chosen
 from services.matching.decisions import decision_of, waitlisting_of
 from services.matching.domain import Decision, Hire, Mentor
-from services.matching.facts import HIRE_FOLDS, MENTOR_FOLDS
+from services.matching.facts import HIRE_FOLDS, MENTOR_FOLDS, rating_of
 from services.matching.memory import Attempt, Memory
 from services.matching.person import FIELDS, Seeker, person_from
 from services.matching.store import SERVICE
@@ -28,7 +28,7 @@ from shared.directory import Directory
 from shared.events import Event, Fact, HrEvent
 from shared.events.hr import EmployeeTerminated, HireRescinded, Profile, TerminationCancelled
 from shared.events.mentoring import MentorFact, ReleaseCause
-from shared.events.onboarding import JourneyCancelled, JourneyEnded, JourneyFact
+from shared.events.onboarding import JourneyCancelled, JourneyEnded, JourneyFact, SurveyAnswered
 from shared.mongo import Database
 from shared.streams import Stream
 
@@ -132,11 +132,22 @@ class MatchingWork:
         self._fold_hire(stream, event, now)
 
     def follow_journey_on_journey_fact(self, event: Event[Any], now: datetime) -> None:
-        """Onboarding's word: a journey that is over frees the mentor's place; a meeting makes a pair one that has met."""
+        """Onboarding's word: an ended journey frees the mentor's place, a meeting makes a pair one that has met, answers rate."""
         if not _matters(event.data) or self.hires[event.subject].is_repeat(event):
             return
         self.hires[event.subject].remember(event)
-        self._fold_hire(self.hires[event.subject], event, now)
+        if isinstance(event.data, SurveyAnswered):
+            self._rate(event.data)
+        else:
+            self._fold_hire(self.hires[event.subject], event, now)
+
+    def _rate(self, fact: SurveyAnswered) -> None:
+        rating, mentor_id = rating_of(fact), fact.mentor_id
+        stream = self._memory.mentor(mentor_id) if mentor_id else None
+        if rating is None or mentor_id is None or stream is None or stream.state is None:
+            return
+        self._memory.edit(mentor_id).put(stream.state.with_rating(fact.employee_id, rating))
+        self._mentors.add(mentor_id)
 
     def _fold_hire(self, stream: Stream[Hire], event: Event[Any], now: datetime) -> None:
         fold = HIRE_FOLDS.get(type(event.data))
@@ -334,7 +345,9 @@ FOLDS: Mapping[type, Callable[[MatchingWork, Event[Any], datetime], None]] = {
 
 
 def _matters(data: Any) -> bool:
-    # Most facts of a journey (milestones, surveys) change nothing about who needs a mentor.
+    # Most facts of a journey (milestones, other surveys) change nothing about who needs a mentor or who is a good one.
+    if isinstance(data, SurveyAnswered):
+        return rating_of(data) is not None
     return not isinstance(data, JourneyFact) or type(data) in HIRE_FOLDS
 
 

@@ -30,6 +30,7 @@ def candidate(person: Person, mentor: Mentor, known: Document | None) -> Candida
         trained=mentor.trained,
         available_from=mentor.available_from,
         known=known is not None,
+        ratings=mentor.rated,
     )
 
 

@@ -107,12 +107,13 @@ class PairWork:
         self.hires = store.hires()
         self.mentors = store.mentors()
         self._people = Directory(FIELDS)
+        self._rated = (0, 0)
         self._managers: list[str] = []
         self._reports: set[str] = set()
         self._stirred: set[str] = set()
 
     async def load(self, events: Sequence[Event[Any]]) -> None:
-        """Hire, every mentor concerned, their profiles, and the hire's reporting line: six queries."""
+        """Hire, every mentor concerned, their profiles, and the hire's reporting line: seven queries."""
         (event,) = events
         hire_id, named = event.subject, getattr(event.data, "mentor_id", None)
         self._seen = await store.pool_version(self._db)
@@ -121,6 +122,7 @@ class PairWork:
         await self.mentors.load(self._db, mentors)
         self._loads = {stream.id: stream.state.load for stream in self.mentors if stream.state is not None}
         await self._people.load(self._db, [hire_id, *mentors])
+        self._rated = await store.rated(self._db)
         self._managers = await directory.chain(self._db, hire_id)
         self._reports = await directory.below(self._db, hire_id)
 
@@ -266,6 +268,7 @@ class PairWork:
             state, known = self.mentors[id].state, self._people.get(id)
             if state is not None:
                 pool.put(candidate(person_from(id, known or {}), state.without(hire_id), known))
+        pool.rated = self._rated  # of all mentors, although few are in it
         return pool
 
     def conclude(self, now: datetime) -> None:

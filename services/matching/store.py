@@ -105,6 +105,18 @@ async def managers(db: Database) -> dict[str, str | None]:
     return {person["_id"]: person.get("manager_id") async for person in db["directory"].find({}, {"manager_id": 1})}
 
 
+async def rated(db: Database) -> tuple[int, int]:
+    """How many ratings all mentors have together, and their sum in hundredths."""
+    ratings: list[Document] = [
+        {"$project": {"rating": {"$objectToArray": "$state.ratings"}}},
+        {"$unwind": "$rating"},
+        {"$group": {"_id": None, "answers": {"$sum": 1}, "sum": {"$sum": "$rating.v"}}},
+    ]
+    async for found in db[MENTORS].aggregate(ratings):
+        return found["answers"], found["sum"]
+    return 0, 0
+
+
 async def longest_waiting(db: Database, count: int, after: tuple[Any, str] | None = None) -> list[tuple[Any, str]]:
     """The (since, id) of the `count` hires who have waited longest, ties by id, from after the given one on."""
     query: Document = {"state.status": "waitlisted"}

@@ -17,7 +17,15 @@ from shared.events.hr import (
     TerminationCancelled,
 )
 from shared.events.mentoring import MentorChanged, MentorWithdrawn
-from shared.events.onboarding import JourneyCancelled, JourneyEnded, JourneyReopened, JourneyStarted, MeetingHeld, MilestoneLate
+from shared.events.onboarding import (
+    JourneyCancelled,
+    JourneyEnded,
+    JourneyReopened,
+    JourneyStarted,
+    MeetingHeld,
+    MilestoneLate,
+    SurveyAnswered,
+)
 from shared.mongo import Database
 from tests.connected.matching_company import company, enrolled, hired, known
 
@@ -352,3 +360,21 @@ async def test_a_second_version_of_the_pool_from_the_same_one_is_a_conflict(data
                 await changes.in_transaction(database)
     assert (await store.pool_version(database)).since(0) == [("one", ("M-1",))]
     assert (await store.pool_version(database)).since(-1) is None
+
+
+async def test_answers_about_the_mentor_are_kept_once_per_mentee_and_survive_a_withdrawal(database: Database) -> None:
+    room = await company(database, known("M-1"), enrolled("M-1", 3))
+    await room.tell(hired("H-1"), hired("H-2"))
+
+    def answer(id: str, mentor_id: str | None = "M-1", **ratings: int) -> SurveyAnswered:
+        return SurveyAnswered(employee_id=id, survey_id="match_quality", mentor_id=mentor_id, ratings=ratings)
+
+    await room.tell(answer("H-1", match_quality=5, availability=4), answer("H-2", match_quality=2))
+    assert (await room.mentor("M-1")).ratings == {"H-1": 450, "H-2": 200}
+    await room.tell(answer("H-2", match_quality=3), answer("H-1", satisfaction=1), answer("H-1", None, match_quality=1))
+    await room.tell(answer("H-1", "M-unknown", match_quality=1))
+    await room.tell(MentorWithdrawn(mentor_id="M-1"), enrolled("M-1", 3))
+    assert (await room.mentor("M-1")).ratings == {"H-1": 450, "H-2": 300}
+    assert (await store.rated(database)) == (2, 750)
+    assert room.memory.pool.rated == (2, 750)
+    await room.assert_in_order()
