@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching import rules
-from services.matching.criteria import PLACES, load_value, lookups, points_of
+from services.matching.batch import anonymous, batch_of, best_of_each, sort_keys
+from services.matching.criteria import Lookup, load_value, lookups
 from services.matching.person import Seeker
 from services.matching.policy import FULL, Policy
 from services.matching.pool import Bools, Candidate, Pool, identity
-from services.matching.solver import MOST_TIE_BITS, Problem, solve, tie_break, tie_break_one
+from services.matching.solver import solve
+from services.matching.ties import tie_break_one
 
 RUNNERS_UP = 3
 NEAREST = 3
@@ -33,13 +35,16 @@ class Part(NamedTuple):
     points: int
 
 
+Parts = tuple[Part, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class RunnerUp:
     """A mentor who was possible too. `taken`: their last place went to another hire in the same decision."""
 
     mentor_id: str
     score: int
-    parts: tuple[Part, ...]
+    parts: Parts
     taken: bool = False
 
 
@@ -66,7 +71,7 @@ class Match:
     mentor_id: str
     score: int
     load: int
-    parts: tuple[Part, ...]
+    parts: Parts
     runners_up: tuple[RunnerUp, ...]
     change: Change | None
 
@@ -89,44 +94,111 @@ class Waiting:
     nearest: tuple[NearMiss, ...]
 
 
-@dataclass(slots=True)
-class _Asked:
-    """A hire against the pool: `base` is the score without what load adds, shape (mentors,); -1 where a rule forbids it."""
-
-    seeker: Seeker
-    base: NDArray[np.int16]
-    best: list[int]
-
-
 def match(pool: Pool, policy: Policy, seekers: Sequence[Seeker]) -> list[Match | None]:
     """The best assignment of all seekers together, in their order; None for whoever must wait.
 
     As many as possible are matched, of those who wait the longest-waiting first; then the total score is the highest possible,
     where each mentee a mentor takes on lowers what load adds for the next. The pool is left as it is.
     """
-    if not len(pool) or not seekers:
+    if not len(pool):
         return [None] * len(seekers)
-    asked = {seeker.person.id: _ask(pool, policy, seeker) for seeker in seekers}
-    chosen = _choose(pool, policy, sorted(asked.items()))
-    taken = np.bincount([row for row in chosen.values() if row >= 0], minlength=len(pool))
-    places = _places(pool, chosen)
-    decided: list[Match | None] = []
-    for seeker in seekers:
-        row = chosen[seeker.person.id]
-        place = places.get(seeker.person.id, 0)
-        decided.append(_explain(pool, policy, asked[seeker.person.id], row, place, taken) if row >= 0 else None)
-    return decided
+    if len(seekers) == 1:
+        return [_match_one(pool, policy, seekers[0])]
+    batch = batch_of(pool, policy, seekers)
+    if not len(batch.rows):
+        return [None] * len(seekers)
+    mentors = solve(batch.problem).mentors
+    chosen = [int(batch.rows[mentor]) if mentor >= 0 else -1 for mentor in mentors]
+    best = [[int(batch.rows[mentor]) for mentor in some] for some in best_of_each(batch.problem, RUNNERS_UP + 1)]
+    found = explained(pool, policy, batch.seekers, chosen, best)
+    by_id = {seeker.person.id: one for seeker, one in zip(batch.seekers, found, strict=True)}
+    return [by_id[seeker.person.id] for seeker in seekers]
 
 
-def _ask(pool: Pool, policy: Policy, seeker: Seeker) -> _Asked:
-    base, load = np.zeros(len(pool), np.int16), np.zeros(len(pool), np.int16)
-    for lookup in lookups(pool, policy, seeker):
-        part = load if lookup.name == "load" else base
-        part += lookup.scores()
-    possible = rules.legal(pool, policy, seeker)
-    best = ranked(pool, seeker.person.id, base + load, possible, RUNNERS_UP + 1)
-    base[~possible] = -1
-    return _Asked(seeker, base, best)
+def _match_one(pool: Pool, policy: Policy, seeker: Seeker) -> Match | None:
+    """The same for one: the best free mentor is the optimum."""
+    known = lookups(pool, policy, seeker)
+    scores = np.zeros(len(pool), np.int16)
+    for lookup in known:
+        scores += lookup.scores()
+    row, *others = ranked(pool, seeker.person.id, scores, rules.legal(pool, policy, seeker), RUNNERS_UP + 1) or [-1]
+    if row < 0:
+        return None
+    parts = _Explainer(pool, policy, known, {})
+    return _told(pool, policy, seeker, row, [(other, 0, False) for other in others], parts, 0)
+
+
+def explained(
+    pool: Pool, policy: Policy, seekers: Sequence[Seeker], chosen: Sequence[int], best: Sequence[Sequence[int]]
+) -> list[Match | None]:
+    """Why each seeker got the mentor in the row `chosen` (-1 for nobody), and which of the `best` rows were not."""
+    taken: dict[int, int] = {}
+    places = []
+    for row in chosen:  # how many of this decision's mentees each hire's mentor has taken on before them
+        places.append(taken.get(row, 0))
+        taken[row] = places[-1] + 1
+    alike: dict[Seeker, list[int]] = {}
+    for number, seeker in enumerate(seekers):
+        if chosen[number] >= 0:
+            alike.setdefault(anonymous(seeker), []).append(number)
+    found: list[Match | None] = [None] * len(seekers)
+    for profile, numbers in alike.items():
+        rows = sorted({row for number in numbers for row in (chosen[number], *best[number])})
+        known = lookups(pool, policy, profile, np.array(rows, np.intp))
+        explainer = _Explainer(pool, policy, known, {row: place for place, row in enumerate(rows)})
+        for number in numbers:
+            others = []
+            for row in [row for row in best[number] if row != chosen[number]][:RUNNERS_UP]:
+                free, more = _free(pool.candidates[row]), taken.get(row, 0)
+                others.append((row, min(more, free - 1), more >= free))
+            found[number] = _told(pool, policy, seekers[number], chosen[number], others, explainer, places[number])
+    return found
+
+
+class _Explainer:
+    """The parts of one profile's scores, mentor by mentor. `places`: where a row stands among those looked up."""
+
+    def __init__(self, pool: Pool, policy: Policy, known: Sequence[Lookup], places: dict[int, int]) -> None:
+        self._pool = pool
+        self._known = known
+        self._places = places
+        self._done: dict[tuple[int, int], Parts] = {}
+
+    def parts(self, row: int, more: int) -> Parts:
+        """Every criterion's part for the mentor in `row` with `more` mentees than the pool knows."""
+        done = self._done.get((row, more))
+        if done is None:
+            done = self._done[row, more] = tuple([self._part(lookup, row, more) for lookup in self._known])
+        return done
+
+    def _part(self, lookup: Lookup, row: int, more: int) -> Part:
+        if lookup.name == "load":
+            mentor = self._pool.candidates[row]
+            value = load_value(mentor.load + more, mentor.capacity)
+        else:
+            value = int(lookup.values[lookup.codes[self._places.get(row, row)]])
+        return Part(lookup.name, lookup.weight, value, value * lookup.share // FULL)
+
+
+def _told(
+    pool: Pool,
+    policy: Policy,
+    seeker: Seeker,
+    row: int,
+    others: Sequence[tuple[int, int, bool]],
+    explainer: _Explainer,
+    place: int,
+) -> Match:
+    """`others`: row, mentees more than the pool knows, and whether their last place is taken, of each runner-up."""
+    ours = explainer.parts(row, place)
+    runners = []
+    for other, more, taken in others:
+        parts = explainer.parts(other, more)
+        runners.append(RunnerUp(pool.ids[other], total(parts), parts, taken))
+    score = total(ours)
+    hire_id, mentor_id = seeker.person.id, pool.ids[row]
+    change = what_would_change(policy, hire_id, mentor_id, score, runners)
+    return Match(hire_id, mentor_id, score, pool.candidates[row].load + place, ours, tuple(runners), change)
 
 
 def ranked(pool: Pool, hire_id: str, scores: NDArray[np.signedinteger], among: Bools, count: int) -> list[int]:
@@ -135,79 +207,25 @@ def ranked(pool: Pool, hire_id: str, scores: NDArray[np.signedinteger], among: B
     if len(rows) > count:
         candidates = scores[rows]
         rows = rows[candidates >= np.partition(candidates, -count)[-count]]
-    ties = tie_break(np.array([identity(hire_id)], np.uint64), pool.column("identity")[rows], MOST_TIE_BITS)
-    keys = (scores[rows].astype(np.int64) << MOST_TIE_BITS) + ties
+    keys = sort_keys(np.array([identity(hire_id)], np.uint64), pool.column("identity")[rows], scores[rows])
     if len(rows) > count:
         enough = keys >= np.partition(keys, -count)[-count]
         rows, keys = rows[enough], keys[enough]
-    order = sorted(range(len(rows)), key=lambda index: (-keys[index], pool.ids[rows[index]]))
-    return [int(rows[index]) for index in order[:count]]
+    found = sorted(zip((-keys).tolist(), [pool.ids[row] for row in rows], rows.tolist(), strict=True))
+    return [row for _, _, row in found[:count]]
 
 
-def _choose(pool: Pool, policy: Policy, asked: list[tuple[str, _Asked]]) -> dict[str, int]:
-    """The row of each hire's mentor, or -1."""
-    if len(asked) == 1:
-        ((id, alone),) = asked
-        return {id: alone.best[0] if alone.best else -1}
-    order = pool.order[pool.column("free")[pool.order] > 0]
-    if not len(order):
-        return {id: -1 for id, _ in asked}
-    free, codes = pool.column("free")[order], pool.column("places")[order]
-    later = np.arange(min(int(free.max()), len(asked)))
-    points = points_of(PLACES, policy.shares.get("load", 0))
-    places = np.where(free[:, None] > later, points.take(codes[:, None] + later, mode="clip"), np.int16(-1))
-    solution = solve(
-        Problem(
-            scores=np.stack([one.base[order] for _, one in asked]),
-            place_points=places,
-            hire_keys=np.array([identity(id) for id, _ in asked], np.uint64),
-            mentor_keys=pool.column("identity")[order],
-            ranks=np.array([one.seeker.rank for _, one in asked], np.int64),
-        )
-    )
-    return {id: int(order[column]) if column >= 0 else -1 for (id, _), column in zip(asked, solution.mentors, strict=True)}
-
-
-def _places(pool: Pool, chosen: dict[str, int]) -> dict[str, int]:
-    """How many of this decision's mentees each hire's mentor has taken on before them, in the order of their ids."""
-    counts: dict[int, int] = {}
-    places: dict[str, int] = {}
-    for id, row in sorted(chosen.items()):
-        if row >= 0:
-            places[id] = counts.get(row, 0)
-            counts[row] = places[id] + 1
-    return places
-
-
-def parts_of(pool: Pool, policy: Policy, seeker: Seeker, mentors: Sequence[tuple[int, int]]) -> list[tuple[Part, ...]]:
+def parts_of(pool: Pool, policy: Policy, seeker: Seeker, mentors: Sequence[tuple[int, int]]) -> list[Parts]:
     """Every criterion's part for some mentors, each given as (row, mentees more than the pool knows)."""
-    rows = np.array([row for row, _ in mentors], np.intp)
-    by_criterion = []
-    for lookup in lookups(pool, policy, seeker, rows):
-        values: list[int] = lookup.values.take(lookup.codes).tolist()
-        if lookup.name == "load":
-            taking_on = [(pool.candidates[row], more) for row, more in mentors]
-            values = [load_value(mentor.load + more, mentor.capacity) for mentor, more in taking_on]
-        by_criterion.append([Part(lookup.name, lookup.weight, value, value * lookup.share // FULL) for value in values])
-    return list(zip(*by_criterion, strict=True))
+    rows = [row for row, _ in mentors]
+    known = lookups(pool, policy, seeker, np.array(rows, np.intp))
+    explainer = _Explainer(pool, policy, known, {row: place for place, row in enumerate(rows)})
+    return [explainer.parts(row, more) for row, more in mentors]
 
 
 def total(parts: Sequence[Part]) -> int:
     """The score: the sum of the points, by definition."""
-    return sum(part.points for part in parts)
-
-
-def _explain(pool: Pool, policy: Policy, asked: _Asked, row: int, place: int, taken: NDArray[np.int64]) -> Match:
-    others = [other for other in asked.best if other != row][:RUNNERS_UP]
-    more = [min(int(taken[other]), _free(pool.candidates[other]) - 1) for other in others]
-    ours, *theirs = parts_of(pool, policy, asked.seeker, [(row, place), *zip(others, more, strict=True)])
-    runners = tuple(
-        RunnerUp(pool.ids[other], total(parts), parts, taken=int(taken[other]) >= _free(pool.candidates[other]))
-        for other, parts in zip(others, theirs, strict=True)
-    )
-    hire_id, mentor_id = asked.seeker.person.id, pool.ids[row]
-    change = what_would_change(policy, hire_id, mentor_id, total(ours), runners)
-    return Match(hire_id, mentor_id, total(ours), pool.candidates[row].load + place, ours, runners, change)
+    return sum([part.points for part in parts])
 
 
 def _free(candidate: Candidate) -> int:
@@ -216,7 +234,7 @@ def _free(candidate: Candidate) -> int:
 
 def tie_of(hire_id: str, mentor_id: str) -> int:
     """The pair's number that decides between equal scores: what `tie_break` gives in an array."""
-    return tie_break_one(identity(hire_id), identity(mentor_id), MOST_TIE_BITS)
+    return tie_break_one(identity(hire_id), identity(mentor_id))
 
 
 def what_would_change(policy: Policy, hire_id: str, mentor_id: str, score: int, runners: Sequence[RunnerUp]) -> Change | None:

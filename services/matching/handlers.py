@@ -34,7 +34,7 @@ from shared.streams import Stream
 
 OWN_SOURCE = f"/firstmate/{SERVICE}"
 WAITLIST_BATCH = 500  # as many waiting hires as a batch has records; the rest are tried in turn by the worker's duty
-MOST_TOGETHER = 1000  # hires solved in one go: a second at most, and costs that are exact in 64 bits
+MOST_TOGETHER = 10_000  # hires solved in one go: far more than a batch has, and costs stay exact in 64 bits
 
 FREES_PLACES = (EmployeeTerminated, HireRescinded, TerminationCancelled, JourneyEnded, JourneyCancelled, MentorFact)
 """Facts after which somebody on the waitlist may find a place."""

@@ -92,8 +92,12 @@ def legal(pool: Pool, policy: Policy, seeker: Seeker) -> Bools:
     possible &= ~_too_new(pool, policy, seeker)
     if policy.rules.shared_language_required and seeker.person.languages:
         possible &= ~_no_common_language(pool, policy, seeker)
-    for id in (seeker.person.id, *seeker.managers, *seeker.reports, *seeker.excluded):
-        row = pool.row(id)
-        if row is not None:
-            possible[row] = False
+    for row in barred(pool, seeker):
+        possible[row] = False
     return np.asarray(possible, np.bool_)
+
+
+def barred(pool: Pool, seeker: Seeker) -> set[int]:
+    """The rows of mentors whom this hire can't have for who they are to each other."""
+    rows = (pool.row(id) for id in (seeker.person.id, *seeker.managers, *seeker.reports, *seeker.excluded))
+    return {row for row in rows if row is not None}

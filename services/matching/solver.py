@@ -1,227 +1,255 @@
-"""The exact batch solver: minimum-cost flow over each hire's best mentors, priced until it is proven best over all.
+"""The exact batch solver. What counts, in this order: as many hires matched as possible, and of those who wait the
+longest-waiting; the total score; nobody moved without need; the pair hash, which is a fair and stable tie break.
 
-A flow over a fixed number of best mentors is a trap: when hires are alike and places scarce it leaves half of them
-unmatched. So the duals (what one more place at a mentor is worth) are taken from the residual network, every legal pair is
-priced with them, pairs that would pay are added, until none is left: then no other assignment is better (complementary
-slackness). Costs are integers throughout, so that the answer is exact and the same on every machine.
-
-What counts, in this order: as many hires matched as possible, and of those who wait the longest-waiting; the total score; the
-pair hash, which is a fair and stable tie break.
+Two stages of minimum-cost flow (`flow.py`), each proven best over all pairs. The first decides everything up to the total score,
+with equal hires as one node; its duals say which pairs an optimal assignment may use at all (complementary slackness). The
+second chooses among those by the hash. So no cost has to hold all four aims at once, and ten thousand hires fit 64 bits.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from ortools.graph.python.min_cost_flow import SimpleMinCostFlow
 
+from services.matching.flow import COST_BITS, NONE, Arcs, Flow, Int64s, Network, cheapest
 from services.matching.policy import FULL
+from services.matching.ties import TIE_BITS, tie_break
 
-FIRST_ARCS = 16  # best mentors per hire to begin with; more are added by price, most batches need one round
-BLOCK_CELLS = 1 << 21  # pairs priced at a time: 16 MB of 64-bit costs
-MOST_TIE_BITS = 16
-COST_BITS = 61  # SimpleMinCostFlow refuses cost × nodes from about 2^62
-FAR = 1 << 62
-_64 = 1 << 64
+BLOCK_CELLS = 1 << 18  # pairs looked at together: 2 MB per 64-bit array, so that they stay in a processor's cache
+MANY = 4  # times as many paying pairs as wanted are cut before they are sorted
 
-Int64s = NDArray[np.int64]
+Int16s = NDArray[np.int16]
+Bools = NDArray[np.bool_]
+Rows = Callable[[Int64s], Int16s]
+"""Scores of some profiles against all mentors, shape (given, mentors); asked for block by block, so never all there at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Hires and mentors, both in the order of their ids.
+    """Hires and mentors, in any order.
 
-    `scores` (hires, mentors): 0..10000 without what load adds, -1 where a rule forbids the pair. `place_points` (mentors,
-    places): what load adds for a mentor's next place, the one after it, ...; never rising along a row; -1 where there is none.
-    `hire_keys`, `mentor_keys`: 64-bit numbers of the ids. `ranks` (hires,): 0 for new ones, more for who has waited longer.
+    `rows`: scores 0..10000 of a profile without what load adds, -1 where a rule forbids the pair. `profiles` (hires,): which one
+    each hire has. `exceptions` (3, any): hire, mentor, and the score that holds for these two instead, each pair once.
+    `place_points` (mentors, places): what load adds for a mentor's next place, the one after it, ...; never rising along a row;
+    -1 where there is none. `hire_keys`, `mentor_keys`: 64-bit numbers of the ids. `ranks` (hires,): 0 for new ones, more for
+    who has waited longer. `stays` (hires,): the mentor to prefer among equally good ones, or -1.
     """
 
-    scores: NDArray[np.int16]
-    place_points: NDArray[np.int16]
+    rows: Rows
+    profiles: Int64s
+    exceptions: Int64s
+    place_points: Int16s
     hire_keys: NDArray[np.uint64]
     mentor_keys: NDArray[np.uint64]
     ranks: Int64s
+    stays: Int64s
+
+    @property
+    def place_costs(self) -> Int64s:
+        """Costs of each mentor's places, `NONE` where there is none; one more than there are hires at most."""
+        places = self.place_points[:, : len(self.profiles) + 1]
+        return np.where(places >= 0, -places.astype(np.int64), NONE)
+
+    @property
+    def waiting_costs(self) -> Int64s:
+        """What it costs to leave each hire out: one hire matched outweighs every score together, one rank all of them once more.
+
+        Linear ranks are enough: the hires that can be matched together are a matroid, whose best basis depends on the order
+        alone. Raises ValueError where such costs don't fit 64 bits (forty thousand hires with a rank each do).
+        """
+        levels = np.unique(self.ranks, return_inverse=True)[1].reshape(-1).astype(np.int64) + 1
+        step = (len(levels) + 2) * FULL
+        nodes = len(levels) + len(self.mentor_keys) + 2
+        if len(levels) and int(levels.max()) * step * nodes >= 1 << COST_BITS:
+            raise ValueError(
+                f"{len(levels)} hires with {int(levels.max())} ranks are too many to solve at once; solve them in parts"
+            )
+        return levels * step
 
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """`mentors` (hires,): the column assigned, or -1. `rounds` of flow and pricing it took; the last one found nothing better."""
+    """`mentors` (hires,): the mentor assigned, or -1. The certificate, in points: `prices` (mentors,) of one more hire at each,
+    and `worth` (hires,), what each hire costs at best with these prices. `rounds` of flow and pricing of both stages.
+    """
 
     mentors: NDArray[np.intp]
-    rounds: int
-
-
-def tie_break(hire_keys: NDArray[np.uint64], mentor_keys: NDArray[np.uint64], bits: int) -> Int64s:
-    """A number in [0, 2^bits) per pair, larger is preferred: the SplitMix64 finaliser over both ids (arrays that broadcast)."""
-    mixed = hire_keys * np.uint64(0x9E3779B97F4A7C15) ^ mentor_keys
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return (
-        ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(64 - bits)).astype(np.int64) if bits else np.zeros(mixed.shape, np.int64)
-    )
-
-
-def tie_break_one(hire_key: int, mentor_key: int, bits: int) -> int:
-    """`tie_break` of one pair, in plain integers: a tenth of the time."""
-    mixed = hire_key * 0x9E3779B97F4A7C15 % _64 ^ mentor_key
-    mixed = (mixed ^ mixed >> 30) * 0xBF58476D1CE4E5B9 % _64
-    mixed = (mixed ^ mixed >> 27) * 0x94D049BB133111EB % _64
-    return (mixed ^ mixed >> 31) >> (64 - bits)
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """How scores, ties and unmatched hires weigh in one integer cost."""
-
-    bits: int
-    point: int
-    unmatched: Int64s
-
-    @classmethod
-    def of(cls, problem: Problem) -> "_Scale":
-        hires, mentors = problem.scores.shape
-        order = np.unique(problem.ranks, return_inverse=True)[1].reshape(-1).astype(np.int64)
-        nodes = hires + mentors + 2
-        for bits in range(MOST_TIE_BITS, -1, -1):
-            point = hires << bits  # one point of score outweighs every tie break together
-            step = (hires + 1) * (FULL * point + (1 << bits))  # one hire matched outweighs every score together
-            if (int(order.max()) + 1) * step * nodes < 1 << COST_BITS:
-                return cls(bits, point, (order + 1) * step)
-        raise ValueError(
-            f"{hires} hires with {int(order.max()) + 1} ranks are too many for one exact solve; solve them in blocks"
-        )
+    prices: Int64s
+    worth: Int64s
+    rounds: tuple[int, int]
 
 
 def solve(problem: Problem) -> Solution:
-    """The best assignment. Raises ValueError when costs don't fit 64 bits (ten thousand hires do, ranks apart)."""
-    hires, mentors = problem.scores.shape
+    """The best assignment. Raises ValueError for more ranked hires than 64 bits can tell apart."""
+    hires, mentors = len(problem.profiles), len(problem.mentor_keys)
+    waiting = problem.waiting_costs
     if not hires or not mentors or problem.place_points.shape[1] == 0:
-        return Solution(np.full(hires, -1, np.intp), 0)
-    return _Search(problem, _Scale.of(problem)).run()
+        idle = problem.place_costs[:, 0] if problem.place_points.shape[1] else np.full(mentors, NONE)
+        return Solution(np.full(hires, -1, np.intp), idle, waiting, (0, 0))
+    classes = Classes.of(problem)
+    places = problem.place_costs
+    pairs = _Scored(problem, classes)
+    network = Network(classes.sizes, waiting[classes.first], places, np.zeros(mentors, np.int64))
+    best = cheapest(network, pairs)
+    chosen, rounds = _by_hash(problem, classes, pairs.tight, network, best)
+    return Solution(chosen, best.prices, best.worth[classes.of_hire], (best.rounds, rounds))
 
 
-class _Search:
-    def __init__(self, problem: Problem, scale: _Scale) -> None:
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """Hires that nothing but the hash tells apart: same profile, exceptions and rank. Ordered by size, so that blocks are alike.
+
+    `of_hire` (hires,): each hire's class. `first`, `sizes` (classes,): one of its hires, and how many there are. `exceptions`
+    (3, any): as in the problem, with classes for hires, sorted by class.
+    """
+
+    of_hire: Int64s
+    first: Int64s
+    sizes: Int64s
+    exceptions: Int64s
+
+    @classmethod
+    def of(cls, problem: Problem) -> "Classes":
+        """Group a problem's hires."""
+        own: dict[int, list[tuple[int, int]]] = {}
+        for hire, mentor, score in problem.exceptions.T.tolist():
+            own.setdefault(hire, []).append((mentor, score))
+        numbers: dict[tuple[int, int, tuple[tuple[int, int], ...]], int] = {}
+        of_hire = np.zeros(len(problem.profiles), np.int64)
+        for hire, (profile, rank) in enumerate(zip(problem.profiles.tolist(), problem.ranks.tolist(), strict=True)):
+            key = (profile, rank, tuple(sorted(own.get(hire, ()))))
+            of_hire[hire] = numbers.setdefault(key, len(numbers))
+        sizes = np.bincount(of_hire)
+        order = np.argsort(sizes, kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        of_hire = place[of_hire]
+        first = np.zeros(len(order), np.int64)
+        first[of_hire[::-1]] = np.arange(len(of_hire))[::-1]
+        theirs = [(number, *one) for number, hire in enumerate(first.tolist()) for one in own.get(hire, ())]
+        return cls(of_hire, first, sizes[order], np.array(theirs, np.int64).reshape(-1, 3).T)
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+
+def scores_of(problem: Problem, classes: Classes, first: int, last: int) -> Int16s:
+    """Scores of the classes in a range, exceptions included."""
+    scores = problem.rows(problem.profiles[classes.first[first:last]])
+    begin, end = np.searchsorted(classes.exceptions[0], (first, last))
+    if end > begin:
+        scores = scores.copy()
+        rows, mentors, points = classes.exceptions[:, begin:end]
+        scores[rows - first, mentors] = points
+    return scores
+
+
+class _Scored:
+    """The first stage's pairs: classes and mentors, by score. `tight`: which cost exactly what they are worth, as bits."""
+
+    def __init__(self, problem: Problem, classes: Classes) -> None:
         self._problem = problem
-        self._scale = scale
-        self._hires, self._mentors = problem.scores.shape
-        places = problem.place_points[:, : self._hires]
-        self._place_costs = np.where(places >= 0, -places.astype(np.int64) * scale.point, FAR)
-        self._places = (places >= 0).sum(axis=1)
-        # The arcs chosen so far, sorted by hire: one hire, one mentor, one cost each.
-        self._tails, self._heads, self._costs = self._select(self._place_costs[:, 0], np.full(self._hires, FAR), FIRST_ARCS)
+        self._classes = classes
+        self._mentors = len(problem.mentor_keys)
+        self.tight = np.zeros((len(classes), (self._mentors + 7) // 8), np.uint8)
 
-    def run(self) -> Solution:
-        count = FIRST_ARCS
-        for rounds in range(1, self._hires * self._mentors + 2):
-            mentors = self._flow()
-            prices, worth = self._duals(mentors)
-            tails, heads, costs = self._select(prices, worth, count)
-            if not len(tails):
-                return Solution(mentors, rounds)
-            self._add(tails, heads, costs)
-            count *= 2  # hires that are alike want the same mentors; the more rounds, the more each must look further down
-        raise AssertionError("every round adds a pair, and pairs are finite")
-
-    def _select(self, prices: Int64s, worth: Int64s, count: int) -> tuple[Int64s, Int64s, Int64s]:
-        """Per hire the `count` pairs with the lowest cost plus price, of those below what the hire's place is worth now.
-
-        Pairs whose mentor has no place left, or that a rule forbids, never are. Equal ones are taken in the mentors' order.
-        """
-        found: list[tuple[Int64s, Int64s, Int64s]] = []
+    def paying(self, prices: Int64s, worth: Int64s, count: int) -> Iterator[Arcs]:
+        """See `flow.Pairs`."""
         height = max(BLOCK_CELLS // self._mentors, 1)
-        for first in range(0, self._hires, height):
-            block = slice(first, min(first + height, self._hires))
-            tails, heads = np.nonzero(self._promising(block, prices, worth, count))
+        had = prices < NONE
+        for first in range(0, len(self._classes), height):
+            last = min(first + height, len(self._classes))
+            scores = scores_of(self._problem, self._classes, first, last)
+            gains = scores - prices
+            gains += worth[first:last, None]
+            possible = (scores >= 0) & had
+            self.tight[first:last] = np.packbits(possible & (gains == 0), axis=1)
+            possible &= gains > 0
+            wanted = count + int(self._classes.sizes[last - 1])
+            if int(possible.sum()) > MANY * wanted * (last - first):
+                possible &= self._best(gains, possible, first, wanted)
+            tails, heads = np.nonzero(possible)
+            yield Arcs(tails + first, heads, -scores[tails, heads].astype(np.int64))
+
+    def _best(self, gains: Int64s, possible: Bools, first: int, wanted: int) -> Bools:
+        """The pairs with the largest gains, `wanted` of each class; of equals those that other classes look at less."""
+        if wanted >= self._mentors:
+            return possible
+        classes = np.arange(first, first + len(gains))
+        # An odd stride scatters the classes over all mentors; whom each begins with is no decision, only a start.
+        turned = (np.arange(self._mentors) + (classes * 2_654_435_761 % self._mentors)[:, None]) % self._mentors
+        keys = np.where(possible, np.minimum(gains, 1 << 40) * self._mentors + turned, -1)
+        limit = np.partition(keys, -wanted, axis=1)[:, -wanted]
+        best: Bools = keys >= limit[:, None]
+        return best
+
+
+def _by_hash(
+    problem: Problem, classes: Classes, tight: NDArray[np.uint8], network: Network, best: Flow
+) -> tuple[NDArray[np.intp], int]:
+    """Of all assignments as good as the one found, that with the most stays and then the largest sum of hashes."""
+    hires = len(classes.of_hire)
+    below = (network.place_costs < best.prices[:, None]).sum(axis=1)
+    up_to = (network.place_costs <= best.prices[:, None]).sum(axis=1)
+    optional = np.arange(max(int((up_to - below).max()), 1))
+    may_wait = (best.worth == network.waiting)[classes.of_hire]
+    second = Network(
+        sizes=np.ones(hires, np.int64),
+        waiting=np.where(may_wait, 0, NONE),
+        place_costs=np.where(optional < (up_to - below)[:, None], 0, NONE),
+        mandatory=below,
+    )
+    pairs = _Tied(problem, classes, tight, up_to > 0)
+    flow = cheapest(second, pairs, pairs.costed(*_spread(classes, best)))
+    chosen = np.full(hires, -1, np.intp)
+    chosen[flow.arcs.tails] = flow.arcs.heads
+    return chosen, flow.rounds
+
+
+def _spread(classes: Classes, best: Flow) -> tuple[Int64s, Int64s]:
+    """The first stage's flow as one mentor per hire: hires and mentors."""
+    by_class = np.argsort(classes.of_hire, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(classes.sizes)])
+    sent = np.repeat(best.arcs.tails, best.amounts)
+    place = np.arange(len(sent)) - np.searchsorted(sent, sent)
+    return by_class[starts[sent] + place], np.repeat(best.arcs.heads, best.amounts)
+
+
+class _Tied:
+    """The second stage's pairs: hires and the mentors that an optimal assignment may give them, by hash."""
+
+    def __init__(self, problem: Problem, classes: Classes, tight: NDArray[np.uint8], had: Bools) -> None:
+        hires, mentors = len(problem.profiles), len(problem.mentor_keys)
+        # As wide as the flow can hold: every stay outweighs all hashes together.
+        stay_bits = hires.bit_length() if (problem.stays >= 0).any() else 0
+        self._bits = min(TIE_BITS, COST_BITS - 2 - stay_bits - (hires + mentors + 2).bit_length())
+        self._stay = hires << self._bits if stay_bits else 0
+        self._problem = problem
+        self._of_hire = classes.of_hire
+        self._tight = tight
+        self._had = np.packbits(had)
+
+    def paying(self, prices: Int64s, worth: Int64s, count: int) -> Iterator[Arcs]:
+        """See `flow.Pairs`."""
+        mentors = len(prices)
+        height = max(4 * BLOCK_CELLS // mentors, 1)
+        for first in range(0, len(self._of_hire), height):
+            bits = self._tight[self._of_hire[first : first + height]] & self._had
+            tails, heads = np.nonzero(np.unpackbits(bits, axis=1, count=mentors))
             tails += first
-            costs = self._cost(tails, heads)
-            priced = costs + prices[heads]
-            paying = priced < worth[tails]
-            found.append(_first_of_each(tails[paying], heads[paying], costs[paying], priced[paying], count))
-        tails, heads, costs = (np.concatenate(part) for part in zip(*found, strict=True))
-        return tails, heads, costs
+            found = self.costed(tails, heads)
+            gains = worth[tails] - prices[heads] - found.costs
+            pays = np.flatnonzero(gains > 0)
+            wanted = MANY * count * len(bits)
+            if len(pays) > wanted:
+                pays = pays[gains[pays] >= np.partition(gains[pays], -wanted)[-wanted]]
+            yield Arcs(tails[pays], heads[pays], found.costs[pays])
 
-    def _promising(self, block: slice, prices: Int64s, worth: Int64s, count: int) -> NDArray[np.bool_]:
-        """Which pairs of these hires may be among those to select, judged without the tie break, which costs most to compute."""
-        scores = self._problem.scores[block]
-        gains = scores * np.int64(self._scale.point)
-        gains -= prices[None, :]
-        open_pairs: NDArray[np.bool_] = scores >= 0
-        open_pairs &= gains > (-worth[block, None] - (1 << self._scale.bits))
-        open_pairs &= prices[None, :] < FAR
-        if open_pairs.shape[1] > count and int(open_pairs.sum()) > count * len(scores):
-            gains[~open_pairs] = -FAR
-            limit = np.partition(gains, -count, axis=1)[:, -count]
-            open_pairs &= gains >= (limit - (1 << self._scale.bits))[:, None]
-        return open_pairs
-
-    def _cost(self, tails: Int64s, heads: Int64s) -> Int64s:
-        problem, scale = self._problem, self._scale
-        ties = tie_break(problem.hire_keys[tails], problem.mentor_keys[heads], scale.bits)
-        return -(problem.scores[tails, heads].astype(np.int64) * scale.point + ties)
-
-    def _add(self, tails: Int64s, heads: Int64s, costs: Int64s) -> None:
-        tails = np.concatenate([self._tails, tails])
-        heads = np.concatenate([self._heads, heads])
-        order = np.lexsort((heads, tails))
-        self._tails, self._heads = tails[order], heads[order]
-        self._costs = np.concatenate([self._costs, costs])[order]
-
-    def _flow(self) -> NDArray[np.intp]:
-        """The best assignment over the arcs chosen so far: mentor per hire, or -1."""
-        used, compact = np.unique(self._heads, return_inverse=True)
-        sink = self._hires + len(used)
-        places = np.repeat(np.arange(len(used)), self._places[used])
-        place_costs = self._place_costs[used][self._place_costs[used] < FAR]
-        everyone = np.arange(self._hires)
-        flow = SimpleMinCostFlow()
-        arcs = flow.add_arcs_with_capacity_and_unit_cost(
-            np.concatenate([self._tails, everyone, places + self._hires]),
-            np.concatenate([compact + self._hires, np.full(self._hires, sink), np.full(len(places), sink)]),
-            np.ones(len(self._tails) + self._hires + len(places), np.int64),
-            np.concatenate([self._costs, self._scale.unmatched, place_costs]),
-        )
-        flow.set_nodes_supplies(np.arange(sink + 1), np.concatenate([np.ones(self._hires), np.zeros(len(used)), [-self._hires]]))
-        status = flow.solve()
-        if status != flow.OPTIMAL:
-            raise ArithmeticError(f"the flow solver ended with {status}; {self._hires} hires, {len(used)} mentors")
-        taken = flow.flows(arcs[: len(self._tails)]) > 0
-        mentors = np.full(self._hires, -1, np.intp)
-        mentors[self._tails[taken]] = self._heads[taken]
-        return mentors
-
-    def _duals(self, mentors: NDArray[np.intp]) -> tuple[Int64s, Int64s]:
-        """Prices from the residual network: what one more hire costs at each mentor, and what each hire's place is worth.
-
-        Shortest distances to the sink (Bellman-Ford): a mentor's next place, or moving one of the mentees there elsewhere.
-        """
-        taken = np.bincount(mentors[mentors >= 0], minlength=self._mentors)
-        width = self._place_costs.shape[1]
-        next_place = self._place_costs[np.arange(self._mentors), np.minimum(taken, width - 1)]
-        bare = np.where(taken < self._places, next_place, FAR)
-        matched = np.flatnonzero(mentors >= 0)
-        theirs = mentors[matched]
-        own_cost = np.zeros(self._hires, np.int64)
-        is_own = self._heads == mentors[self._tails]
-        own_cost[self._tails[is_own]] = self._costs[is_own]
-        askers, starts = np.unique(self._tails, return_index=True)
-        prices = bare
-        while True:
-            worth = self._scale.unmatched.copy()
-            if len(askers):
-                worth[askers] = np.minimum(worth[askers], np.minimum.reduceat(self._costs + prices[self._heads], starts))
-            lowered = bare.copy()
-            np.minimum.at(lowered, theirs, worth[matched] - own_cost[matched])
-            if np.array_equal(lowered, prices):
-                return prices, worth
-            prices = lowered
-
-
-def _first_of_each(tails: Int64s, heads: Int64s, costs: Int64s, priced: Int64s, count: int) -> tuple[Int64s, Int64s, Int64s]:
-    """The `count` lowest-priced pairs of each hire; of equals the first mentor, so that no machine's sort decides."""
-    order = np.lexsort((heads, priced, tails))
-    tails, heads, costs = tails[order], heads[order], costs[order]
-    starts = np.flatnonzero(np.diff(tails, prepend=-1))
-    place = np.arange(len(tails)) - np.repeat(starts, np.diff(starts, append=len(tails)))
-    chosen = place < count
-    return tails[chosen], heads[chosen], costs[chosen]
+    def costed(self, tails: Int64s, heads: Int64s) -> Arcs:
+        """These pairs with their costs."""
+        problem = self._problem
+        costs = -tie_break(problem.hire_keys[tails], problem.mentor_keys[heads], self._bits)
+        if self._stay:
+            costs -= self._stay * (problem.stays[tails] == heads)
+        return Arcs(tails, heads, costs)

@@ -14,7 +14,7 @@ from services.matching.engine import Match, match, parts_of, tie_of, why_not
 from services.matching.person import Person, Seeker
 from services.matching.policy import FULL, Policy
 from services.matching.pool import Candidate, Pool, identity
-from services.matching.solver import tie_break
+from services.matching.ties import tie_break
 from tests.domain.matching.populations import DAY, ONLY_LOAD, SHIPPED, TIED, intakes, mentor_of, person_of, steady
 
 Intake = tuple[Policy, list[Candidate], list[Seeker]]
@@ -265,4 +265,4 @@ def test_time_zones_and_titles_count_alike_from_either_side(one: Person, other: 
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_the_tie_break_of_one_pair_is_that_of_the_array(hire_id: str, mentor_id: str) -> None:
     hires, mentors = (np.array([identity(id)], np.uint64) for id in (hire_id, mentor_id))
-    assert tie_of(hire_id, mentor_id) == tie_break(hires, mentors, 16)[0]
+    assert tie_of(hire_id, mentor_id) == tie_break(hires, mentors)[0]

@@ -1,0 +1,155 @@
+"""From seekers and the pool to the solver's problem: who shares a profile, which pairs a rule forbids, what places add."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.matching import rules
+from services.matching.criteria import PLACES, lookups, points_of
+from services.matching.flow import Int64s
+from services.matching.person import Seeker
+from services.matching.policy import Policy
+from services.matching.pool import Pool, identity
+from services.matching.solver import Classes, Int16s, Problem, scores_of
+from services.matching.ties import TIE_BITS, tie_break
+
+KEPT_CELLS = 1 << 25  # scores kept between rounds, 64 MB; above that they are computed anew each time, block by block
+RANKED_CELLS = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Seekers in the order of their ids, the pool's rows of the problem's mentors in the order of theirs, and the problem."""
+
+    seekers: list[Seeker]
+    rows: NDArray[np.intp]
+    problem: Problem
+
+
+def anonymous(seeker: Seeker) -> Seeker:
+    """What scores and rules make of somebody, whoever they are: equal for equal profiles."""
+    return replace(seeker, person=replace(seeker.person, id=""), managers=(), reports=frozenset(), excluded=frozenset(), rank=0)
+
+
+def base_scores(pool: Pool, policy: Policy, seeker: Seeker) -> Int16s:
+    """The score with each mentor without what load adds, shape (mentors,)."""
+    scores = np.zeros(len(pool), np.int16)
+    for lookup in lookups(pool, policy, seeker):
+        if lookup.name != "load":
+            scores += lookup.scores()
+    return scores
+
+
+class ProfileScores:
+    """The rows of a problem: profiles against the mentors in `rows` of the pool, -1 where a rule forbids."""
+
+    def __init__(self, pool: Pool, policy: Policy, profiles: Sequence[Seeker], rows: NDArray[np.intp]) -> None:
+        self._pool = pool
+        self._policy = policy
+        self._profiles = profiles
+        self._rows = rows
+        fits = len(profiles) * len(rows) <= KEPT_CELLS
+        self._kept = np.empty((len(profiles), len(rows)), np.int16) if fits else None
+        self._known = np.zeros(len(profiles), np.bool_)
+
+    def __call__(self, wanted: Int64s) -> Int16s:
+        """Scores of these profiles; a fresh array."""
+        if self._kept is None:
+            found = np.empty((len(wanted), len(self._rows)), np.int16)
+            for place, profile in enumerate(wanted.tolist()):
+                found[place] = self._row(profile)
+            return found
+        for profile in wanted[~self._known[wanted]].tolist():
+            self._kept[profile] = self._row(profile)
+            self._known[profile] = True
+        kept: Int16s = self._kept[wanted]
+        return kept
+
+    def _row(self, profile: int) -> Int16s:
+        seeker = self._profiles[profile]
+        scores = base_scores(self._pool, self._policy, seeker)
+        scores[~rules.legal(self._pool, self._policy, seeker)] = -1
+        return scores[self._rows]
+
+
+def batch_of(pool: Pool, policy: Policy, seekers: Sequence[Seeker], held: Mapping[str, int] | None = None) -> Batch:
+    """The problem of matching these seekers with the mentors who have a free place.
+
+    `held`: places that some mentors have at least, whatever their capacity; rules still keep newcomers from a full one.
+    """
+    ordered = sorted(seekers, key=lambda seeker: seeker.person.id)
+    free = pool.column("free").astype(np.int64)
+    for id, places in (held or {}).items():
+        row = pool.row(id)
+        if row is not None:
+            free[row] = max(free[row], places)
+    rows = pool.order[free[pool.order] > 0]
+    profiles: dict[Seeker, int] = {}
+    of_hire = np.array([profiles.setdefault(anonymous(seeker), len(profiles)) for seeker in ordered], np.int64)
+    problem = Problem(
+        rows=ProfileScores(pool, policy, list(profiles), rows),
+        profiles=of_hire,
+        exceptions=_barred(pool, ordered, rows),
+        place_points=_place_points(pool, policy, rows, np.minimum(free[rows], len(ordered) + 1)),
+        hire_keys=np.array([identity(seeker.person.id) for seeker in ordered], np.uint64),
+        mentor_keys=pool.column("identity")[rows],
+        ranks=np.array([seeker.rank for seeker in ordered], np.int64),
+        stays=np.full(len(ordered), -1, np.int64),
+    )
+    return Batch(ordered, rows, problem)
+
+
+def _barred(pool: Pool, seekers: Sequence[Seeker], rows: NDArray[np.intp]) -> Int64s:
+    """The pairs that a rule about these two people forbids, as the problem's exceptions."""
+    column = np.full(len(pool), -1, np.int64)
+    column[rows] = np.arange(len(rows))
+    found = [
+        (hire, int(column[row]), -1)
+        for hire, seeker in enumerate(seekers)
+        for row in sorted(rules.barred(pool, seeker))
+        if column[row] >= 0
+    ]
+    return np.array(found, np.int64).reshape(-1, 3).T
+
+
+def _place_points(pool: Pool, policy: Policy, rows: NDArray[np.intp], free: Int64s) -> Int16s:
+    codes = pool.column("places")[rows]
+    later = np.arange(int(free.max(initial=0)))
+    points = points_of(PLACES, policy.shares.get("load", 0))
+    return np.where(free[:, None] > later, points.take(codes[:, None] + later, mode="clip"), np.int16(-1))
+
+
+def best_of_each(problem: Problem, count: int) -> list[list[int]]:
+    """Each hire's `count` best mentors as they are now, one by one and not as a batch: by score, hash, order of mentors."""
+    classes = Classes.of(problem)
+    members: list[list[int]] = [[] for _ in range(len(classes))]
+    for hire, number in enumerate(classes.of_hire.tolist()):
+        members[number].append(hire)
+    best: list[list[int]] = [[] for _ in problem.profiles]
+    now = problem.place_points[:, 0]
+    height = max(RANKED_CELLS // max(len(now), 1), 1)
+    for first in range(0, len(classes), height):
+        scores = scores_of(problem, classes, first, min(first + height, len(classes)))
+        scores = np.where(scores >= 0, scores + now, np.int16(-1))
+        limits = np.partition(scores, -count, axis=1)[:, -count] if scores.shape[1] > count else np.zeros(len(scores), np.int16)
+        for row, limit, hires in zip(scores, np.maximum(limits, 0), members[first : first + height], strict=False):
+            among = np.flatnonzero(row >= limit)
+            step = max(RANKED_CELLS // max(len(among), 1), 1)
+            for begin in range(0, len(hires), step):
+                some = hires[begin : begin + step]
+                keys = sort_keys(problem.hire_keys[some][:, None], problem.mentor_keys[among], row[among])
+                for hire, order in zip(some, _largest(keys, count), strict=True):
+                    best[hire] = among[order].tolist()
+    return best
+
+
+def sort_keys(hire_keys: NDArray[np.uint64], mentor_keys: NDArray[np.uint64], scores: NDArray[np.signedinteger]) -> Int64s:
+    """Scores and hashes in one number, larger is better."""
+    return (scores.astype(np.int64) << TIE_BITS) + tie_break(hire_keys, mentor_keys)
+
+
+def _largest(keys: Int64s, count: int) -> NDArray[np.intp]:
+    """The places of the `count` largest keys of each row, equals in the order they stand."""
+    return np.argsort(-keys, axis=1, kind="stable")[:, :count]
