@@ -1,9 +1,7 @@
 """What one more place is worth: exactly what solving again with that place gives."""
 
+import random
 from dataclasses import replace
-
-from hypothesis import given
-from hypothesis import strategies as st
 
 from services.matching import rules
 from services.matching.engine import match
@@ -12,9 +10,8 @@ from services.matching.places import MentorPlace, worth_of_places
 from services.matching.policy import Policy
 from services.matching.pool import Candidate, Pool
 from shared.events.mentoring import MAX_CAPACITY
-from tests.domain.matching.populations import DAY, SHIPPED, TIED, intakes, steady
-
-Intake = tuple[Policy, list[Candidate], list[Seeker]]
+from tests.domain.matching.crowds import each_seed, intake
+from tests.domain.matching.populations import DAY, SHIPPED, TIED
 
 
 def outcome(policy: Policy, mentors: list[Candidate], hires: list[Seeker]) -> tuple[int, int]:
@@ -27,10 +24,9 @@ def raised(mentors: list[Candidate], ids: set[str]) -> list[Candidate]:
     return [replace(one, capacity=one.capacity + 1) if one.person.id in ids else one for one in mentors]
 
 
-@steady
-@given(intakes(most_hires=6, most_mentors=5))
-def test_a_place_is_worth_what_solving_again_with_it_gives(intake: Intake) -> None:
-    policy, mentors, hires = intake
+@each_seed
+def test_a_place_is_worth_what_solving_again_with_it_gives(seed: int) -> None:
+    policy, mentors, hires = intake(random.Random(seed), 6, 5)
     worth = worth_of_places(Pool(mentors), policy, hires)
     before = outcome(policy, mentors, hires)
     assert worth.waiting == len(hires) - before[0]
@@ -45,10 +41,9 @@ def test_a_place_is_worth_what_solving_again_with_it_gives(intake: Intake) -> No
                 assert (found.points if found else 0) == after[1] - before[1]
 
 
-@steady
-@given(intakes(most_hires=6, most_mentors=5))
-def test_a_departments_places_place_whom_they_name(intake: Intake) -> None:
-    policy, mentors, hires = intake
+@each_seed
+def test_a_departments_places_place_whom_they_name(seed: int) -> None:
+    policy, mentors, hires = intake(random.Random(seed), 6, 5)
     before = outcome(policy, mentors, hires)
     worth = worth_of_places(Pool(mentors), policy, hires)
     departments = {one.person.department for one in mentors}
@@ -64,12 +59,12 @@ def test_a_departments_places_place_whom_they_name(intake: Intake) -> None:
             assert outcome(policy, raised(mentors, set(one.mentors)), hires)[0] - before[0] == placed
 
 
-@steady
-@given(intakes(most_hires=6, most_mentors=5), st.randoms(use_true_random=False))
-def test_the_order_of_what_is_given_changes_nothing(intake: Intake, random: st.random_module) -> None:
-    policy, mentors, hires = intake
+@each_seed
+def test_the_order_of_what_is_given_changes_nothing(seed: int) -> None:
+    choose = random.Random(seed)
+    policy, mentors, hires = intake(choose, 6, 5)
     expected = worth_of_places(Pool(mentors), policy, hires)
-    shuffled = worth_of_places(Pool(random.sample(mentors, len(mentors))), policy, random.sample(hires, len(hires)))
+    shuffled = worth_of_places(Pool(choose.sample(mentors, len(mentors))), policy, choose.sample(hires, len(hires)))
     assert shuffled == expected
 
 

@@ -160,12 +160,7 @@ def _brute(gains: NDArray[np.object_]) -> int:
 def test_among_equally_good_mentors_everybody_stays_who_can() -> None:
     given = dense(2, 40, 60, places=1, coarse=9000)
     found = given.solved()
-    random = np.random.default_rng(1)
-    kept = found.copy()
-    for seed in range(20):  # another of the optimal assignments, by other hashes
-        other = replace(given, hire_keys=np.random.default_rng(seed).integers(0, 1 << 63, 40).astype(np.uint64)).solved()
-        kept = np.where(random.random(40) < 0.2, other, kept)
-    other = replace(given, hire_keys=given.hire_keys[::-1]).solved()
+    other = replace(given, hire_keys=given.hire_keys[::-1]).solved()  # another of the best assignments, by other hashes
     assert (other != found).any()
     assert (replace(given, stays=other.astype(np.int64)).solved() == other).all()
 
