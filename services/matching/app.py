@@ -11,7 +11,6 @@ from services.matching.memory import Memory
 from services.matching.pages import pages
 from services.matching.policy_file import load_policy
 from services.matching.report_api import report_api
-from services.matching.report_pages import report_pages
 from services.matching.standing import Standing
 from services.matching.store import SERVICE, ensure_indexes
 from services.matching.waitlist import Waitlist
@@ -46,9 +45,4 @@ def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]
     """Its API and pages, over its database. Raises `PolicyError` for a bad policy."""
     policy = load_policy(settings.policy_file)
     standing = Standing(db, policy)
-    return [
-        api(db, policy, clock),
-        report_api(db, policy, standing, clock),
-        pages(db, policy, clock),
-        report_pages(db, policy, standing, clock),
-    ]
+    return [api(db, policy, clock), report_api(db, policy, standing, clock), pages(db, policy, standing, clock)]

@@ -142,7 +142,7 @@ def _shown(figure: Figure) -> Figure:
 
 def _group(name: str, hires: Sequence[RecentHire]) -> Group:
     hours = [(hire.matched_at - hire.hired_at).total_seconds() / 3600 for hire in hires if hire.matched_at is not None]
-    pending = sum(hire.waiting and hire.matched_at is None for hire in hires)
+    pending = sum((hire.waiting or hire.proposed) and hire.matched_at is None for hire in hires)
     scores = [hire.score for hire in hires if hire.score is not None]
     figures: dict[Measure, Figure] = {
         "median_hours": _percentile(hours, pending, 0.5),

@@ -25,6 +25,7 @@ HORIZON_DAYS = 90  # whoever is matched from now on keeps the place for longer, 
 DRAWS = 2_000  # the ends of the range then move by about a day from one seed to another
 SEED = 20_260_101  # any number; fixed, so that two people looking on one day see the same
 WEEK = 7
+WEEKS_THAT_TELL = 8  # a handful of numbers says little about how numbers vary, and the first load of a company is no cohort
 INNER = (0.1, 0.5, 0.9)  # the range holds 8 of 10 outcomes
 EVERYBODY = "All departments"
 
@@ -53,7 +54,8 @@ class Outlook:
 
     `likely` is the median day on which it has no place left, `early` and `late` bound 8 of 10 outcomes; None: not within the
     horizon. `chance` is the share of outcomes in which it runs out, 0..1. `lacking`: so many places more would keep it from
-    running out before the horizon in 9 of 10 outcomes. `next_opening` is the first day on which a place opens.
+    running out before the horizon in half of the outcomes, `lacking_surely` in 9 of 10. `next_opening` is the first day on which
+    a place opens.
     `low`, `middle`, `high`: free places per day from today on, never below 0.
     """
 
@@ -67,6 +69,7 @@ class Outlook:
     late: date | None
     chance: float
     lacking: int
+    lacking_surely: int
     next_opening: date | None
     low: tuple[int, ...]
     middle: tuple[int, ...]
@@ -104,9 +107,9 @@ def forecast(supplies: Sequence[Supply], today: date, draws: int = DRAWS, seed: 
 
 
 def dispersion(weekly: Sequence[int]) -> float:
-    """How many times more weekly totals vary than a Poisson process would; at least 1, and 1 for fewer than 4 weeks."""
+    """How many times more weekly totals vary than a Poisson process would; at least 1, and 1 for too few weeks to tell."""
     mean = sum(weekly) / len(weekly) if weekly else 0.0
-    if len(weekly) < 4 or not mean:  # three numbers say nothing about how numbers vary
+    if len(weekly) < WEEKS_THAT_TELL or not mean:
         return 1.0
     return max(sum((count - mean) ** 2 for count in weekly) / (len(weekly) - 1) / mean, 1.0)
 
@@ -135,7 +138,8 @@ def _balance(supply: Supply, arriving: Counts) -> Counts:
     opening[: len(known)] = known
     change = opening - arriving
     now = np.full((len(change), 1), supply.free, np.int64)
-    change[:, 0] -= supply.waiting  # who waits takes what opens first
+    if not supply.free:  # who waits although places are free waits for other reasons, which no place ends
+        change[:, 0] -= supply.waiting
     return np.concatenate([now, now + np.cumsum(change, axis=1)], axis=1)
 
 
@@ -147,7 +151,8 @@ def _outlook(supply: Supply, balance: Counts, today: date) -> Outlook:
         tuple(map(int, np.maximum(row, 0))) for row in np.quantile(balance, INNER, axis=0, method="inverted_cdf")
     )
     # One place has to be left on the worst day for a department not to have run out.
-    lacking = int(np.quantile(np.maximum(1 - balance.min(axis=1), 0), 0.9, method="inverted_cdf"))
+    short = np.maximum(1 - balance.min(axis=1), 0)
+    lacking, surely = (int(value) for value in np.quantile(short, INNER[1:], method="inverted_cdf"))
     opens = next((days for days, places in enumerate(supply.opening, 1) if places), None)
     return Outlook(
         department=supply.department,
@@ -160,6 +165,7 @@ def _outlook(supply: Supply, balance: Counts, today: date) -> Outlook:
         late=late,
         chance=float((first <= HORIZON_DAYS).mean()),
         lacking=lacking,
+        lacking_surely=surely,
         next_opening=_day(opens, today) if opens is not None else None,
         low=low,
         middle=middle,

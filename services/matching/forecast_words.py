@@ -26,6 +26,8 @@ def _range(outlook: Outlook, today: date) -> str:
     early = day(outlook.early, today) if outlook.early else ""
     if outlook.late is None:
         return f"in 9 of 10 outcomes not before {early}"
+    if outlook.late == outlook.early:
+        return "in 8 of 10 outcomes on that day"
     return f"in 8 of 10 outcomes between {early} and {day(outlook.late, today)}"
 
 
@@ -35,9 +37,10 @@ def _of_ten(share: float) -> str:
 
 def advice(outlook: Outlook) -> str:
     """What would help, or nothing."""
-    if not outlook.lacking or (outlook.chance <= SAFE and outlook.free):
+    if outlook.chance <= SAFE:
         return ""
-    return f"{plural(outlook.lacking, 'more place')} would carry it through the {HORIZON_DAYS} days in 9 of 10 outcomes"
+    surely = f"{plural(outlook.lacking_surely, 'more place')} would do for the {HORIZON_DAYS} days in 9 of 10 outcomes"
+    return f"{surely}, {outlook.lacking} in half of them" if outlook.lacking else surely
 
 
 def kind(outlook: Outlook) -> tuple[str, str]:

@@ -9,13 +9,14 @@ class RecentHire:
     """One hire of the period. Department, site and arrangement are as the directory has them now, None where unknown.
 
     `matched_at` is when the first mentor of this hiring was found; `mentor_id` and `score` are of the mentor they have now.
-    `waited`: at some time no mentor was possible.
+    `waited`: at some time no mentor was possible; `proposed`: a mentor is found, and a coordinator has still to approve.
     """
 
     id: str
     hired_at: datetime
     waiting: bool
     waited: bool
+    proposed: bool = False
     matched_at: datetime | None = None
     mentor_id: str | None = None
     score: int | None = None

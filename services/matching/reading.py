@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from services.matching import store, views
 from services.matching.domain import Hire, Mentor
+from services.matching.mentor_search import Filter, find_mentors
 from shared.access import Viewer, check, may, relations
 from shared.directory import chain, name_of, people
 from shared.mongo import Database, Document
@@ -70,6 +72,16 @@ class Books:
         if after is not None:
             query["_id"] = {"$gt": str(after[0])}
         found = [document async for document in store.find(self.db, store.MENTORS, query, limit + 1)]
+        more = encode_cursor([found[limit - 1]["_id"]]) if len(found) > limit else None
+        return Page[views.MentorView](items=await self._mentors(found[:limit]), next=more)
+
+    async def find_mentors(
+        self, shown: Filter, words: str, department: str, today: date, cursor: str | None, limit: int
+    ) -> Page[views.MentorView]:
+        """A page of the mentors of a state whom all `words` are about, by id. Raises `Refused` 422 for a bad cursor."""
+        after = decode_cursor(cursor, 1)
+        last = str(after[0]) if after is not None else None
+        found = await find_mentors(self.db, shown, words, department, today, last, limit + 1)
         more = encode_cursor([found[limit - 1]["_id"]]) if len(found) > limit else None
         return Page[views.MentorView](items=await self._mentors(found[:limit]), next=more)
 

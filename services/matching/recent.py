@@ -50,6 +50,7 @@ def _recent(id: str, state: Document, people: dict[str, Document]) -> RecentHire
         hired_at=hired_at,
         waiting=state["status"] == "waitlisted",
         waited=bool(state.get("waited")),
+        proposed=state["status"] == "proposed",
         matched_at=min((at for at in found if at >= hired_at), default=None),
         mentor_id=decision["mentor_id"] if assigned else None,
         score=decision["score"] if assigned else None,

@@ -17,7 +17,7 @@ from services.matching.what_if import MOST_WEIGHT, Comparison, with_weights
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.mongo import Database
-from shared.problems import invalid
+from shared.refusals import invalid
 
 MONTHS = 12  # one period for everybody: two that overlap would tell of small groups by subtraction
 

@@ -19,7 +19,7 @@ from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.mongo import Database
 from shared.pages import PageRoute
-from shared.problems import Refused, invalid
+from shared.refusals import Refused, invalid
 
 SHOWN = 100  # hires matched differently; nobody reads more
 ON_THE_PAGE = ("median_hours", "p90_hours", "mean_score", "waited_share", "same_department_share", "same_site_share")

@@ -90,6 +90,6 @@ def _weekly(hires: Iterable[RecentHire], weeks: int, today: date) -> defaultdict
     counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for hire in hires:
         week = (hire.hired_at.date() - first).days // WEEK
-        if (hire.mentor_id is not None or hire.waiting) and 0 <= week < weeks:
+        if (hire.mentor_id is not None or hire.waiting or hire.proposed) and 0 <= week < weeks:
             counts[(hire.mentor_department if hire.mentor_id is not None else hire.department) or UNKNOWN][week] += 1
     return counts

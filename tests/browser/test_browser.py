@@ -265,6 +265,8 @@ PLACES = [
     ("coordinator", "/board"),
     ("coordinator", "/coordinator/waitlist"),
     ("coordinator", "/coordinator/mentors"),
+    ("coordinator", "/coordinator/mentors?q=ines&status=full"),
+    ("coordinator", "/coordinator/mentors/E-0019"),
     ("coordinator", "/coordinator/forecast"),
     ("coordinator", "/coordinator/what-if?skills=0&interests=90"),
     ("coordinator", "/coordinator/fairness"),

@@ -69,7 +69,7 @@ async def test_small_groups_are_in_neither_page_nor_answer_nor_table(room: Compa
     hidden = [g for g in told["tables"]["department"] if g["hires"] is None]
     assert [g["name"] for g in hidden] == ["Legal", "Ops"], "two people alone would follow from the total"
     assert all(f["hidden"] and f["value"] is None and f["base"] == 0 for g in hidden for f in g["figures"].values())
-    assert "Not shown, so that nobody can be recognised: Legal and Ops." in await web.get("/coordinator/fairness")
+    assert "Not shown, so that nobody can be recognised: Legal; Ops." in await web.get("/coordinator/fairness")
     lines = list(csv.DictReader(io.StringIO((await web.get(f"{API}/fairness.csv")).removeprefix("\ufeff"))))
     legal = next(line for line in lines if line["group"] == "Legal")
     assert set(legal.values()) == {"department", "Legal", "hidden"}

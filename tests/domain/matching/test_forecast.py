@@ -25,7 +25,7 @@ def one(*args, **more):
 
 def test_a_department_with_places_for_the_pace_of_its_hires_lasts_and_one_without_does_not():
     lasting, ending = one(free=40), one(free=5)
-    assert (lasting.likely, lasting.chance, lasting.lacking) == (None, 0, 0)
+    assert (lasting.likely, lasting.chance, lasting.lacking, lasting.lacking_surely) == (None, 0, 0, 0)
     assert ending.likely is not None
     assert abs((ending.likely - TODAY).days - 35) <= 5, "five places, one hire a week"
     assert TODAY < ending.early < ending.likely
@@ -43,15 +43,20 @@ def test_ending_journeys_put_the_day_off():
     assert one(free=5, opening=[0] * 20 + [30]).likely is None
 
 
-def test_who_waits_takes_what_is_there_first():
-    assert one(free=5, waiting=4).likely < one(free=5).likely
+def test_who_waits_for_a_place_takes_what_opens_first():
+    opening = [0, 5]
+    assert one(free=0, waiting=4, opening=opening).lacking == one(free=0, opening=opening).lacking + 4
 
 
-def test_so_many_places_more_keep_it_from_running_out_in_nine_of_ten_outcomes():
+def test_who_waits_although_places_are_free_waits_for_something_else():
+    assert one(free=5, waiting=4).likely == one(free=5).likely
+
+
+def test_so_many_places_more_keep_it_from_running_out_in_half_of_the_outcomes_or_in_nine_of_ten():
     found = one(free=3)
-    assert found.lacking > 0
-    assert one(free=3 + found.lacking).chance <= 0.1
-    assert one(free=3 + found.lacking - 1).chance > 0.1
+    for lacking, chance in ((found.lacking, 0.5), (found.lacking_surely, 0.1)):
+        assert one(free=3 + lacking).chance <= chance
+        assert one(free=3 + lacking - 1).chance > chance
 
 
 def test_no_hires_seen_is_no_promise_that_none_will_come():
@@ -93,7 +98,7 @@ def test_weeks_of_different_lengths_are_refused():
 def test_dispersion_is_variance_over_mean_and_never_below_a_poisson_process():
     assert dispersion([2] * 13) == 1
     assert dispersion([0, 4] * 6) == pytest.approx(2.18, abs=0.01)
-    assert dispersion([9, 0, 0]) == 1
+    assert dispersion([9, 0, 0, 0, 0, 0, 0]) == 1, "too few weeks to tell"
     assert dispersion([]) == 1
 
 
@@ -111,7 +116,8 @@ def test_a_range_is_in_order_and_places_are_never_below_none(free, waiting, week
     assert len(found.low) == len(found.high) == HORIZON_DAYS + 1
     assert all(0 <= low <= middle <= high for low, middle, high in zip(found.low, found.middle, found.high, strict=True))
     assert found.middle[0] == free
-    assert (found.lacking == 0) == (found.chance <= 0.1)
+    assert (found.lacking == 0) == (found.chance <= 0.5)
+    assert (found.lacking_surely == 0) == (found.chance <= 0.1)
 
 
 def test_the_range_holds_eight_of_ten_of_what_then_happens():

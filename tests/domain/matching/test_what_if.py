@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from services.matching.person import Person, Seeker
-from services.matching.policy import parse_policy
+from services.matching.policy_file import parse_policy
 from services.matching.pool import Candidate
 from services.matching.what_if import MOST_HIRES, MOST_PAIRS, compare, most_hires, with_weights
 from tests.domain.matching.populations import DAY, SHIPPED, intakes, steady
