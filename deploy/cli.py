@@ -9,20 +9,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Coroutine
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from deploy.answers import Data, Json, fail, found, result, run, tell, with_database
+from deploy.policy_cli import policy_app
 from shared.clock import now
-
-if TYPE_CHECKING:
-    from deploy.found import Found
 
 ROOT = Path(__file__).parent.parent
 BENCH = ROOT / "bench"
@@ -31,14 +29,8 @@ TESTS_AT_ONCE = min((os.cpu_count() or 1) + 1, 6)  # tests mostly wait for each 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 letters_app = typer.Typer(no_args_is_help=True, help="What could not be processed: list, show, replay, drop.")
 app.add_typer(letters_app, name="dead-letters")
+app.add_typer(policy_app, name="policy")
 
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        "--data", help="Data folder of the running system; otherwise FIRSTMATE_KAFKA and FIRSTMATE_MONGO, or data/ here."
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on the last line.")]
 Id = Annotated[str, typer.Argument(help="As `dead-letters list` names it.")]
 
 
@@ -100,10 +92,10 @@ def publish(
     """Publish events about employees and mentors onto their topics."""
     from services.intake.publish import publish_file  # noqa: PLC0415
 
-    report = _run(publish_file(file, _found(data, "KAFKA").kafka, now(), skip_bad=skip_bad))
+    report = run(publish_file(file, found(data, "KAFKA").kafka, now(), skip_bad=skip_bad))
     for fault in report.faults:
-        _tell(f"line {fault.line}: {fault.detail}")
-    _result(report.summary(), f"{report.published} of {report.lines} events published", as_json, report.problem)
+        tell(f"line {fault.line}: {fault.detail}")
+    result(report.summary(), f"{report.published} of {report.lines} events published", as_json, report.problem)
 
 
 @app.command(name="import")
@@ -117,13 +109,13 @@ def import_(
     """Import hires, employees or mentors from a table. Importing it again changes nothing."""
     from services.intake.table import import_file  # noqa: PLC0415
 
-    kafka = "" if dry_run else _found(data, "KAFKA").kafka
-    report = _run(import_file(file, kafka, now(), dry_run=dry_run, skip_bad=skip_bad))
+    kafka = "" if dry_run else found(data, "KAFKA").kafka
+    report = run(import_file(file, kafka, now(), dry_run=dry_run, skip_bad=skip_bad))
     for fault in report.faults:
         column = f", column {fault.column}" if fault.column else ""
-        _tell(f"line {fault.line}{column}: {fault.detail}")
+        tell(f"line {fault.line}{column}: {fault.detail}")
     done = f"{report.rows} rows, {report.refused} wrong, {report.events} events{' (dry run)' if dry_run else ''}"
-    _result(report.summary(), done, as_json, report.problem)
+    result(report.summary(), done, as_json, report.problem)
 
 
 @app.command()
@@ -143,11 +135,11 @@ def doctor(
     from deploy.reset import reset  # noqa: PLC0415
 
     if reset_progress is not None:
-        done = _run(reset(data, reset_progress))
+        done = run(reset(data, reset_progress))
         problem = None if done else f"no consumer has recorded progress as {reset_progress}; name it CONSUMER:TOPIC, or all"
-        _result({"reset": done}, "\n".join(f"{name} is read again from the beginning" for name in done), as_json, problem)
+        result({"reset": done}, "\n".join(f"{name} is read again from the beginning" for name in done), as_json, problem)
         return
-    findings = _run(checks.examine(_found(data, "KAFKA", "MONGO"), data or DEFAULT_DATA, now))
+    findings = run(checks.examine(found(data, "KAFKA", "MONGO"), data or DEFAULT_DATA, now))
     table = Table(box=None, show_header=False)
     for finding in findings:
         colour = {"ok": "green", "warn": "yellow", "fail": "red"}[finding.status]
@@ -156,7 +148,7 @@ def doctor(
     Console().print(table)
     failed = [finding.check for finding in findings if finding.status == "fail"]
     summary = {"ok": not failed, "findings": [asdict(finding) for finding in findings]}
-    _result(summary, "", as_json, f"not well: {', '.join(failed)}" if failed else None)
+    result(summary, "", as_json, f"not well: {', '.join(failed)}" if failed else None)
 
 
 @app.command()
@@ -167,7 +159,7 @@ def bench(
     """Measure one family of the README's figures."""
     families = sorted(path.stem for path in BENCH.glob("*.py") if "__main__" in path.read_text())
     if name not in families:
-        _tell(f"there is no bench '{name}'; choose one of: {', '.join(families)}" if name else f"benches: {', '.join(families)}")
+        tell(f"there is no bench '{name}'; choose one of: {', '.join(families)}" if name else f"benches: {', '.join(families)}")
         sys.exit(2)
     sys.exit(subprocess.call([sys.executable, "-m", f"bench.{name}", *(["--json"] if as_json else [])], cwd=ROOT))
 
@@ -181,9 +173,9 @@ def list_letters(
     """List what could not be processed, oldest first."""
     from deploy import letters  # noqa: PLC0415
 
-    rows = _with_database(data, lambda client: letters.listed(client, None if state == "all" else state))
+    rows = with_database(data, lambda client: letters.listed(client, None if state == "all" else state))
     lines = [f"{row['id']}\n    {row['at'][:19]}  {row['code']}: {row['detail']}" for row in rows]
-    _result({"dead_letters": rows}, "\n".join(lines) or "no dead letters", as_json)
+    result({"dead_letters": rows}, "\n".join(lines) or "no dead letters", as_json)
 
 
 @letters_app.command()
@@ -191,10 +183,10 @@ def show(id: Id, data: Data = None, as_json: Json = False) -> None:
     """Show one whole, with its content."""
     from deploy import letters  # noqa: PLC0415
 
-    letter = _with_database(data, lambda client: letters.shown(client, id))
+    letter = with_database(data, lambda client: letters.shown(client, id))
     if letter is None:
-        _fail(f"there is no dead letter '{id}'; `./firstmate dead-letters list` names them")
-    _result(letter, json.dumps(letter, indent=2, ensure_ascii=False), as_json)
+        fail(f"there is no dead letter '{id}'; `./firstmate dead-letters list` names them")
+    result(letter, json.dumps(letter, indent=2, ensure_ascii=False), as_json)
 
 
 @letters_app.command()
@@ -208,16 +200,16 @@ def replay(
     from deploy import letters  # noqa: PLC0415
 
     if (id is None) != everything:
-        _fail("name one dead letter, or --all", code=2)
+        fail("name one dead letter, or --all", code=2)
 
     async def send(client: Any) -> list[dict[str, Any]]:
         ids = [row["id"] for row in await letters.listed(client, "open")] if id is None else [id]
         return await letters.replayed(client, ids, now())
 
-    done = _with_database(data, send)
+    done = with_database(data, send)
     refused = [row["id"] for row in done if not row["done"]]
     problem = f"not open: {', '.join(refused)}; `./firstmate dead-letters list` names the open ones" if refused else None
-    _result({"replayed": [row["id"] for row in done if row["done"]]}, f"{len(done) - len(refused)} sent again", as_json, problem)
+    result({"replayed": [row["id"] for row in done if row["done"]]}, f"{len(done) - len(refused)} sent again", as_json, problem)
 
 
 @letters_app.command()
@@ -225,68 +217,9 @@ def drop(id: Id, data: Data = None, as_json: Json = False) -> None:
     """Give one up. It stays readable for 90 days."""
     from deploy import letters  # noqa: PLC0415
 
-    done = _with_database(data, lambda client: letters.dropped(client, id, now()))
+    done = with_database(data, lambda client: letters.dropped(client, id, now()))
     problem = None if done else f"no open dead letter '{id}'; `./firstmate dead-letters list` names the open ones"
-    _result({"dropped": [id] if done else []}, f"{id} is given up" if done else "", as_json, problem)
-
-
-def _with_database(data: Path | None, ask: Any) -> Any:
-    from deploy.found import database  # noqa: PLC0415
-
-    async def asking() -> Any:
-        async with database(_found(data, "MONGO")) as client:
-            return await ask(client)
-
-    return _run(asking())
-
-
-def _found(data: Path | None, *needed: Literal["KAFKA", "MONGO"]) -> "Found":
-    from deploy.endpoints import NotRunning  # noqa: PLC0415
-    from deploy.found import find  # noqa: PLC0415
-
-    try:
-        return find(data, *needed)
-    except NotRunning as error:
-        _fail(str(error))
-
-
-def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run to the end; what can go wrong in the ordinary way becomes words and exit code 1."""
-    from aiokafka.errors import KafkaError  # noqa: PLC0415
-
-    from deploy.endpoints import NotRunning  # noqa: PLC0415
-    from deploy.process import StartError  # noqa: PLC0415
-    from shared.mongo import PyMongoError  # noqa: PLC0415
-
-    try:
-        return asyncio.run(work)
-    except (NotRunning, StartError) as error:
-        _fail(str(error))
-    except OSError as error:
-        _fail(f"{error.filename or ''}: {error.strerror or error}")
-    except (KafkaError, PyMongoError) as error:
-        _fail(f"{type(error).__name__}: {error}; `./firstmate doctor` looks closer")
-
-
-def _result(summary: dict[str, Any], words: str, as_json: bool, problem: str | None = None) -> None:
-    """Say what came out; with a problem the exit code is 1."""
-    if words:
-        print(words)
-    if problem is not None:
-        _tell(problem)
-    if as_json:
-        print(json.dumps(summary, ensure_ascii=False, default=str), flush=True)
-    if problem is not None:
-        sys.exit(1)
-
-
-def _tell(words: str) -> None:
-    print(f"firstmate: {words}", file=sys.stderr, flush=True)
-
-
-def _fail(words: str, code: int = 1) -> NoReturn:
-    _tell(words)
-    sys.exit(code)
+    result({"dropped": [id] if done else []}, f"{id} is given up" if done else "", as_json, problem)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,12 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
+from deploy import policies
 from deploy.found import Found
+from services.matching.memory import Memory
+from services.matching.policies import excluding_everyone
+from services.matching.policy import Policy
+from services.matching.policy_file import PolicyError
 from shared import dead_letters, outbox, progress
 from shared.clock import Clock
 from shared.events import describe
@@ -46,6 +51,10 @@ class Finding:
 async def examine(found: Found, data: Path, clock: Clock) -> list[Finding]:
     """Every finding, what stands below first: mend them in this order."""
     findings = settings_findings(os.environ)
+    policy = None
+    if all(finding.status != "fail" for finding in findings):
+        finding, policy = policy_finding()
+        findings.append(finding)
     kafka = await kafka_findings(found.kafka)
     findings += kafka
     try:
@@ -55,6 +64,7 @@ async def examine(found: Found, data: Path, clock: Clock) -> list[Finding]:
     else:
         try:
             findings += await mongo_findings(client, clock)
+            findings += await rule_findings(client, policy, clock) if policy else []
             if all(finding.status != "fail" for finding in kafka):
                 findings += await lag_findings(client, found.kafka)
         finally:
@@ -79,6 +89,27 @@ def settings_findings(environment: Mapping[str, str]) -> list[Finding]:
         wrong = [f"FIRSTMATE_{(fault.field or '').upper()}: {fault.detail}" for fault in describe(error)]
         return [*findings, Finding("settings", "fail", "; ".join(wrong), "correct these variables")]
     return findings or [Finding("settings", "ok", "readable")]
+
+
+def policy_finding() -> tuple[Finding, Policy | None]:
+    """Whether the matching policy that the settings name can be used: with a broken one matching does not start."""
+    try:
+        name, policy = policies.in_force(None)
+    except PolicyError as error:
+        return Finding("policy", "fail", str(error), "correct the file; `./firstmate policy check FILE` looks again"), None
+    return Finding("policy", "ok", f"{name}, version {policy.version}"), policy
+
+
+async def rule_findings(client: Client, policy: Policy, clock: Clock) -> list[Finding]:
+    """Rules of the policy that leave no mentor at all."""
+    memory = Memory(policy, "doctor")
+    await memory.begin(client["matching"])
+    return [
+        Finding(
+            "policy", "warn", f"its rule {rule} excludes every mentor: every new hire waits", "see `./firstmate policy check`"
+        )
+        for rule in excluding_everyone(memory.pool, policy, clock())
+    ]
 
 
 async def kafka_findings(address: str) -> list[Finding]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from fastapi import APIRouter
 
+from services.matching import policies
 from services.matching.api import api
 from services.matching.handlers import MatchingWork
 from services.matching.memory import Memory
@@ -31,13 +32,18 @@ def worker(settings: Settings) -> Worker:
     memory = Memory(policy, f"{settings.instance}-{secrets.token_hex(4)}")
     approval = timedelta(hours=settings.approval_hours) if settings.approval_hours else None
     waitlist = Waitlist(memory, now, approval)
+
+    async def prepare(db: Database) -> None:
+        await ensure_indexes(db)
+        await policies.remember(db, policy, now())
+
     return Worker(
         service=SERVICE,
         settings=settings,
         subscriptions=[Subscription("matching", TOPICS, lambda db: MatchingWork(db, memory, approval))],
         duties=[Duty("waitlist", every(WAITLIST_EVERY_S, waitlist.try_again))],
         single_owner=True,
-        prepare=ensure_indexes,
+        prepare=prepare,
     )
 
 

@@ -1,6 +1,8 @@
 """A policy's YAML file, checked to the line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,8 +14,25 @@ from services.matching.policy import Policy
 SHIPPED = Path(__file__).with_name("policy.yaml")
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a policy, in which file, on which line, at which field, and what to do."""
+
+    file: str
+    line: int
+    field: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {f'{self.field}: ' if self.field else ''}{self.words}"
+
+
 class PolicyError(ValueError):
     """A policy that can't be used; each line of the message names file, line, field, what is wrong and what to do."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(map(str, self.faults)))
 
 
 def load_policy(path: Path | None = None) -> Policy:
@@ -22,49 +41,62 @@ def load_policy(path: Path | None = None) -> Policy:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise PolicyError(
-            f"{file}: the policy can't be read ({type(error).__name__}); set FIRSTMATE_POLICY_FILE to a YAML file"
-        ) from error
+        words = f"the policy can't be read ({type(error).__name__}); name a YAML file, for the services by FIRSTMATE_POLICY_FILE"
+        raise PolicyError([Fault(str(file), 1, "", words)]) from error
     return parse_policy(text, str(file))
 
 
 def parse_policy(text: str, name: str = "policy.yaml") -> Policy:
     """Check a policy's text. Raises `PolicyError` with one line per fault: `file:line: field: fault; what to do`."""
+    root, content = _read(text, name)
+    faults = [Fault(name, line, field, words) for field, line, words in _slips(root)]
+    if faults:
+        raise PolicyError(faults)
+    try:
+        return Policy.model_validate(content)
+    except ValidationError as error:
+        found = [_fault(name, root, cast("dict[str, Any]", fault)) for fault in error.errors(include_url=False)]
+        raise PolicyError(found) from None
+
+
+def _read(text: str, name: str) -> tuple[yaml.MappingNode, Any]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise PolicyError(f"{name}:{line}: not YAML: {error.problem}; mend the layout of this line") from error
-    except yaml.YAMLError as error:
-        raise PolicyError(
-            f"{name}:1: not YAML: the file holds a character that YAML forbids; save it as plain UTF-8 text"
-        ) from error
+        mend = "indent with spaces, not tabs" if "\\t" in str(error.problem) else "mend the layout of this line"
+        raise PolicyError([Fault(name, line, "", f"not YAML: {error.problem}; {mend}")]) from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a day such as 2027-02-30
+        words = "not YAML: the file holds something that YAML can't read; save it as plain UTF-8 text, without dates"
+        raise PolicyError([Fault(name, 1, "", words)]) from error
     if not isinstance(root, yaml.MappingNode):
-        raise PolicyError(
-            f"{name}:1: a policy is a mapping with 'name', 'rules' and 'criteria'; start from the shipped policy.yaml"
-        )
-    repeated = [f"{name}:{line}: {field}: given twice; keep one of them" for field, line in _repeats(root)]
-    if repeated:
-        raise PolicyError("\n".join(repeated))
-    try:
-        return Policy.model_validate(content)
-    except ValidationError as error:
-        faults = [_fault(name, root, cast("dict[str, Any]", fault)) for fault in error.errors(include_url=False)]
-        raise PolicyError("\n".join(faults)) from None
+        words = "a policy is a mapping with 'name', 'rules' and 'criteria'; start from the shipped policy.yaml"
+        raise PolicyError([Fault(name, 1, "", words)])
+    return root, content
 
 
-def _repeats(node: yaml.Node, path: str = "") -> Iterator[tuple[str, int]]:
-    if isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _repeats(item, f"{path}{index}.")
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            if key.value in seen:
-                yield f"{path}{key.value}", key.start_mark.line + 1
-            seen.add(str(key.value))
-            yield from _repeats(value, f"{path}{key.value}.")
+def _slips(root: yaml.MappingNode) -> Iterator[tuple[str, int, str]]:
+    """What YAML lets pass: keys given twice, and criteria with nothing under them. Field, line and words of each."""
+    waiting: list[tuple[str, yaml.Node]] = [("", root)]
+    seen_nodes: set[int] = set()  # an alias may lead back to what holds it
+    while waiting:
+        path, node = waiting.pop(0)
+        if id(node) in seen_nodes:
+            continue
+        seen_nodes.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += [(f"{path}{index}.", item) for index, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            keys: set[str] = set()
+            for key, value in node.value:
+                field, line = f"{path}{key.value}", key.start_mark.line + 1
+                if str(key.value) in keys:
+                    yield field, line, "given twice; keep one of them"
+                elif path == "criteria." and isinstance(value, yaml.ScalarNode) and value.tag.endswith(":null"):
+                    yield field, line, "nothing stands under it; give it a weight, or leave it out"
+                keys.add(str(key.value))
+                waiting.append((f"{field}.", value))
 
 
 def _line(root: yaml.Node, loc: tuple[int | str, ...]) -> int:
@@ -83,23 +115,31 @@ def _line(root: yaml.Node, loc: tuple[int | str, ...]) -> int:
     return line + 1
 
 
-def _fault(name: str, root: yaml.Node, fault: dict[str, Any]) -> str:
+def _fault(name: str, root: yaml.Node, fault: dict[str, Any]) -> Fault:
     loc: tuple[int | str, ...] = fault["loc"]
-    field = ".".join(str(step) for step in loc) or "policy"
-    return f"{name}:{_line(root, loc)}: {field}: {_words(loc, fault)}"
+    return Fault(name, _line(root, loc), ".".join(str(step) for step in loc) or "policy", _words(loc, fault))
 
 
 def _words(loc: tuple[int | str, ...], fault: dict[str, Any]) -> str:
     kind, message = fault["type"], fault["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
-        return f"unknown {'criterion' if loc[:-1] == ('criteria',) else 'setting'}; use one of {', '.join(_known(loc))}"
+        known = _known(loc)
+        by_letters = {name.casefold(): name for name in known}
+        near = [by_letters[match] for match in get_close_matches(str(loc[-1]).casefold(), by_letters, n=1)]
+        what = "criterion" if loc[:-1] == ("criteria",) else "setting"
+        return f"unknown {what}; {f'did you mean {near[0]}? ' if near else ''}use one of {', '.join(known)}"
     if kind == "missing":
         return "missing; add it"
     if kind == "string_pattern_mismatch":
         return "must be small letters, digits and dashes; rename it"
     if kind == "value_error":
         return f"{message}; change it"
-    return f"{message[:1].lower()}{message[1:]} (found {fault['input']!r}); change it"
+    return f"{message[:1].lower()}{message[1:]} (found {_shown(fault['input'])}); change it"
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _known(loc: tuple[int | str, ...]) -> list[str]:

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import structlog
+
 from services.matching import store
 from services.matching.handlers import WAITLIST_BATCH, LookAgain, MatchingWork
 from services.matching.memory import Memory
+from services.matching.policies import excluding_everyone
 from services.matching.store import SERVICE
 from shared.clock import Clock
 from shared.events import new_event
@@ -15,6 +18,8 @@ from shared.mongo import Database
 from shared.processing import Processor
 
 REFRESH_EVERY = timedelta(minutes=5)  # a mask over all mentors and a write for each who waits: cheap, but not for every change
+
+log = structlog.get_logger()
 
 
 class Waitlist:
@@ -45,6 +50,10 @@ class Waitlist:
         self._tried = state
         if refresh:
             self._explained, self._explained_at = state, now
+            for rule in excluding_everyone(self._memory.pool, self._memory.policy, now):
+                log.warning(
+                    "rule_excludes_every_mentor", rule=rule, policy=self._memory.policy.version, advice="./firstmate policy check"
+                )
 
     async def _walk(self, db: Database, fence: Fence | None, *, refresh: bool) -> None:
         after: tuple[Any, str] | None = None

@@ -95,7 +95,47 @@ def test_the_version_follows_the_content_and_not_the_layout() -> None:
             "my.yaml:3: criteria.working_hours: 'enough_hours' must be",
         ),
         ("name: a\ncriteria: [1", "my.yaml:2: not YAML: "),
-        ("name: a\ncriteria: \x07", "my.yaml:1: not YAML: the file holds a character that YAML forbids"),
+        ("name: a\ncriteria: \x07", "my.yaml:1: not YAML: the file holds something that YAML can't read"),
+        ("name: a\ncriteria:\n\trole: {weight: 1}", "my.yaml:3: not YAML: found character '\\t'"),
+        ("name: a\ncriteria: {role: {weight: 2027-02-30}}", "my.yaml:1: not YAML: the file holds something that YAML can't read"),
+        ("name: a\ncriteria: &c\n  role: *c", "my.yaml:3: criteria.role.weight: missing; add it"),
+        (
+            "name: a\ncriteria:\n  intrests: {weight: 1}",
+            "my.yaml:3: criteria.intrests: unknown criterion; did you mean interests? use one of role,",
+        ),
+        (
+            "name: a\ncriteria:\n  role: {weigth: 1}",
+            "my.yaml:3: criteria.role.weight: missing; add it",
+        ),
+        (
+            "name: a\ncriteria:\n  role: {weight: 1}\n  site:",
+            "my.yaml:4: criteria.site: nothing stands under it; give it a weight",
+        ),
+        ("name: a\nrules:\ncriteria: {role: {weight: 1}}", "my.yaml:2: rules: input should be a valid dictionary"),
+        (
+            "name: a\nrules: {training_required: 3}\ncriteria: {role: {weight: 1}}",
+            "my.yaml:2: rules.training_required: input should be a valid boolean (found 3)",
+        ),
+        (
+            "name: a\ncriteria:\n  language:\n    weight: 1\n    levels: {B1: 90, B2: 10}",
+            "my.yaml:5: criteria.language.levels: a better level must not earn less",
+        ),
+        (
+            "name: a\ncriteria:\n  language:\n    weight: 1\n    levels: {b1: 90}",
+            "my.yaml:5: criteria.language.levels.b1: unknown setting; did you mean B1? use one of A1,",
+        ),
+        (
+            "name: a\ncriteria:\n  seniority: {weight: 1, least: 2, most: 1}",
+            "my.yaml:3: criteria.seniority: 'least' must not be greater than 'most'",
+        ),
+        (
+            "name: a\ncriteria:\n  rating: {weight: 1, prior_answers: 0}",
+            "my.yaml:3: criteria.rating.prior_answers: input should be greater than or equal to 1",
+        ),
+        (
+            "name: a\ncriteria:\n  load: {weight: 10000}",
+            "my.yaml:3: criteria.load.weight: input should be less than or equal to 1000",
+        ),
         ("- a list", "my.yaml:1: a policy is a mapping"),
         ("", "my.yaml:1: a policy is a mapping"),
     ],
@@ -109,7 +149,7 @@ def test_all_faults_are_told_at_once() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match=r"nowhere\.yaml: the policy can't be read \(FileNotFoundError\)"):
+    with pytest.raises(PolicyError, match=r"nowhere\.yaml:1: the policy can't be read \(FileNotFoundError\)"):
         load_policy(tmp_path / "nowhere.yaml")
     own = tmp_path / "own.yaml"
     own.write_text(ONE)
