@@ -62,3 +62,23 @@ def _places_fit(place_points: NDArray[np.int16], taken: NDArray[np.int64], price
     spare = there & ~used
     costs = -place_points.astype(np.int64)
     return not (used & (costs > prices[:, None])).any() and not (spare & (costs < prices[:, None])).any()
+
+
+def gap(problem: Problem, solution: Solution) -> int:
+    """By how much another assignment could at most be better, in points (one hire more counts above all points): cost minus the
+    bound that the prices prove; 0 for the optimum. Holds for any prices, if no legal pair costs less than its hire is worth.
+    """
+    taken = np.bincount(solution.mentors[solution.mentors >= 0], minlength=len(solution.prices))
+    places = np.arange(problem.place_points.shape[1])
+    there = problem.place_points >= 0
+    reduced = np.where(there, -problem.place_points.astype(np.int64) - solution.prices[:, None], 0)
+    bound = int(solution.worth.sum()) + int(np.minimum(reduced, 0).sum())
+    cost = int(problem.waiting_costs[solution.mentors < 0].sum())
+    cost -= int(problem.place_points[there & (places < taken[:, None])].astype(np.int64).sum())
+    matched = np.flatnonzero(solution.mentors >= 0)
+    own = {(hire, mentor): score for hire, mentor, score in problem.exceptions.T.tolist()}
+    for hire in matched.tolist():
+        mentor = int(solution.mentors[hire])
+        known = own.get((hire, mentor))
+        cost -= known if known is not None else int(problem.rows(problem.profiles[[hire]])[0, mentor])
+    return cost - bound

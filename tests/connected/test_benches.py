@@ -14,3 +14,15 @@ def test_the_mail_bench_counts_what_is_lost_and_doubled_and_finds_none() -> None
     figures = json.loads(ran.stdout.splitlines()[-1])
     assert (figures["messages"], figures["doubled"], figures["missing"]) == (60, 0, 0)
     assert figures["share_of_bare_loop"] > 0
+
+
+def test_the_matching_bench_is_optimal_legal_and_the_same_in_any_order() -> None:
+    argv = [sys.executable, "-m", "bench.matching", "--json", "--quick"]
+    ran = subprocess.run(argv, check=False, cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    figures = json.loads(ran.stdout.splitlines()[-1])
+    none = ("uncertified", "unmatched_though_possible", "pairs_changed_by_permutation", "capacity_violations", "rule_violations")
+    assert {name: figures[name] for name in none} == dict.fromkeys(none, 0)
+    assert figures["share_of_optimum"] == 1
+    assert figures["wrong_decisions_1k"] == 0
+    assert figures["late_arrival_share_1.05"] > figures["late_arrival_share_greedy_1.05"]

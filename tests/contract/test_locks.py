@@ -8,7 +8,7 @@ import pytest
 from deploy.kafka_jars import locked
 
 REQUIREMENTS = Path(__file__).parent.parent.parent / "requirements"
-LOCKS = ("run.lock", "dev.lock", "kafka.lock")
+LOCKS = ("run.lock", "dev.lock", "bench.lock", "kafka.lock")
 REQUIREMENT = re.compile(r"^([\w.-]+(?:\[[\w,]+\])?)==(\S+)(?: ; (.*?))? ?\\$", re.MULTILINE)
 
 
@@ -28,7 +28,7 @@ def test_no_lock_holds_an_address_or_a_path_of_a_machine(lock: str) -> None:
     assert not re.search(r"://|--(extra-)?index|--find-links|@ file|(^|\s)/\w", text)
 
 
-@pytest.mark.parametrize("lock", ["run.lock", "dev.lock"])
+@pytest.mark.parametrize("lock", ["run.lock", "dev.lock", "bench.lock"])
 def test_every_requirement_is_pinned_with_a_hash(lock: str) -> None:
     blocks = re.split(r"^(?=\w)", (REQUIREMENTS / lock).read_text(), flags=re.MULTILINE)[1:]
     assert len(blocks) == len(pinned(lock))
