@@ -4,8 +4,10 @@ from fastapi import APIRouter
 
 from services.matching.desk import Desk
 from services.matching.mentor_pages import mentor_pages
+from services.matching.overview_pages import overview_pages
 from services.matching.pair_pages import pair_pages
 from services.matching.policy import Policy
+from services.matching.proposal_pages import proposal_pages
 from services.matching.reading import Books
 from services.matching.report_pages import report_pages
 from services.matching.standing import Standing
@@ -18,8 +20,10 @@ def pages(db: Database, policy: Policy, standing: Standing, clock: Clock) -> API
     """The pages over a connected database."""
     router = APIRouter(include_in_schema=False)
     books, desk = Books(db), Desk(db, policy, clock)
+    router.include_router(overview_pages(books, standing, clock))
     router.include_router(waitlist_pages(books, desk, standing, clock))
     router.include_router(mentor_pages(books, desk, clock))
+    router.include_router(proposal_pages(books, desk, clock))
     router.include_router(pair_pages(books, policy))
     router.include_router(report_pages(db, policy, standing, clock))
     return router

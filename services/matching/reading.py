@@ -119,6 +119,14 @@ class Books:
             return Numbers(waiting, found["mentors"], found["taken"], found["free"])
         return Numbers(waiting, 0, 0, 0)
 
+    async def proposed(self) -> int:
+        """How many proposals wait for a coordinator."""
+        return int(await self.db[store.HIRES].count_documents({"state.status": "proposed"}))
+
+    async def nominated(self) -> int:
+        """How many people are nominated as mentors."""
+        return int(await self.db[store.MENTORS].count_documents({"state.status": "nominated"}))
+
     async def names(self, ids: Iterable[str]) -> dict[str, str]:
         """The names of the people known among these."""
         return {id: name_of(person, id) for id, person in (await people(self.db, ids)).items()}

@@ -12,11 +12,14 @@ from shared.events.hr import EmployeeId
 from shared.pages import local_path, templates
 
 OVERVIEW, WAITLIST, MENTORS = "/coordinator", "/coordinator/waitlist", "/coordinator/mentors"
+PROPOSALS = "/coordinator/proposals"
 FORECAST, WHAT_IF, FAIRNESS = "/coordinator/forecast", "/coordinator/what-if", "/coordinator/fairness"
 ON_A_PAGE = 25
 
 SECTIONS: list[tuple[str, str]] = [
+    (OVERVIEW, "Overview"),
     (WAITLIST, "Waitlist"),
+    (PROPOSALS, "Proposals"),
     (MENTORS, "Mentors"),
     (FORECAST, "Forecast"),
     (WHAT_IF, "What if"),
@@ -36,6 +39,7 @@ NOTICES: Mapping[str, str] = {
     "leave": "Leave noted. They get nobody new who starts before they are back.",
     "back": "Back from leave. Whoever waits is looked at again within seconds.",
     "approved": "Approved. Hire and mentor are being told.",
+    "all_approved": "Approved. Hires and mentors are being told.",
     "rejected": "Turned down. Another proposal follows within seconds, or a place on the waitlist.",
     "pinned": "Pinned. Nothing moves this pair but what makes it impossible.",
     "unpinned": "No longer pinned.",

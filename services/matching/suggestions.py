@@ -107,12 +107,11 @@ def _hindered(
 def _try(
     pool: Pool, policy: Policy, waiting: Sequence[Seeker], already: set[str], kind: Kind, changed: Sequence[Candidate]
 ) -> Suggestion | None:
-    before = [pool[mentor.person.id] for mentor in changed]
+    # While nobody who waits is possible anywhere, only the changed mentors can take anybody on: a tiny problem, equally exact.
+    tried = Pool(pool.candidates if already else ())
     for mentor in changed:
-        pool.put(mentor)
-    matched = [found for found in engine.match(pool, policy, waiting) if found is not None]
-    for mentor in before:
-        pool.put(mentor)
+        tried.put(mentor)
+    matched = [found for found in engine.match(tried, policy, waiting) if found is not None]
     placed = [Placed(found.hire_id, found.mentor_id, found.score) for found in matched if found.hire_id not in already]
     if len(matched) <= len(already) or not placed:
         return None

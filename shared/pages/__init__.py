@@ -82,8 +82,7 @@ class Place:
 PLACES = (
     Place("Board", "/board", "board"),
     Place("My page", "/me", "me"),
-    Place("Waitlist", "/coordinator/waitlist"),
-    Place("Mentors", "/coordinator/mentors"),
+    Place("Matching", "/coordinator"),
     Place("Mail", "/mail"),
 )
 

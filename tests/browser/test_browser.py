@@ -263,6 +263,8 @@ PLACES = [
     (CEO, "/board?q=nobody-of-this-name"),
     (CEO, "/people/E-1001"),
     ("coordinator", "/board"),
+    ("coordinator", "/coordinator"),
+    ("coordinator", "/coordinator/proposals"),
     ("coordinator", "/coordinator/waitlist"),
     ("coordinator", "/coordinator/mentors"),
     ("coordinator", "/coordinator/mentors?q=ines&status=full"),

@@ -1,0 +1,109 @@
+"""Where a coordinator begins: what to do now, in one list, and the way to everything of matching."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from services.matching import forecast_words
+from services.matching.reading import Books
+from services.matching.sections import FAIRNESS, FORECAST, MENTORS, OVERVIEW, PAGES, PROPOSALS, WAITLIST, WHAT_IF
+from services.matching.standing import Standing
+from shared.access import CurrentViewer, check
+from shared.clock import Clock
+from shared.pages import PageRoute
+from shared.pages.words import moment, plural
+
+MOST_DEPARTMENTS = 3
+
+TOOLS: tuple[tuple[str, str, str], ...] = (
+    (WAITLIST, "Waitlist", "Who has no mentor yet, why, and what would help."),
+    (PROPOSALS, "Proposals", "Matches that wait for your approval."),
+    (MENTORS, "Mentors", "Places, leave, training, nominations."),
+    (FORECAST, "Forecast", "Which department runs out of places, and when."),
+    (WHAT_IF, "What if", "Other weights, tried on the hires of late."),
+    (FAIRNESS, "Fairness", "How hires fare, group by group."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing to do: words, where to do it, how the link is called, and a badge's kind."""
+
+    words: str
+    path: str
+    link: str
+    kind: str
+
+
+def overview_pages(books: Books, standing: Standing, clock: Clock) -> APIRouter:
+    """The route over a connected database."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    @router.get(OVERVIEW)
+    async def overview(request: Request, viewer: CurrentViewer) -> HTMLResponse:
+        check(viewer, "see_waitlist")
+        today = clock().date()
+        return PAGES.render(
+            request,
+            "overview.html",
+            viewer=viewer,
+            tasks=await _tasks(books, standing, today),
+            numbers=await books.numbers(),
+            tools=TOOLS,
+        )
+
+    return router
+
+
+async def _tasks(books: Books, standing: Standing, today: date) -> list[Task]:
+    """What waits for a coordinator, the most urgent first."""
+    return [
+        *await _proposals(books),
+        *await _waiting(books, standing, today),
+        *await _nominations(books),
+        *await _outlook(standing, today),
+    ]
+
+
+async def _proposals(books: Books) -> list[Task]:
+    count = await books.proposed()
+    if not count:
+        return []
+    (first,) = (await books.approvals(None, 1)).items
+    said = (
+        f"{plural(count, 'proposal waits', 'proposals wait')} for your word; the first stands by itself on {moment(first.until)}"
+    )
+    return [Task(said, PROPOSALS, "Look at them", "wait")]
+
+
+async def _waiting(books: Books, standing: Standing, today: date) -> list[Task]:
+    waiting = (await books.numbers()).waiting
+    if not waiting:
+        return []
+    said = plural(waiting, "hire waits for a mentor", "hires wait for a mentor")
+    found = (await standing.suggestions(today)).found
+    if found:
+        said += f"; one change would place {len(found[0].placed)} of them" if waiting > 1 else "; one change would place them"
+    return [Task(said, WAITLIST, "See what would help", "late")]
+
+
+async def _nominations(books: Books) -> list[Task]:
+    count = await books.nominated()
+    said = f"{plural(count, 'nomination waits', 'nominations wait')} for training or acceptance"
+    return [Task(said, f"{MENTORS}?status=nominated", "Look at them", "info")] if count else []
+
+
+async def _outlook(standing: Standing, today: date) -> list[Task]:
+    found, _ = await standing.forecast(today)
+    needing = forecast_words.needing(found)
+    tasks = [
+        Task(f"{one.department}: {forecast_words.verdict(one, today)}", FORECAST, "See the forecast", "warn")
+        for one in needing[:MOST_DEPARTMENTS]
+    ]
+    more = len(needing) - len(tasks)
+    if more > 0:
+        said = f"{plural(more, 'department more runs', 'departments more run')} short of places within the forecast"
+        tasks.append(Task(said, FORECAST, "See the forecast", "warn"))
+    return tasks
