@@ -10,6 +10,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.events.hr import TimeZone
+
 Names = Annotated[list[str], NoDecode]
 
 
@@ -41,6 +43,10 @@ class Settings(BaseSettings):
     approval_hours: float = Field(
         0, ge=0, description="Hours that coordinators have to approve a match before it stands by itself; 0: it stands at once."
     )
+    reoptimise_hour: int = Field(
+        3, ge=-1, le=23, description="Local hour at which better matches are looked for each night; -1: only on demand."
+    )
+    office_zone: TimeZone = Field("UTC", description="IANA time zone of those who run the programme.")
     policy_file: Path | None = Field(None, description="Matching policy; the shipped one when unset.")
     programmes_dir: Path | None = Field(None, description="Folder of programme templates; the shipped ones when unset.")
     log_level: str = "INFO"

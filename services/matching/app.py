@@ -11,6 +11,8 @@ from services.matching.handlers import MatchingWork
 from services.matching.memory import Memory
 from services.matching.pages import pages
 from services.matching.policy_file import load_policy
+from services.matching.reoptimisation_api import reoptimisation_api
+from services.matching.reoptimising import Nightly
 from services.matching.report_api import report_api
 from services.matching.standing import Standing
 from services.matching.store import SERVICE, ensure_indexes
@@ -24,6 +26,8 @@ from shared.worker import Duty, Subscription, Worker, every
 TOPICS = (hr.TOPIC, mentoring.MENTORS_TOPIC, onboarding.TOPIC)
 WAITLIST_EVERY_S = 2.0  # a place freed by a coordinator should not seem lost to the person who waits for it
 
+NIGHT_LOOKED_FOR_EVERY_S = 60.0
+
 
 def worker(settings: Settings) -> Worker:
     """The worker process: one owner of the mentor pool, others stand by. Raises `PolicyError` for a bad policy."""
@@ -32,6 +36,10 @@ def worker(settings: Settings) -> Worker:
     memory = Memory(policy, f"{settings.instance}-{secrets.token_hex(4)}")
     approval = timedelta(hours=settings.approval_hours) if settings.approval_hours else None
     waitlist = Waitlist(memory, now, approval)
+    duties = [Duty("waitlist", every(WAITLIST_EVERY_S, waitlist.try_again))]
+    if settings.reoptimise_hour >= 0:
+        nightly = Nightly(policy, now, settings.reoptimise_hour, settings.office_zone)
+        duties.append(Duty("reoptimisation", every(NIGHT_LOOKED_FOR_EVERY_S, nightly.propose_if_due)))
 
     async def prepare(db: Database) -> None:
         await ensure_indexes(db)
@@ -41,7 +49,7 @@ def worker(settings: Settings) -> Worker:
         service=SERVICE,
         settings=settings,
         subscriptions=[Subscription("matching", TOPICS, lambda db: MatchingWork(db, memory, approval))],
-        duties=[Duty("waitlist", every(WAITLIST_EVERY_S, waitlist.try_again))],
+        duties=duties,
         single_owner=True,
         prepare=prepare,
     )
@@ -51,4 +59,9 @@ def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]
     """Its API and pages, over its database. Raises `PolicyError` for a bad policy."""
     policy = load_policy(settings.policy_file)
     standing = Standing(db, policy)
-    return [api(db, policy, clock), report_api(db, policy, standing, clock), pages(db, policy, standing, clock)]
+    return [
+        api(db, policy, clock),
+        report_api(db, policy, standing, clock),
+        reoptimisation_api(db, policy, clock),
+        pages(db, policy, standing, clock),
+    ]

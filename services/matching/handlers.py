@@ -21,7 +21,8 @@ from services.matching.decisions import decision_of, waitlisting_of
 from services.matching.domain import Decision, Hire, Mentor
 from services.matching.facts import HIRE_FOLDS, MENTOR_FOLDS, rating_of
 from services.matching.memory import Attempt, Memory
-from services.matching.person import FIELDS, Seeker, person_from
+from services.matching.person import FIELDS, Seeker
+from services.matching.seeking import needed_from, ranks, seeker_of
 from services.matching.store import SERVICE
 from shared.changes import Changes
 from shared.directory import Directory
@@ -207,7 +208,7 @@ class MatchingWork:
             left=bool((self._memory.person(mentor_id) or {}).get("left")),
             reporting_line=mentor_id in reporting.managers(id) or id in reporting.managers(mentor_id),
             excluded=mentor_id in hire.excluded,
-            away=not pinned and lifecycle.is_away(stream.state, self._needed_from(id, today)),
+            away=not pinned and lifecycle.is_away(stream.state, needed_from(self.people.get(id), today)),
         )
 
     def _match(self, lost: Mapping[str, ReleaseCause | None], now: datetime) -> None:
@@ -250,26 +251,21 @@ class MatchingWork:
 
     def _seekers(self, ids: Collection[str], today: date) -> list[Seeker]:
         """The seekers, longest-waiting first."""
-        waiting = [(waits.since, id) for id in ids if (waits := self._hire(id).waiting) is not None]
-        ranks = {id: rank for rank, (_, id) in enumerate(sorted(waiting, reverse=True), 1)}
-        ordered = sorted(sorted(ids), key=lambda hire_id: -ranks.get(hire_id, 0))
-        return [self._seeker(id, today, ranks.get(id, 0)) for id in ordered]
-
-    def _seeker(self, id: str, today: date, rank: int) -> Seeker:
-        person = person_from(id, self.people.get(id) or {})
+        rank_of = ranks({id: self._hire(id) for id in ids})
+        ordered = sorted(sorted(ids), key=lambda hire_id: -rank_of.get(hire_id, 0))
         reporting = self._memory.reporting
-        return Seeker(
-            person=person,
-            day=self._needed_from(id, today),
-            managers=reporting.managers(id),
-            reports=reporting.reports(id),
-            excluded=frozenset(self._hire(id).excluded),
-            rank=rank,
-        )
-
-    def _needed_from(self, id: str, today: date) -> date:
-        start = (self.people.get(id) or {}).get("start_date")
-        return max(date.fromisoformat(start), today) if start else today
+        return [
+            seeker_of(
+                id,
+                self._hire(id),
+                self.people.get(id),
+                today,
+                managers=reporting.managers(id),
+                reports=reporting.reports(id),
+                rank=rank_of.get(id, 0),
+            )
+            for id in ordered
+        ]
 
     def _hire(self, id: str) -> Hire:
         return self.hires[id].state or Hire()

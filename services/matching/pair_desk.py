@@ -16,6 +16,7 @@ from services.matching.memory import candidate
 from services.matching.person import FIELDS, Seeker, person_from
 from services.matching.policy import Policy
 from services.matching.pool import Pool
+from services.matching.seeking import seeker_of
 from shared import directory
 from shared.changes import Changes
 from shared.directory import Directory
@@ -252,14 +253,8 @@ class PairWork:
         stream.emit(fact, now, event)
 
     def _seeker(self, hire: Hire, id: str, now: datetime) -> Seeker:
-        person = person_from(id, self._people.get(id) or {})
-        return Seeker(
-            person=person,
-            day=max(person.start or now.date(), now.date()),
-            managers=tuple(self._managers),
-            reports=frozenset(self._reports),
-            excluded=frozenset(hire.excluded),
-        )
+        known = self._people.get(id)
+        return seeker_of(id, hire, known, now.date(), managers=self._managers, reports=self._reports)
 
     def _pool(self, mentor_ids: Iterable[str], hire_id: str) -> Pool:
         """These mentors as far as they are some, with the hire's own place counted as free."""

@@ -12,13 +12,14 @@ from datetime import datetime
 from typing import Any
 
 from services.matching.domain import Hire, Mentor
+from services.matching.moves import Reoptimisation
 from shared.changes import Changes
-from shared.mongo import ASCENDING, Database, Document, IndexModel, InsertOne, ReplaceOne, UpdateOne
+from shared.mongo import ASCENDING, DESCENDING, Database, Document, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from shared.streams import Stream, Streams
 
 SERVICE = "matching"
 API_PATH = "/api/matching/v1"
-MENTORS, HIRES, POOL = "mentors", "hires", "pool"
+MENTORS, HIRES, POOL, REOPTIMISATIONS = "mentors", "hires", "pool", "reoptimisations"
 LOG_KEPT = 32  # a worker looks at least once every few seconds; a person changes a mentor every few minutes
 
 
@@ -32,6 +33,8 @@ async def ensure_indexes(db: Database) -> None:
     unsettled = IndexModel("state.unsettled", name="unsettled", partialFilterExpression={"state.unsettled": True})
     await db[HIRES].create_indexes([IndexModel(waiting, name="waitlist"), hired, proposed, unsettled])
     await db[MENTORS].create_indexes([IndexModel([("state.status", ASCENDING), ("_id", ASCENDING)], name="by_status")])
+    made = IndexModel([("state.made_at", DESCENDING), ("_id", DESCENDING)], name="by_making")
+    await db[REOPTIMISATIONS].create_indexes([made, IndexModel("state.open", partialFilterExpression={"state.open": True})])
     await db[POOL].update_one({"_id": "pool"}, {"$setOnInsert": {"version": 0, "log": []}}, upsert=True)
 
 
@@ -43,6 +46,11 @@ def mentors() -> Streams[Mentor]:
 def hires() -> Streams[Hire]:
     """An empty set of hire streams."""
     return Streams(HIRES, Hire, SERVICE)
+
+
+def reoptimisations() -> Streams[Reoptimisation]:
+    """An empty set of proposals to re-optimise."""
+    return Streams(REOPTIMISATIONS, Reoptimisation, SERVICE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +157,30 @@ async def proposals(db: Database, count: int, after: tuple[str, str] | None = No
         query["$or"] = [{"state.proposal.until": {"$gt": until}}, {"state.proposal.until": until, "_id": {"$gt": id}}]
     cursor = db[HIRES].find(query).sort([("state.proposal.until", 1), ("_id", 1)]).limit(count)
     return [(document["_id"], Hire.model_validate(document["state"])) async for document in cursor]
+
+
+async def movable(db: Database) -> dict[str, Hire]:
+    """Every hire who waits, and those whose pair the policy decided; whether they have met is in the state."""
+    assigned = {"state.status": "assigned", "state.decision.decided_by": "policy", "state.decision.pin": None}
+    cursor = db[HIRES].find({"$or": [{"state.status": "waitlisted"}, assigned]}, {"state": 1})
+    return {document["_id"]: Hire.model_validate(document["state"]) async for document in cursor}
+
+
+async def latest_reoptimisations(
+    db: Database, count: int, after: tuple[str, str] | None = None
+) -> list[tuple[str, Reoptimisation]]:
+    """The (id, proposal) of the latest `count`, newest first, from after (made_at, id) on."""
+    query: Document = {}
+    if after is not None:
+        made_at, id = after
+        query["$or"] = [{"state.made_at": {"$lt": made_at}}, {"state.made_at": made_at, "_id": {"$lt": id}}]
+    cursor = db[REOPTIMISATIONS].find(query).sort([("state.made_at", -1), ("_id", -1)]).limit(count)
+    return [(document["_id"], Reoptimisation.model_validate(document["state"])) async for document in cursor]
+
+
+async def open_reoptimisations(db: Database) -> list[str]:
+    """The ids of the proposals with something left to decide."""
+    return [document["_id"] async for document in db[REOPTIMISATIONS].find({"state.open": True}, {"_id": 1})]
 
 
 async def find(db: Database, collection: str, query: Document, limit: int) -> AsyncIterator[Document]:

@@ -18,7 +18,7 @@ from services.matching.reading import Books
 from services.matching.waitlist import Waitlist
 from shared.events import Event, decode_record, new_event, to_record
 from shared.events.hr import EmployeeHired, EmployeeSnapshot
-from shared.events.mentoring import MentorEnrolled
+from shared.events.mentoring import HireUnlisted, HireWaitlisted, MentorAssigned, MentorEnrolled, MentorReleased
 from shared.mongo import Database
 from shared.processing import Processor
 from shared.record import Record
@@ -37,6 +37,28 @@ def known(id: str, **profile: Any) -> EmployeeSnapshot:
 
 def enrolled(id: str, capacity: int = 1, **more: Any) -> MentorEnrolled:
     return MentorEnrolled.model_validate({"mentor_id": id, "capacity": capacity} | more)
+
+
+@dataclass
+class Told:
+    """What somebody knows who hears every fact about one hire: each must follow from the last, and tell something new."""
+
+    mentor_id: str | None = None
+    waits: bool = False
+
+    def hear(self, fact: Any) -> None:
+        if isinstance(fact, MentorAssigned):
+            assert fact.previous_mentor_id == self.mentor_id != fact.mentor_id
+            self.mentor_id, self.waits = fact.mentor_id, False
+        elif isinstance(fact, MentorReleased):
+            assert fact.mentor_id == self.mentor_id
+            self.mentor_id = None
+        elif isinstance(fact, HireWaitlisted):
+            assert (self.mentor_id, self.waits) == (None, False)
+            self.waits = True
+        elif isinstance(fact, HireUnlisted):
+            assert self.waits
+            self.waits = False
 
 
 @dataclass
@@ -139,10 +161,15 @@ class Company:
             mentor = Mentor.model_validate(document["state"])
             assert document["state"]["load"] == mentor.load == loads[document["_id"]]
         sequences: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        told: defaultdict[str, Told] = defaultdict(Told)
         for event in await self.said():
             sequences[event.data.TOPIC, event.subject].append(event.sequence or 0)
+            told[event.subject].hear(event.data)
         for numbers in sequences.values():
             assert numbers == list(range(1, len(numbers) + 1))
+        for id, state in hires.items():
+            hire = Hire.model_validate(state)
+            assert (told[id].mentor_id, told[id].waits) == (hire.mentor_id, hire.waiting is not None), f"{id} was told otherwise"
 
 
 async def company(db: Database, *payloads: Any, **options: Any) -> Company:
