@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from services.matching.person import LEVELS, UNTOLD, Person, Seeker
 from services.matching.policy import CrossGroup, Language, Policy, Rating, Role, Seniority, Site, Tenure
 from services.matching.pool import Candidate
+from services.matching.rules import lot
 
 FULL = 10_000
 
@@ -34,6 +35,12 @@ def first_rule(policy: Policy, seeker: Seeker, mentor: Candidate) -> str | None:
             policy.rules.shared_language_required
             and bool(hire.languages and person.languages)
             and not any(language in person.languages for language in hire.languages),
+        ),
+        (
+            "same_department",
+            hire.department is not None
+            and hire.department == person.department
+            and lot(hire.id) >= policy.rules.same_department_percent,
         ),
         ("capacity", mentor.load >= mentor.capacity),
     )

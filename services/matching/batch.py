@@ -28,9 +28,17 @@ class Batch:
     problem: Problem
 
 
-def anonymous(seeker: Seeker) -> Seeker:
+def anonymous(seeker: Seeker, policy: Policy) -> Seeker:
     """What scores and rules make of somebody, whoever they are: equal for equal profiles."""
-    return replace(seeker, person=replace(seeker.person, id=""), managers=(), reports=frozenset(), excluded=frozenset(), rank=0)
+    return replace(
+        seeker,
+        person=replace(seeker.person, id=""),
+        managers=(),
+        reports=frozenset(),
+        excluded=frozenset(),
+        rank=0,
+        elsewhere=rules.looks_elsewhere(policy, seeker),
+    )
 
 
 def base_scores(pool: Pool, policy: Policy, seeker: Seeker) -> Int16s:
@@ -87,7 +95,7 @@ def batch_of(pool: Pool, policy: Policy, seekers: Sequence[Seeker], held: Mappin
             free[row] = max(free[row], places)
     rows = pool.order[free[pool.order] > 0]
     profiles: dict[Seeker, int] = {}
-    of_hire = np.array([profiles.setdefault(anonymous(seeker), len(profiles)) for seeker in ordered], np.int64)
+    of_hire = np.array([profiles.setdefault(anonymous(seeker, policy), len(profiles)) for seeker in ordered], np.int64)
     problem = Problem(
         rows=ProfileScores(pool, policy, list(profiles), rows),
         profiles=of_hire,

@@ -140,7 +140,7 @@ def explained(
     alike: dict[Seeker, list[int]] = {}
     for number, seeker in enumerate(seekers):
         if chosen[number] >= 0:
-            alike.setdefault(anonymous(seeker), []).append(number)
+            alike.setdefault(anonymous(seeker, policy), []).append(number)
     found: list[Match | None] = [None] * len(seekers)
     for profile, numbers in alike.items():
         rows = sorted({row for number in numbers for row in (chosen[number], *best[number])})

@@ -85,7 +85,8 @@ class Seeker:
 
     `day` is the first day that counts: the start date, or today once that is past. `managers` are those above, nearest
     first; `reports` everybody below; `excluded` mentors whom this hire must not get. `rank` is 0 for a new request; among
-    those who wait, a larger one has waited longer and goes first.
+    those who wait, a larger one has waited longer and goes first. `elsewhere` says for a profile without an id what
+    `rules.looks_elsewhere` says of the person.
     """
 
     person: Person
@@ -94,6 +95,7 @@ class Seeker:
     reports: frozenset[str] = frozenset()
     excluded: frozenset[str] = frozenset()
     rank: int = 0
+    elsewhere: bool | None = None
 
 
 @lru_cache(maxsize=65_536)  # a company's titles, skills and places are few and come back with every person

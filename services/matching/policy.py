@@ -194,6 +194,7 @@ class Rules(_Strict):
     training_required: Annotated[bool, Field(strict=True)] = True
     shared_language_required: Annotated[bool, Field(strict=True)] = True
     minimum_tenure_days: Days = 180
+    same_department_percent: Percent = 100
 
 
 class Policy(_Strict):

@@ -19,6 +19,7 @@ from services.matching.policy import (
     Values,
     WorkingHours,
 )
+from services.matching.rules import EVERYBODY
 
 ALWAYS = (
     "Never the person themself, their own manager or anybody in their reporting line.",
@@ -136,6 +137,12 @@ def rules(policy: Policy) -> list[str]:
         if policy.rules.minimum_tenure_days
         else "Mentors may be as new as the new hire.",
     ]
+    percent = policy.rules.same_department_percent
+    if percent < EVERYBODY:
+        found.append(
+            f"Lots, drawn by employee id, say which {percent} of 100 new hires may get a mentor of their own department; "
+            "the others get one from elsewhere, or wait."
+        )
     return [*found, *ALWAYS]
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from services.matching.criteria import speaks_with
 from services.matching.person import Seeker
 from services.matching.policy import Policy
-from services.matching.pool import FULL_UP, INACTIVE, NEVER, UNKNOWN, UNTRAINED, Bools, Pool
+from services.matching.pool import FULL_UP, INACTIVE, NEVER, UNKNOWN, UNTRAINED, Bools, Pool, identity
 
+EVERYBODY = 100
 Mask = Callable[[Pool, Policy, Seeker], Bools]
 
 
@@ -55,6 +56,25 @@ def _no_common_language(pool: Pool, policy: Policy, seeker: Seeker) -> Bools:
     )
 
 
+def lot(id: str) -> int:
+    """0..99, drawn by an id and nothing else: the same on every machine, and again whenever the person is matched."""
+    return identity(f"lot {id}") % 100
+
+
+def looks_elsewhere(policy: Policy, seeker: Seeker) -> bool:
+    """Whether this hire is one of those who get no mentor from their own department."""
+    if seeker.elsewhere is not None:
+        return seeker.elsewhere
+    percent = policy.rules.same_department_percent
+    return percent < EVERYBODY and lot(seeker.person.id) >= percent
+
+
+def _same_department(pool: Pool, policy: Policy, seeker: Seeker) -> Bools:
+    ours = seeker.person.department
+    code = pool.departments.find(ours) if ours is not None and looks_elsewhere(policy, seeker) else None
+    return np.zeros(len(pool), np.bool_) if code is None else np.asarray(pool.column("department") == code, np.bool_)
+
+
 RULES: dict[str, Mask] = {
     "self": _among(lambda seeker: (seeker.person.id,)),
     "profile_unknown": _closed_by(UNKNOWN),
@@ -66,6 +86,7 @@ RULES: dict[str, Mask] = {
     "not_available_by_start": _away,
     "tenure_too_short": _too_new,
     "no_shared_language": _no_common_language,
+    "same_department": _same_department,
     "capacity": _closed_by(FULL_UP),
 }
 """Every rule in the order in which a mentor's exclusion is put down to it. Capacity comes last: whoever is put down to
@@ -74,7 +95,7 @@ it alone would be possible with one more place."""
 NAMES: tuple[str, ...] = tuple(RULES)
 LASTING = frozenset({"self", "not_active", "excluded_pair", "own_manager", "reporting_chain"})
 """Rules that end a match already made; the others decide only about new ones."""
-OVERRIDABLE = frozenset({"not_trained", "not_available_by_start", "tenure_too_short", "no_shared_language"})
+OVERRIDABLE = frozenset({"not_trained", "not_available_by_start", "tenure_too_short", "no_shared_language", "same_department"})
 """Rules that a coordinator may set aside with a reason. The rest protect people or the mentor's places, and what hinders
 can be mended first: raise the capacity, end the pause, load the profile."""
 
@@ -92,6 +113,8 @@ def legal(pool: Pool, policy: Policy, seeker: Seeker) -> Bools:
     possible &= ~_too_new(pool, policy, seeker)
     if policy.rules.shared_language_required and seeker.person.languages:
         possible &= ~_no_common_language(pool, policy, seeker)
+    if looks_elsewhere(policy, seeker):
+        possible &= ~_same_department(pool, policy, seeker)
     for row in barred(pool, seeker):
         possible[row] = False
     return np.asarray(possible, np.bool_)

@@ -173,6 +173,10 @@ ENGLISH = Catalogue(
         "not_available_by_start": ("is away on the first day", "are away on the first day"),
         "tenure_too_short": ("has not been here long enough", "have not been here long enough"),
         "no_shared_language": ("shares no language", "share no language"),
+        "same_department": (
+            "is in the same department, while lots gave this hire a mentor from elsewhere",
+            "are in the same department, while lots gave this hire a mentor from elsewhere",
+        ),
         "capacity": ("has no free place", "have no free place"),
     },
     sentences={

@@ -193,6 +193,10 @@ GERMAN = Catalogue(
         "not_available_by_start": ("ist am ersten Tag nicht da", "sind am ersten Tag nicht da"),
         "tenure_too_short": ("ist noch nicht lange genug im Unternehmen", "sind noch nicht lange genug im Unternehmen"),
         "no_shared_language": ("hat keine gemeinsame Sprache", "haben keine gemeinsame Sprache"),
+        "same_department": (
+            "gehört zur selben Abteilung, das Los bestimmt hier aber eine andere",
+            "gehören zur selben Abteilung, das Los bestimmt hier aber eine andere",
+        ),
         "capacity": ("hat keinen freien Platz", "haben keinen freien Platz"),
     },
     sentences={

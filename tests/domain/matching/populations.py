@@ -18,7 +18,7 @@ TIED = parse_policy("name: tied\nrules: {minimum_tenure_days: 0}\ncriteria: {sit
 ODD_WEIGHTS = parse_policy(
     """
 name: odd
-rules: {training_required: false, shared_language_required: false, minimum_tenure_days: 30}
+rules: {training_required: false, shared_language_required: false, minimum_tenure_days: 30, same_department_percent: 40}
 criteria:
   role: {weight: 7, same_family: 33}
   skills: {weight: 3, enough: 2}
