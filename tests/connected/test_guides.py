@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -60,6 +61,23 @@ def test_the_policy_examples_are_valid_changes_of_the_shipped_policy(block: str,
     changed = tmp_path / "policy.yaml"
     changed.write_text(yaml.safe_dump(shipped))
     assert load_policy(changed).version != load_policy(None).version
+
+
+def test_the_policy_commands_say_something(tmp_path: Path) -> None:
+    text = (GUIDES / "change-the-matching-policy.md").read_text()
+    commands = re.findall(r"\./firstmate policy ((?:check|explain|diff) [^#`\n]+)", text)
+    assert len(commands) >= 5
+    own, mentors = tmp_path / "my-policy.yaml", tmp_path / "mentors.csv"
+    shutil.copy(Path(matching_policy.__file__).parent / "policy.yaml", own)
+    mentors.write_text("kind,employee_id,name,start_date,capacity\nmentor,M-1,Ana,2020-01-06,2\n")
+    for command in commands:
+        if "--hire" in command or "VERSION" in command:  # these ask a running system
+            continue
+        words = command.replace("my-policy.yaml", str(own)).replace("mentors.csv", str(mentors)).split()
+        argv = [sys.executable, "-m", "deploy.cli", "policy", *words, "--json"]
+        done = subprocess.run(argv, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout.splitlines()[-1])
 
 
 def test_every_link_in_the_documents_leads_somewhere() -> None:
