@@ -24,6 +24,6 @@ def pages(db: Database, policy: Policy, standing: Standing, clock: Clock) -> API
     router.include_router(waitlist_pages(books, desk, standing, clock))
     router.include_router(mentor_pages(books, desk, clock))
     router.include_router(proposal_pages(books, desk, clock))
-    router.include_router(pair_pages(books, policy))
+    router.include_router(pair_pages(books, desk, policy))
     router.include_router(report_pages(db, policy, standing, clock))
     return router

@@ -14,6 +14,7 @@ from shared.pages import local_path, templates
 OVERVIEW, WAITLIST, MENTORS = "/coordinator", "/coordinator/waitlist", "/coordinator/mentors"
 PROPOSALS = "/coordinator/proposals"
 FORECAST, WHAT_IF, FAIRNESS = "/coordinator/forecast", "/coordinator/what-if", "/coordinator/fairness"
+WHY = "/matching/why"
 ON_A_PAGE = 25
 
 SECTIONS: list[tuple[str, str]] = [

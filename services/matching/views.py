@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from services.matching import words
-from services.matching.domain import Because, Decision, Hire, Mentor, Objection, PastPair, Proposal, Waitlisting
+from services.matching.domain import Because, Decision, Hire, Mentor, Objection, PastPair, Proposal, RunnerUp, Waitlisting
 from services.matching.words import Pair
 from shared.directory import name_of
 from shared.events.mentoring import Trait
@@ -28,8 +28,20 @@ class ReasonView(BaseModel):
     words: str
 
 
+class DifferenceView(BaseModel):
+    """One criterion of a runner-up: the `points` it gave them, and by how many the chosen mentor's were more (less below 0)."""
+
+    criterion: str
+    label: str
+    points: int
+    difference: int
+
+
 class RunnerUpView(BaseModel):
-    """A mentor who was possible too; `taken`: their last place went to another hire in the same decision."""
+    """A mentor who was possible too; `taken`: their last place went to another hire in the same decision.
+
+    `differences` are by criterion in the policy's order, and sum to `difference` exactly.
+    """
 
     mentor_id: str
     name: str
@@ -37,6 +49,7 @@ class RunnerUpView(BaseModel):
     difference: int
     taken: bool
     points: dict[str, int]
+    differences: list[DifferenceView] = []
 
 
 class ChangeView(BaseModel):
@@ -226,6 +239,7 @@ def _others(decision: Decision, people: People) -> dict[str, Any]:
             difference=decision.score - runner.score,
             taken=runner.taken,
             points=runner.points,
+            differences=_differences(decision, runner),
         )
         for runner in decision.runners_up
     ]
@@ -235,6 +249,19 @@ def _others(decision: Decision, people: People) -> dict[str, Any]:
     name = name_of(people.get(change.mentor_id), change.mentor_id)
     told = words.change(name, change.difference, change.criterion, change.value, change.needed)
     return {"runners_up": runners, "what_would_change": ChangeView(**change.model_dump(), words=told)}
+
+
+def _differences(decision: Decision, runner: RunnerUp) -> list[DifferenceView]:
+    ours = {reason.criterion: reason.points for reason in decision.reasons}
+    return [
+        DifferenceView(
+            criterion=criterion,
+            label=words.label(criterion),
+            points=runner.points.get(criterion, 0),
+            difference=ours.get(criterion, 0) - runner.points.get(criterion, 0),
+        )
+        for criterion in {**ours, **runner.points}
+    ]
 
 
 def approval(id: str, proposal: Proposal, people: People) -> ApprovalView:

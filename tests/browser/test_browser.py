@@ -275,6 +275,7 @@ PLACES = [
     ("coordinator", "/matching/why/E-1001"),
     ("coordinator", "/mail"),
     ("coordinator", "/docs"),
+    ("hire", "/matching/why/E-1001"),
     ("hire", "/me"),
     ("mentor", "/me"),
 ]
