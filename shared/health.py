@@ -1,7 +1,8 @@
-"""Health of a worker: alive is not enough, its consumers must move.
+"""Health of a worker: alive is not enough, its consumers must move and its duties must run.
 
 A consumer is *stuck* when records wait for it and its progress has not moved for `STUCK_AFTER_S`, or when its consume
-loop has ended. Liveness (`/healthz`) says so; readiness (`/readyz`) asks the broker and the database.
+loop has ended; a duty (the relay, a scheduler, a sender) when it has failed as long, again and again, at something else than an
+outage. Liveness (`/healthz`) says so; readiness (`/readyz`) asks the broker and the database.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -17,6 +18,7 @@ from starlette.routing import Route
 
 from shared.progress import Place
 
+MENDED_AFTER_S = 30.0  # three times the longest pause between two tries of a duty
 STUCK_AFTER_S = 90.0  # longer than one batch may wait for an outage (60 s), so that waiting is not called being stuck
 
 
@@ -46,18 +48,40 @@ class Pulse:
         return None
 
 
-def report(pulses: Mapping[str, Pulse], at: float) -> tuple[bool, dict[str, Any]]:
-    """Whether all is well, and the state of each consumer."""
+@dataclass(slots=True)
+class Failing:
+    """A duty's failures in a row, the first and the last. Times are `time.monotonic()` seconds."""
+
+    error: str
+    since: float
+    last: float
+
+    def again(self, error: str, at: float) -> "Failing":
+        """After one more failure; one long after the others begins a new row."""
+        return Failing(error, at if at - self.last > MENDED_AFTER_S else self.since, at)
+
+    def problem(self, at: float) -> str | None:
+        """Why this duty is not well, or None."""
+        if at - self.last > MENDED_AFTER_S or self.last - self.since < STUCK_AFTER_S:
+            return None
+        return f"it has failed again and again for {self.last - self.since:.0f} s ({self.error}); see the worker's log"
+
+
+def report(pulses: Mapping[str, Pulse], failing: Mapping[str, Failing], at: float) -> tuple[bool, dict[str, Any]]:
+    """Whether all is well, and the state of each consumer and of each duty that has failed lately."""
     consumers = {name: {"lag": sum(pulse.lag.values()), "problem": pulse.problem(at)} for name, pulse in sorted(pulses.items())}
-    well = all(consumer["problem"] is None for consumer in consumers.values())
-    return well, {"status": "ok" if well else "stuck", "consumers": consumers}
+    duties = {name: {"problem": problem} for name, row in sorted(failing.items()) if (problem := row.problem(at)) is not None}
+    well = not duties and all(consumer["problem"] is None for consumer in consumers.values())
+    return well, {"status": "ok" if well else "stuck", "consumers": consumers, "duties": duties}
 
 
-def health_app(pulses: Mapping[str, Pulse], ready: Callable[[], Awaitable[dict[str, str | None]]]) -> Starlette:
+def health_app(
+    pulses: Mapping[str, Pulse], failing: Mapping[str, Failing], ready: Callable[[], Awaitable[dict[str, str | None]]]
+) -> Starlette:
     """The worker's own small HTTP side. `ready` gives, per part (`kafka`, `mongo`), None or what is wrong."""
 
     async def healthz(_: Request) -> JSONResponse:
-        well, body = report(pulses, monotonic())
+        well, body = report(pulses, failing, monotonic())
         return JSONResponse(body, status_code=200 if well else 503)
 
     async def readyz(_: Request) -> JSONResponse:

@@ -159,11 +159,18 @@ def _holds_records(response: Any) -> bool:
 
 
 def lags(consumer: AIOKafkaConsumer, progress: dict[Place, int]) -> dict[Place, int]:
-    """Records between the recorded progress and the topic's end, per assigned partition, as of the last fetch."""
+    """Records between the recorded progress and the topic's end, per assigned partition that has some, as of the last fetch."""
     behind: dict[Place, int] = {}
     for partition in consumer.assignment():
         end = consumer.highwater(partition)
         place = (partition.topic, partition.partition)
-        if end is not None:
-            behind[place] = end - progress.get(place, 0)
+        if end is not None and place in progress:
+            behind[place] = end - progress[place]
     return behind
+
+
+async def ends_before(consumer: AIOKafkaConsumer, place: Place, offset: int) -> int | None:
+    """Where a topic's partition ends now, if that is before `offset`; what a fetch said of it may be older than the progress."""
+    partition = TopicPartition(*place)
+    end: int = (await consumer.end_offsets([partition]))[partition]
+    return end if end < offset else None

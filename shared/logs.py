@@ -27,6 +27,11 @@ def places(trace: TracebackType | None) -> list[str]:
     return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)[-FRAMES_KEPT:]]
 
 
+def where(error: BaseException) -> str:
+    """The line that raised; the message itself may quote a personal value and stays out of the log."""
+    return next(reversed(places(error.__traceback__)), "")
+
+
 def first_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Libraries put a summary on the first line of a message and quote objects, arguments included, on the next ones."""
     event["event"] = str(event["event"]).partition("\n")[0]

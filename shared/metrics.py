@@ -25,6 +25,12 @@ LAG = Gauge(
     multiprocess_mode="livemostrecent",
 )
 RELAYED = Counter("firstmate_relayed_total", "Records published from the outbox and acknowledged.", ["service", "topic"])
+OUTBOX_SECONDS = Gauge(
+    "firstmate_outbox_seconds",
+    "How long the oldest fact that a service decided has waited to be published; told by the holder of its lease.",
+    ["service"],
+    multiprocess_mode="livemostrecent",
+)
 LEADING = Gauge(
     "firstmate_leading", "1 while this process holds its service's lease.", ["service"], multiprocess_mode="livemostrecent"
 )

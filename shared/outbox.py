@@ -97,10 +97,10 @@ class Relay:
 
     async def _hand_over(self, record: Document, value: bytes | None) -> "asyncio.Future[Any]":
         headers = [(name, text) for name, text in record["headers"]]
+        # A dead letter is as bare as the record was; the producer takes none without key and value, so the key is empty then.
+        key = b"" if record["key"] is None and value is None else record["key"]
         try:
-            sent: asyncio.Future[Any] = await self._producer.send(
-                record["topic"], key=record["key"], value=value, headers=headers
-            )
+            sent: asyncio.Future[Any] = await self._producer.send(record["topic"], key=key, value=value, headers=headers)
         except MessageSizeTooLargeError as error:  # refused before it left; the same answer as the broker's
             sent = asyncio.get_running_loop().create_future()
             sent.set_exception(error)

@@ -15,11 +15,9 @@ step 2 on (`execute`), with an idempotency key instead of an offset.
 
 import asyncio
 import secrets
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -31,6 +29,7 @@ from shared.clock import now as system_clock
 from shared.dead_letters import REPLAY_HEADER, bury
 from shared.events import Event, Unprocessable, decode_record
 from shared.lease import Fence
+from shared.logs import where
 from shared.mongo import Database, InsertOne, PyMongoError, is_conflict, is_duplicate, is_outage, is_rejected
 from shared.progress import Place
 from shared.record import Record
@@ -118,10 +117,6 @@ class Processor:
         except Stuck as error:
             raise Refused(503, "database_unavailable", "the database can't be reached now; try again in a few seconds") from error
 
-    def progress(self) -> dict[Place, int]:
-        """The next offset of each place this process has processed, as last committed."""
-        return dict(self._places)
-
     def _read(self, record: Record) -> Item:
         meant_for = record.header(REPLAY_HEADER)
         if meant_for is not None and meant_for != self.consumer.encode():
@@ -142,7 +137,7 @@ class Processor:
                 await self._settle(items[:middle])
                 await self._settle(items[middle:])
             elif items[0].fault is None:
-                log.error("processing_failed", consumer=self.consumer, error=type(error).__name__, where=_where(error))
+                log.error("processing_failed", consumer=self.consumer, error=type(error).__name__, where=where(error))
                 await self._settle([Item(items[0].record, fault=_fault_of(error))])
             else:  # even its burial is refused: that is no fault of the record
                 raise
@@ -263,12 +258,6 @@ def _reason_to_retry(error: Exception) -> str | None:
         # Whatever else the server answers (no rights, no space, no primary) is no fault of one record, unless it says so.
         return None if is_rejected(error) and not is_outage(error) else "outage"
     return "outage"
-
-
-def _where(error: BaseException) -> str:
-    """The line that raised; the message itself may quote a personal value and stays out of the log."""
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}"
 
 
 def _fault_of(error: Exception) -> Unprocessable:

@@ -13,11 +13,14 @@ from typing import Any
 
 import structlog
 import uvicorn
+from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
 from shared import dead_letters, directory, kafka, lease, metrics, outbox, progress
-from shared.health import Pulse, health_app
+from shared.clock import now
+from shared.health import Failing, Pulse, health_app
 from shared.lease import Fence, LeaseLost
+from shared.logs import where
 from shared.mongo import Database, PyMongoError, connect
 from shared.processing import Processor, Work
 from shared.settings import Settings
@@ -76,6 +79,7 @@ class Worker:
     single_owner: bool = False
     prepare: Callable[[Database], Awaitable[None]] | None = None
     pulses: dict[str, Pulse] = field(default_factory=dict)
+    failing: dict[str, Failing] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -116,17 +120,21 @@ class Worker:
             while True:
                 await asyncio.sleep(WATCH_EVERY_S)
                 for processor, subscriber in followers:
-                    self._watch(processor, subscriber)
+                    with suppress(PyMongoError):  # an outage shows elsewhere
+                        await self._watch(db, processor, subscriber)
         finally:
             await kafka_broker.stop()
 
-    def _watch(self, processor: Processor, subscriber: Any) -> None:
-        done = processor.progress()
-        behind = kafka.lags(subscriber.consumer, done) if subscriber.consumer is not None else {}
+    async def _watch(self, db: Database, processor: Processor, subscriber: Any) -> None:
+        """Compare the recorded progress, whoever made it, with where the topics end."""
+        consumer = subscriber.consumer
+        places = [(partition.topic, partition.partition) for partition in consumer.assignment()] if consumer is not None else []
+        done = await progress.read(db, processor.consumer, places)
+        behind = kafka.lags(consumer, done) if places else {}
         for place, records in behind.items():
-            if records < 0:
-                raise progress.TopicShorter(processor.consumer, place, done[place] + records, done[place])
-            metrics.LAG.labels(self.service, processor.consumer, place[0], place[1]).set(records)
+            if records < 0 and (end := await kafka.ends_before(consumer, place, done[place])) is not None:
+                raise progress.TopicShorter(processor.consumer, place, end, done[place])
+            metrics.LAG.labels(self.service, processor.consumer, place[0], place[1]).set(max(records, 0))
         running = any(not task.done() for task in subscriber.tasks)
         self.pulses[processor.consumer].observe(behind, done, running=running, at=monotonic())
 
@@ -140,6 +148,9 @@ class Worker:
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(_keep(db, fence))
+                    tasks.create_task(
+                        self._again(db, fence, Duty("outbox_age", every(lease.RENEW_EVERY_S, self._measure_outbox)))
+                    )
                     tasks.create_task(self._again(db, fence, Duty("relay", self._relay)))
                     for duty in self.duties:
                         tasks.create_task(self._again(db, fence, duty))
@@ -162,10 +173,18 @@ class Worker:
             except LeaseLost:
                 raise
             except Exception as error:
-                log.warning("duty_failed", duty=duty.name, error=type(error).__name__, pause=pause)
+                name = type(error).__name__
+                log.warning("duty_failed", duty=duty.name, error=name, where=where(error), pause=pause)
+                if not _is_outage(error):
+                    self.failing[duty.name] = self.failing.get(duty.name, Failing(name, monotonic(), monotonic())).again(
+                        name, monotonic()
+                    )
             await fence.check_if_reachable(db)
             pause = 0.1 if monotonic() - started > LONGEST_PAUSE_S else min(pause * 2, LONGEST_PAUSE_S)
             await asyncio.sleep(pause)
+
+    async def _measure_outbox(self, db: Database, _: Fence) -> None:
+        metrics.OUTBOX_SECONDS.labels(self.service).set(await outbox.unpublished_age(db, now()))
 
     async def _relay(self, db: Database, fence: Fence) -> None:
         producer = kafka.producer(self.settings.kafka)
@@ -179,11 +198,16 @@ class Worker:
         async def ready() -> dict[str, str | None]:
             return {"mongo": await _problem(db.command("ping")), "kafka": await _problem(_reach(self.settings.kafka))}
 
-        return health_app(self.pulses, ready)
+        return health_app(self.pulses, self.failing, ready)
 
 
 def _processor(service: str, subscription: Subscription, db: Database) -> Processor:
     return Processor(service=service, consumer=subscription.consumer, db=db, work=lambda: subscription.work(db))
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether what a duty stands on is away: readiness tells, and starting this process anew would not help."""
+    return isinstance(error, (OSError, PyMongoError)) or (isinstance(error, KafkaError) and bool(error.retriable))
 
 
 async def _take(db: Database, name: str, holder: str) -> Fence:

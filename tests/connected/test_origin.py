@@ -42,7 +42,7 @@ async def worker_health(one: Pulse, until: Until) -> AsyncIterator[str]:
         return {}
 
     port = free_port()
-    config = uvicorn.Config(health_app({one.consumer: one}, ready), host="127.0.0.1", port=port, log_config=None)
+    config = uvicorn.Config(health_app({one.consumer: one}, {}, ready), host="127.0.0.1", port=port, log_config=None)
     server = OriginServer(config)
     serving = asyncio.create_task(server.serve())
     await until(listens(f"127.0.0.1:{port}"))
@@ -67,7 +67,11 @@ async def test_a_consumer_that_moves_is_well(mongo_client: Client, until: Until)
                 "failing": [],
                 "parts": {
                     "web": {"status": "ok"},
-                    "onboarding": {"status": "ok", "consumers": {"onboarding.board": {"lag": 3, "problem": None}}},
+                    "onboarding": {
+                        "status": "ok",
+                        "consumers": {"onboarding.board": {"lag": 3, "problem": None}},
+                        "duties": {},
+                    },
                 },
             },
         )

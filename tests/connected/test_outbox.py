@@ -70,6 +70,20 @@ async def test_what_waits_at_the_start_and_what_comes_later_is_published_in_orde
     assert await ids(kafka_url, "A-1") == ["before-1", "before-2", "after"]
 
 
+async def test_a_letter_about_a_record_without_key_and_value_holds_nobody_up(
+    database: Database, producer: Any, kafka_url: str, until: Until
+) -> None:
+    changes = Changes()
+    changes.publish_raw("onboarding.dead-letters", None, None, [("x-dead-letter-id", b"bare")])
+    await changes.in_transaction(database)
+    await say(database, "behind-it", "A-6")
+    async with relaying(database, producer, await take(database)):
+        await until(lambda: _told(database))
+    letters = [dict(record.headers) for record in await records_of(kafka_url, "onboarding.dead-letters", 1)]
+    assert [headers["x-dead-letter-id"] for headers in letters] == [b"bare"]
+    assert await ids(kafka_url, "A-6") == ["behind-it"]
+
+
 async def test_a_relay_started_again_goes_on_after_what_was_acknowledged(
     database: Database, producer: Any, kafka_url: str, until: Until
 ) -> None:

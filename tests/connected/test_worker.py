@@ -97,6 +97,39 @@ async def test_a_record_becomes_a_state_and_its_event_reaches_the_topic(
     assert [record.value for record in buried] == [b"junk", b"null"]
 
 
+async def test_a_record_without_key_and_value_becomes_a_letter_and_holds_nobody_up(
+    db: Database, settings: Settings, until: Until, kafka_url: str
+) -> None:
+    producer = kafka.producer(kafka_url)
+    await producer.start()
+    async with running(worker(settings)):
+        await producer.send_and_wait(HR, key=None, value=b"", partition=0)
+        await producer.send_and_wait(HR, key=b"E-1", value=None, partition=0)
+        record = hr_record(0, id="behind-them")
+        await producer.send_and_wait(HR, key=record.key, value=record.value, headers=list(record.headers), partition=0)
+        await until(lambda: _counted(db, ["behind-them"]))
+        await until(lambda: _letters(db, 2))
+    await producer.stop()
+
+
+async def test_a_worker_that_starts_with_nothing_to_do_is_not_behind(
+    db: Database, settings: Settings, publish: Any, until: Until
+) -> None:
+    async with running(worker(settings)):
+        await publish("done-before")
+        await until(lambda: _counted(db, ["done-before"]))
+    again = worker(settings)
+    async with running(again):
+        pulse = await until(lambda: _seen(again))
+        assert sum(pulse.lag.values()) == 0
+
+
+async def _seen(work: Worker) -> Any:
+    """The pulse, once the consumer was looked at with what it has fetched."""
+    pulse = work.pulses.get("tally")
+    return pulse if pulse is not None and (HR, 0) in pulse.lag else None
+
+
 async def test_headers_that_are_null_or_not_text_kill_no_consumer(
     db: Database, settings: Settings, publish: Any, until: Until
 ) -> None:
