@@ -49,7 +49,7 @@ class Books:
             raise not_found("nothing was decided about this person: no hire event for them has arrived", "no_assignment")
         related = relations(viewer, id, managers, hire.mentor_id)
         known = await people(self.db, {id, *views.concerned(hire)})
-        return views.assignment(
+        view = views.assignment(
             id,
             hire,
             known,
@@ -57,6 +57,9 @@ class Books:
             to_the_pair=bool(related & {"self", "mentor"}),
             staff=may(viewer, "override_assignment", subject=id),
         )
+        # A coordinator may be one of the two; who asked is not told them either.
+        theirs = [one for one in view.objections if viewer.employee_id not in (id, one.mentor_id)]
+        return view.model_copy(update={"objections": theirs})
 
     async def mentor(self, id: str) -> views.MentorView:
         """A mentor. Raises `Refused` 404 for somebody who is none."""

@@ -18,10 +18,11 @@ from services.matching.reading import Books
 from services.matching.waitlist import Waitlist
 from shared.events import Event, decode_record, new_event, to_record
 from shared.events.hr import EmployeeHired, EmployeeSnapshot
-from shared.events.mentoring import HireUnlisted, HireWaitlisted, MentorAssigned, MentorEnrolled, MentorReleased
+from shared.events.mentoring import MentorEnrolled
 from shared.mongo import Database
 from shared.processing import Processor
 from shared.record import Record
+from tests.domain.matching.told import Told
 
 NOW = datetime(2027, 1, 4, 9, tzinfo=UTC)
 _numbers = itertools.count(1)
@@ -37,28 +38,6 @@ def known(id: str, **profile: Any) -> EmployeeSnapshot:
 
 def enrolled(id: str, capacity: int = 1, **more: Any) -> MentorEnrolled:
     return MentorEnrolled.model_validate({"mentor_id": id, "capacity": capacity} | more)
-
-
-@dataclass
-class Told:
-    """What somebody knows who hears every fact about one hire: each must follow from the last, and tell something new."""
-
-    mentor_id: str | None = None
-    waits: bool = False
-
-    def hear(self, fact: Any) -> None:
-        if isinstance(fact, MentorAssigned):
-            assert fact.previous_mentor_id == self.mentor_id != fact.mentor_id
-            self.mentor_id, self.waits = fact.mentor_id, False
-        elif isinstance(fact, MentorReleased):
-            assert fact.mentor_id == self.mentor_id
-            self.mentor_id = None
-        elif isinstance(fact, HireWaitlisted):
-            assert (self.mentor_id, self.waits) == (None, False)
-            self.waits = True
-        elif isinstance(fact, HireUnlisted):
-            assert self.waits
-            self.waits = False
 
 
 @dataclass

@@ -53,6 +53,18 @@ async def test_either_side_may_ask_for_a_change_and_the_other_is_not_told_who_di
         assert code(await web.http.post(path, json={"reason": "x"}, headers=CORA)) == (422, "invalid_request")
 
 
+async def test_a_coordinator_who_is_one_of_the_two_is_not_told_who_asked(database: Database) -> None:
+    room = await pair(database)
+    await room.tell(enrolled("C-1"))
+    async with web_of(room) as web:
+        override = {"mentor_id": "C-1", "reason": "they know each other"}
+        assert (await web.http.post(f"{API}/assignments/H-1/override", json=override, headers=OPERATOR)).status_code == 200
+        asked = await web.http.post(f"{API}/assignments/H-1/request-change", json={}, headers=signed_in("H-1"))
+        assert asked.status_code == 202
+        assert (await web.get(f"{API}/assignments/H-1", CORA))["objections"] == []
+        assert len((await web.get(f"{API}/assignments/H-1", OPERATOR))["objections"]) == 1
+
+
 async def test_a_coordinator_keeps_two_apart_and_lets_them_together_again(database: Database) -> None:
     room = await pair(database)
     path = f"{API}/assignments/H-1/exclusions"

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.matching import app as matching
 from services.matching.desk import Exclusion, MentorPatch, OverrideRequest, ReasonGiven
 from services.matching.policy import Policy
 from services.matching.policy_file import parse_policy
@@ -17,6 +18,7 @@ from shared.events.mentoring import MentorChanged
 from shared.events.onboarding import MeetingHeld
 from shared.mongo import Database
 from shared.refusals import Refused
+from shared.settings import Settings
 from tests.connected.matching_company import Company, company, enrolled, hired, known
 from tests.connected.matching_web import API, OPERATOR, signed_in, web_of
 
@@ -251,3 +253,8 @@ async def test_a_dismissed_step_is_left_as_it_is(database: Database) -> None:
     await desk_of(room).dismiss(id, ["1"], "C-1")
     assert [step.state for step in (await Proposals(database).one(id)).steps] == ["dismissed"]
     assert await room.pairs() == {"H-A": "M-B", "H-B": "M-A"}
+
+
+@pytest.mark.parametrize(("hour", "duties"), [(3, ["waitlist", "reoptimisation"]), (-1, ["waitlist"])])
+def test_the_nightly_proposal_can_be_switched_off(hour: int, duties: list[str]) -> None:
+    assert [duty.name for duty in matching.worker(Settings(reoptimise_hour=hour)).duties] == duties

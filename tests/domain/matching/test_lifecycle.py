@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.matching import lifecycle
 from services.matching.domain import Decision, Hire, Mentor, PastPair, Waitlisting
@@ -19,6 +21,8 @@ from shared.events.mentoring import (
     MentorTrained,
     MentorWithdrawn,
 )
+from tests.domain.matching.populations import steady
+from tests.domain.matching.told import Told
 
 NOW = datetime(2027, 1, 4, 9, tzinfo=UTC)
 TODAY = NOW.date()
@@ -227,3 +231,32 @@ def test_a_hire_is_unsettled_while_the_present_pair_or_proposal_is_excluded() ->
 def test_reasons_found_again_say_the_same_whenever_they_were_found() -> None:
     assert waiting(NOW - timedelta(days=1)).says_the_same(waiting())
     assert not waiting().says_the_same(waiting().model_copy(update={"ruled_out": {"capacity": 1}}))
+
+
+OPERATIONS = ("assign", "propose", "approve", "wait", "release")
+TURNS = st.lists(st.tuples(st.sampled_from(OPERATIONS), st.sampled_from(["M-1", "M-2", "M-3"])), max_size=25)
+
+
+@steady
+@given(TURNS)
+def test_whatever_is_decided_in_whatever_order_every_effect_is_told_once(turns: list[tuple[str, str]]) -> None:
+    hire, told, pairs = Hire(hired=True), Told(), 0
+    for number, (turn, mentor_id) in enumerate(turns):
+        now, fact = NOW + timedelta(hours=number), None
+        if turn == "assign" and mentor_id != hire.mentor_id:
+            hire, fact = lifecycle.assign("H-1", hire, decision(mentor_id))
+        elif turn == "propose" and hire.place_with is None:
+            hire, fact = lifecycle.propose("H-1", hire, decision(mentor_id), now, None)
+        elif turn == "approve" and hire.proposal is not None:
+            hire, fact = lifecycle.assign("H-1", hire, lifecycle.approved(hire.proposal, "C-1", now))
+        elif turn == "wait" and hire.mentor_id is None:
+            hire, fact = lifecycle.wait("H-1", hire, waiting(now))
+        elif turn == "release":
+            hire, fact = lifecycle.release("H-1", hire, "hire_rescinded", now)
+        if fact is not None:
+            told.hear(fact)
+            pairs += isinstance(fact, MentorAssigned)
+        assert (told.mentor_id, told.waits) == (hire.mentor_id, hire.waiting is not None)
+        assert len(hire.history) == pairs - (hire.mentor_id is not None)
+        assert (hire.proposal is not None) is (hire.status == "proposed")
+        assert (hire.decision is not None) is (hire.status == "assigned")
