@@ -319,7 +319,7 @@ _DECISIONS: Mapping[type[PairCommand], Callable[[PairWork, Event[Any], datetime]
     Reject: PairWork.reject,
 }
 
-_STANDS: Mapping[str, Callable[[], Refused]] = {
+STANDS: Mapping[str, Callable[[], Refused]] = {
     "self": lambda: invalid("nobody is their own mentor", "self", "mentor_id"),
     "capacity": lambda: conflict("the mentor has no free place; raise the capacity first", "capacity"),
     "not_active": lambda: conflict("the mentor has paused, withdrawn or left; end the pause first", "not_active"),
@@ -330,9 +330,10 @@ _STANDS: Mapping[str, Callable[[], Refused]] = {
     "own_manager": lambda: conflict("the mentor is the hire's own manager", "own_manager"),
     "reporting_chain": lambda: conflict("the mentor is in the hire's reporting line", "reporting_chain"),
 }
+"""What to answer for each rule that nobody may set aside."""
 
 
 def _refuse(standing: Sequence[str]) -> None:
     """Raise `Refused` with the first of the rules, if there is one."""
     if standing:
-        raise _STANDS[standing[0]]()
+        raise STANDS[standing[0]]()

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matching import lifecycle
+from services.matching import lifecycle, rules
 from services.matching.domain import Decision, Hire, Mentor, PastPair, Waitlisting
 from services.matching.facts import MENTOR_FOLDS
+from services.matching.pair_desk import STANDS
 from shared.events.mentoring import (
     HireUnlisted,
     HireWaitlisted,
@@ -40,6 +41,11 @@ def after(mentor: Mentor | None, *facts: Any) -> Mentor | None:
     for fact in facts:
         mentor = MENTOR_FOLDS[type(fact)](mentor, fact)
     return mentor
+
+
+def test_every_rule_that_nobody_may_set_aside_has_an_answer() -> None:
+    assert STANDS.keys() == set(rules.NAMES) - rules.OVERRIDABLE
+    assert all(STANDS[rule]().code == rule for rule in STANDS)
 
 
 FINE = {"left": False, "reporting_line": False, "excluded": False, "away": False}
