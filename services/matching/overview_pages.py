@@ -8,8 +8,10 @@ from fastapi.responses import HTMLResponse
 
 from services.matching import forecast_words
 from services.matching.reading import Books
-from services.matching.sections import FAIRNESS, FORECAST, MENTORS, OVERVIEW, PAGES, PROPOSALS, WAITLIST, WHAT_IF
+from services.matching.reoptimisation_api import Proposals
+from services.matching.sections import BETTER, FAIRNESS, FORECAST, MENTORS, OVERVIEW, PAGES, PROPOSALS, WAITLIST, WHAT_IF
 from services.matching.standing import Standing
+from services.matching.words import points
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.pages import PageRoute
@@ -20,6 +22,7 @@ MOST_DEPARTMENTS = 3
 TOOLS: tuple[tuple[str, str, str], ...] = (
     (WAITLIST, "Waitlist", "Who has no mentor yet, why, and what would help."),
     (PROPOSALS, "Proposals", "Matches that wait for your approval."),
+    (BETTER, "Better pairs", "What would fit better among pairs that have not met."),
     (MENTORS, "Mentors", "Places, leave, training, nominations."),
     (FORECAST, "Forecast", "Which department runs out of places, and when."),
     (WHAT_IF, "What if", "Other weights, tried on the hires of late."),
@@ -37,7 +40,7 @@ class Task:
     kind: str
 
 
-def overview_pages(books: Books, standing: Standing, clock: Clock) -> APIRouter:
+def overview_pages(books: Books, standing: Standing, proposals: Proposals, clock: Clock) -> APIRouter:
     """The route over a connected database."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -49,7 +52,7 @@ def overview_pages(books: Books, standing: Standing, clock: Clock) -> APIRouter:
             request,
             "overview.html",
             viewer=viewer,
-            tasks=await _tasks(books, standing, today),
+            tasks=await _tasks(books, standing, proposals, today),
             numbers=await books.numbers(),
             tools=TOOLS,
         )
@@ -57,11 +60,12 @@ def overview_pages(books: Books, standing: Standing, clock: Clock) -> APIRouter:
     return router
 
 
-async def _tasks(books: Books, standing: Standing, today: date) -> list[Task]:
+async def _tasks(books: Books, standing: Standing, proposals: Proposals, today: date) -> list[Task]:
     """What waits for a coordinator, the most urgent first."""
     return [
         *await _proposals(books),
         *await _waiting(books, standing, today),
+        *await _better(proposals),
         *await _nominations(books),
         *await _outlook(standing, today),
     ]
@@ -87,6 +91,14 @@ async def _waiting(books: Books, standing: Standing, today: date) -> list[Task]:
     if found:
         said += f"; one change would place {len(found[0].placed)} of them" if waiting > 1 else "; one change would place them"
     return [Task(said, WAITLIST, "See what would help", "late")]
+
+
+async def _better(proposals: Proposals) -> list[Task]:
+    latest = next(iter((await proposals.page(None, 1)).items), None)
+    undecided = [step for step in latest.steps if step.state == "open"] if latest else []
+    gain = points(sum(step.gain for step in undecided))
+    said = f"{plural(len(undecided), 'step')} among pairs that have not met would add {gain} points"
+    return [Task(said, BETTER, "Look at them", "info")] if undecided else []
 
 
 async def _nominations(books: Books) -> list[Task]:

@@ -9,6 +9,9 @@ from services.matching.pair_pages import pair_pages
 from services.matching.policy import Policy
 from services.matching.proposal_pages import proposal_pages
 from services.matching.reading import Books
+from services.matching.reoptimisation_api import Proposals
+from services.matching.reoptimisation_pages import reoptimisation_pages
+from services.matching.reoptimising import Reoptimiser
 from services.matching.report_pages import report_pages
 from services.matching.standing import Standing
 from services.matching.waitlist_pages import waitlist_pages
@@ -20,10 +23,12 @@ def pages(db: Database, policy: Policy, standing: Standing, clock: Clock) -> API
     """The pages over a connected database."""
     router = APIRouter(include_in_schema=False)
     books, desk = Books(db), Desk(db, policy, clock)
-    router.include_router(overview_pages(books, standing, clock))
+    proposals = Proposals(db)
+    router.include_router(overview_pages(books, standing, proposals, clock))
     router.include_router(waitlist_pages(books, desk, standing, clock))
     router.include_router(mentor_pages(books, desk, clock))
     router.include_router(proposal_pages(books, desk, clock))
+    router.include_router(reoptimisation_pages(books, proposals, Reoptimiser(db, policy, clock)))
     router.include_router(pair_pages(books, desk, policy))
     router.include_router(report_pages(db, policy, standing, clock))
     return router

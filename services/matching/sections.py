@@ -12,7 +12,7 @@ from shared.events.hr import EmployeeId
 from shared.pages import local_path, templates
 
 OVERVIEW, WAITLIST, MENTORS = "/coordinator", "/coordinator/waitlist", "/coordinator/mentors"
-PROPOSALS = "/coordinator/proposals"
+PROPOSALS, BETTER = "/coordinator/proposals", "/coordinator/better"
 FORECAST, WHAT_IF, FAIRNESS = "/coordinator/forecast", "/coordinator/what-if", "/coordinator/fairness"
 WHY = "/matching/why"
 ON_A_PAGE = 25
@@ -21,6 +21,7 @@ SECTIONS: list[tuple[str, str]] = [
     (OVERVIEW, "Overview"),
     (WAITLIST, "Waitlist"),
     (PROPOSALS, "Proposals"),
+    (BETTER, "Better pairs"),
     (MENTORS, "Mentors"),
     (FORECAST, "Forecast"),
     (WHAT_IF, "What if"),
@@ -42,6 +43,10 @@ NOTICES: Mapping[str, str] = {
     "approved": "Approved. Hire and mentor are being told.",
     "all_approved": "Approved. Hires and mentors are being told.",
     "rejected": "Turned down. Another proposal follows within seconds, or a place on the waitlist.",
+    "looked": "Looked at anew. What was open before is replaced by what is below.",
+    "moved": "Taken. Everybody in it is being told.",
+    "dismissed": "Left as it is.",
+    "stale": "Nothing was taken: something has changed meanwhile. Look now to see what would fit better today.",
     "pinned": "Pinned. Nothing moves this pair but what makes it impossible.",
     "unpinned": "No longer pinned.",
     "change": "Asked for. Another mentor is found within seconds, and these two are not paired again.",

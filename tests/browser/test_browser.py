@@ -265,6 +265,7 @@ PLACES = [
     ("coordinator", "/board"),
     ("coordinator", "/coordinator"),
     ("coordinator", "/coordinator/proposals"),
+    ("coordinator", "/coordinator/better"),
     ("coordinator", "/coordinator/waitlist"),
     ("coordinator", "/coordinator/mentors"),
     ("coordinator", "/coordinator/mentors?q=ines&status=full"),

@@ -1,0 +1,78 @@
+"""Better pairs as a page: what would fit better among pairs that have not met, taken step by step or all at once."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from services.matching import words
+from services.matching.moves import WHY_NOT
+from services.matching.reading import Books
+from services.matching.reoptimisation_api import Proposals
+from services.matching.reoptimising import Reoptimiser
+from services.matching.sections import BETTER, PAGES, back_to, notice
+from shared.access import CurrentViewer, Viewer, check
+from shared.pages import PageRoute
+from shared.refusals import Refused
+
+MOST_STEPS = 50  # on one page; the next ones come once these are decided
+
+Id = Annotated[str, Form(max_length=200)]
+StepIds = Annotated[list[str] | None, Form(max_length=MOST_STEPS)]
+
+
+def reoptimisation_pages(books: Books, proposals: Proposals, reoptimiser: Reoptimiser) -> APIRouter:
+    """The routes over a connected database."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    @router.get(BETTER)
+    async def better(request: Request, viewer: CurrentViewer, done: str = "", why: str = "") -> HTMLResponse:
+        check(viewer, "override_assignment")
+        latest = next(iter((await proposals.page(None, 1)).items), None)
+        steps = latest.steps if latest else []
+        undecided = [step for step in steps if step.state == "open"]
+        decided = [step for step in steps if step.state != "open"]
+        made_by = {latest.made_by} if latest else set()
+        return PAGES.render(
+            request,
+            "better.html",
+            viewer=viewer,
+            latest=latest,
+            undecided=undecided[:MOST_STEPS],
+            more=max(len(undecided) - MOST_STEPS, 0),
+            decided=decided[-MOST_STEPS:],
+            names=await books.names(made_by),
+            points=words.points,
+            notice=notice(done),
+            stale=done == "stale",
+            because=WHY_NOT.get(why) or (f"a mentor in it {words.near_miss(why)}" if why in words.RULES else ""),
+        )
+
+    @router.post(BETTER)
+    async def look(viewer: CurrentViewer) -> RedirectResponse:
+        check(viewer, "override_assignment")
+        await reoptimiser.propose(_caller(viewer))
+        return back_to(BETTER, "looked")
+
+    @router.post(BETTER + "/steps")
+    async def decide(
+        viewer: CurrentViewer, proposal: Id, act: Annotated[Literal["accept", "dismiss"], Form()], step: StepIds = None
+    ) -> RedirectResponse:
+        """Decide about some steps; about all that are open where none is named."""
+        check(viewer, "override_assignment")
+        if act == "dismiss":
+            await reoptimiser.dismiss(proposal, step, _caller(viewer))
+            return back_to(BETTER, "dismissed")
+        try:
+            await reoptimiser.accept(proposal, step, _caller(viewer))
+        except Refused as refused:
+            if refused.status != 409:
+                raise
+            return back_to(f"{BETTER}?why={refused.code}", "stale")
+        return back_to(BETTER, "moved")
+
+    return router
+
+
+def _caller(viewer: Viewer) -> str:
+    return viewer.employee_id or "operator"
