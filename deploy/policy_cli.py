@@ -144,6 +144,17 @@ def diff(old: Either, new: Either, data: Data = None, as_json: Json = False) -> 
 
 
 @policy_app.command()
+def enable_meaning() -> None:
+    """Install the sentence model that the criterion `meaning` needs: 90 MB, once."""
+    from deploy.meaning import install  # noqa: PLC0415
+
+    problem = install()
+    result(
+        {}, "" if problem else "the sentence model is installed; give criteria.meaning a weight in your policy", False, problem
+    )
+
+
+@policy_app.command()
 def versions(data: Data = None, as_json: Json = False) -> None:
     """List the versions that were ever in force in the running system."""
     from deploy import policies  # noqa: PLC0415

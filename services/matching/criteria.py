@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from services.matching.meaning import similarity
 from services.matching.person import LADDER, LEVELS, UNTOLD, Seeker, Spoken
 from services.matching.policy import (
     FULL,
@@ -21,6 +22,7 @@ from services.matching.policy import (
     Interests,
     Language,
     Load,
+    Meaning,
     Policy,
     Rating,
     Role,
@@ -89,6 +91,25 @@ def _skills(pool: Pool, seeker: Seeker, skills: Skills, rows: Rows) -> tuple[Int
 def _interests(pool: Pool, seeker: Seeker, interests: Interests, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
     named = seeker.person.interests
     return pool.interests.shared(named, len(pool), rows), _share_of(interests.enough, len(named))
+
+
+def nearest(ours: tuple[str, ...], theirs: tuple[str, ...], meaning: Meaning) -> list[int]:
+    """What each of our interests earns for the nearest one of theirs, 0..10000, most first."""
+    found = [max((similarity(one, other) for other in theirs), default=0) for one in ours]
+    return sorted((value if value >= meaning.least * PERCENT else 0 for value in found), reverse=True)
+
+
+def _meaning_value(ours: tuple[str, ...], theirs: tuple[str, ...], meaning: Meaning) -> int:
+    needed = min(meaning.enough, len(ours))
+    return sum(nearest(ours, theirs, meaning)[:needed]) // needed if needed else 0
+
+
+def _meaning(pool: Pool, seeker: Seeker, meaning: Meaning, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
+    ours = seeker.person.interests
+    key = ("meaning", ours, meaning)
+    return pool.column("interest_set", rows), pool.table(
+        key, pool.interest_sets, lambda theirs: _meaning_value(ours, theirs, meaning)
+    )
 
 
 def _values(pool: Pool, seeker: Seeker, values: Values, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
@@ -243,6 +264,7 @@ _LOOKUPS: dict[str, Callable[[Pool, Seeker, Any, Rows], tuple[Ints, NDArray[np.i
     "role": _role,
     "skills": _skills,
     "interests": _interests,
+    "meaning": _meaning,
     "values": _values,
     "working_hours": _working_hours,
     "language": _language,
@@ -291,6 +313,11 @@ def _site_evidence(seeker: Seeker, mentor: Candidate, _: Site) -> Evidence:
     }
 
 
+def _meaning_evidence(seeker: Seeker, mentor: Candidate, meaning: Meaning) -> Evidence:
+    ours, theirs = seeker.person.interests, mentor.person.interests
+    return {"named": len(ours), "offered": len(theirs), "near": sum(value > 0 for value in nearest(ours, theirs, meaning))}
+
+
 def _language_evidence(seeker: Seeker, mentor: Candidate, _: Language) -> Evidence:
     ours, theirs = seeker.person.spoken, mentor.person.spoken
     shared = shared_levels(ours, theirs)
@@ -323,6 +350,7 @@ _EVIDENCE: dict[str, Callable[[Seeker, Candidate, Any], Evidence]] = {
     "role": _role_evidence,
     "skills": lambda seeker, mentor, _: _words_evidence(seeker.person.skills, mentor.person.skills),
     "interests": lambda seeker, mentor, _: _words_evidence(seeker.person.interests, mentor.person.interests),
+    "meaning": _meaning_evidence,
     "values": lambda seeker, mentor, _: _words_evidence(seeker.person.values, mentor.person.values),
     "working_hours": _working_hours_evidence,
     "language": _language_evidence,

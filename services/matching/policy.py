@@ -51,6 +51,15 @@ class Interests(Criterion):
     enough: Count = 2
 
 
+class Meaning(Criterion):
+    """How alike the interests of both mean, by a sentence model: each of the hire's counts as much as its nearest one of the
+    mentor's, from `least` percent of similarity on; the `enough` best of them earn everything.
+    """
+
+    least: Percent = 50
+    enough: Count = 2
+
+
 class Values(Criterion):
     """What matters to both at work; `enough` shared words earn everything."""
 
@@ -164,6 +173,7 @@ class Criteria(_Strict):
     role: Role | None = None
     skills: Skills | None = None
     interests: Interests | None = None
+    meaning: Meaning | None = None
     values: Values | None = None
     working_hours: WorkingHours | None = None
     language: Language | None = None

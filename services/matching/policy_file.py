@@ -9,6 +9,7 @@ from typing import Any, cast
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from services.matching.meaning import installed
 from services.matching.policy import Policy
 
 SHIPPED = Path(__file__).with_name("policy.yaml")
@@ -36,14 +37,23 @@ class PolicyError(ValueError):
 
 
 def load_policy(path: Path | None = None) -> Policy:
-    """The policy in `path`, or the shipped one. Raises `PolicyError`, also for a file that can't be read."""
+    """The policy in `path`, or the shipped one.
+
+    Raises `PolicyError`, also for a file that can't be read or that weighs meaning while the sentence model is not installed.
+    """
     file = path or SHIPPED
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         words = f"the policy can't be read ({type(error).__name__}); name a YAML file, for the services by FIRSTMATE_POLICY_FILE"
         raise PolicyError([Fault(str(file), 1, "", words)]) from error
-    return parse_policy(text, str(file))
+    policy = parse_policy(text, str(file))
+    if "meaning" in policy.shares and not installed():
+        words = "needs the sentence model; install it with ./firstmate policy enable-meaning, or take the weight away"
+        raise PolicyError(
+            [Fault(str(file), _line(_read(text, str(file))[0], ("criteria", "meaning")), "criteria.meaning", words)]
+        )
+    return policy
 
 
 def parse_policy(text: str, name: str = "policy.yaml") -> Policy:

@@ -9,6 +9,7 @@ from services.matching.policy import (
     CrossGroup,
     Interests,
     Language,
+    Meaning,
     Policy,
     Rating,
     Role,
@@ -44,6 +45,13 @@ def _skills(skills: Skills) -> str:
 
 def _interests(interests: Interests) -> str:
     return _things(interests.enough, "interest", "interests")
+
+
+def _meaning(meaning: Meaning) -> str:
+    return (
+        f"interests that mean alike by a sentence model, from {meaning.least} % of similarity on, earn as much; "
+        f"the {meaning.enough} best count"
+    )
 
 
 def _values(values: Values) -> str:
@@ -97,6 +105,7 @@ _DESCRIBED: dict[str, Callable[[Any], str]] = {
     "role": _role,
     "skills": _skills,
     "interests": _interests,
+    "meaning": _meaning,
     "values": _values,
     "working_hours": _working_hours,
     "language": _language,

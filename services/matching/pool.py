@@ -136,6 +136,7 @@ class Pool:
         self.places: Vocabulary[tuple[str | None, str | None]] = Vocabulary()
         self.zones: Vocabulary[str | None] = Vocabulary()
         self.languages: Vocabulary[Spoken] = Vocabulary()
+        self.interest_sets: Vocabulary[tuple[str, ...]] = Vocabulary()
         self.ratings: Vocabulary[tuple[int, int]] = Vocabulary()
         self.skills = Bits()
         self.interests = Bits()
@@ -151,6 +152,7 @@ class Pool:
             "languages": np.zeros(FIRST_ROOM, np.int32),
             "start": np.zeros(FIRST_ROOM, np.int32),
             "available": np.zeros(FIRST_ROOM, np.int32),
+            "interest_set": np.zeros(FIRST_ROOM, np.int32),
             "rating": np.zeros(FIRST_ROOM, np.int32),
             "seniority": np.zeros(FIRST_ROOM, np.uint8),
             "free": np.zeros(FIRST_ROOM, np.int16),
@@ -218,6 +220,7 @@ class Pool:
             "zone": self.zones.code(person.time_zone),
             "languages": self.languages.code(person.spoken),
             "seniority": len(LADDER) if person.seniority is None else person.seniority,
+            "interest_set": self.interest_sets.code(person.interests),
             "start": person.start.toordinal() if person.start else NEVER,
             "identity": identity(person.id),
         }

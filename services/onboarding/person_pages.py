@@ -38,6 +38,7 @@ CRITERIA: Mapping[str, str] = {
     "role": "Same kind of work",
     "skills": "Shared skills",
     "interests": "Shared interests",
+    "meaning": "Related interests",
     "values": "Shared values",
     "working_hours": "Shared working hours",
     "language": "Common language",

@@ -55,6 +55,15 @@ def _common(field: str, thing: str) -> Sentence:
     return sentence
 
 
+def _meaning(seen: Known, _: Pair) -> str:
+    if not seen["named"] or not seen["offered"]:
+        return f"No interests are known of the {'mentor' if seen['named'] else 'new hire'}"
+    if not seen["near"]:
+        return "No interests close to each other in meaning"
+    verb = "is" if seen["near"] == 1 else "are"
+    return f"{seen['near']} of {seen['named']} interests of the new hire {verb} close in meaning to one of the mentor's"
+
+
 def _working_hours(seen: Known, pair: Pair) -> str:
     if seen["common_minutes"] is None:
         return "Time zones are not known of both"
@@ -152,6 +161,7 @@ ENGLISH = Catalogue(
         "role": "Role",
         "skills": "Skills",
         "interests": "Interests",
+        "meaning": "Related interests",
         "values": "Values",
         "working_hours": "Working hours",
         "language": "Language",
@@ -183,6 +193,7 @@ ENGLISH = Catalogue(
         "role": _role,
         "skills": _skills,
         "interests": _common("interests", "interest"),
+        "meaning": _meaning,
         "values": _common("values", "value"),
         "working_hours": _working_hours,
         "language": _language,

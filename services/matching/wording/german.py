@@ -67,6 +67,16 @@ def _common(field: str, unknown: str, none: str, one: str, many: str) -> Sentenc
     return sentence
 
 
+def _meaning(seen: Known, _: Pair) -> str:
+    if not seen["named"] or not seen["offered"]:
+        return f"Von {_whose(seen)} sind keine Interessen bekannt"
+    if not seen["near"]:
+        return "Keine verwandten Interessen"
+    which = "Interesse" if seen["named"] == 1 else "Interessen"
+    verb = "ist" if seen["near"] == 1 else "sind"
+    return f"{seen['near']} von {seen['named']} {which} der neuen Person {verb} mit einem der Begleitung verwandt"
+
+
 def _working_hours(seen: Known, pair: Pair) -> str:
     if seen["common_minutes"] is None:
         return "Zeitzonen sind nicht von beiden bekannt"
@@ -166,6 +176,7 @@ GERMAN = Catalogue(
         "role": "Tätigkeit",
         "skills": "Kenntnisse",
         "interests": "Interessen",
+        "meaning": "Verwandte Interessen",
         "values": "Werte",
         "working_hours": "Arbeitszeiten",
         "language": "Sprache",
@@ -205,6 +216,7 @@ GERMAN = Catalogue(
         "interests": _common(
             "interests", "Interessen", "Kein gemeinsames Interesse", "gemeinsames Interesse", "gemeinsame Interessen"
         ),
+        "meaning": _meaning,
         "values": _common("values", "Werte", "Keine gemeinsamen Werte", "gemeinsamer Wert", "gemeinsame Werte"),
         "working_hours": _working_hours,
         "language": _language,

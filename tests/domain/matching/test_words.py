@@ -205,7 +205,7 @@ def test_words_the_directory_no_longer_confirms_are_left_out() -> None:
 @steady
 @given(person_of("H-1"), mentor_of("M-1"))
 def test_every_pair_has_a_sentence_for_every_criterion_and_stores_no_word_about_a_person(hire: Person, mentor: Candidate) -> None:
-    for criterion in Criteria.model_fields:
+    for criterion in SHIPPED.shares:
         seen = evidence(criterion, SHIPPED, Seeker(hire, DAY), mentor)
         english, german = (words.reason(criterion, seen, Pair({}, {}), language) for language in ("en", "de"))
         assert len(english) > 10
