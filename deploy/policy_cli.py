@@ -144,14 +144,13 @@ def diff(old: Either, new: Either, data: Data = None, as_json: Json = False) -> 
 
 
 @policy_app.command()
-def enable_meaning() -> None:
+def enable_meaning(as_json: Json = False) -> None:
     """Install the sentence model that the criterion `meaning` needs: 90 MB, once."""
     from deploy.meaning import install  # noqa: PLC0415
 
     problem = install()
-    result(
-        {}, "" if problem else "the sentence model is installed; give criteria.meaning a weight in your policy", False, problem
-    )
+    words = "" if problem else "the sentence model is installed; give criteria.meaning a weight in your policy"
+    result({"installed": problem is None}, words, as_json, problem)
 
 
 @policy_app.command()

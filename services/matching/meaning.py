@@ -45,9 +45,8 @@ def _model() -> tuple[Any, Mapping[str, Floats]]:
     tokenizer.no_padding()
     tokenizer.enable_truncation(MOST_TOKENS)
     found = load_file(folder / "model.safetensors")
-    return tokenizer, {
-        name: weights if "word_embeddings" in name else weights.astype(np.float64) for name, weights in found.items()
-    }
+    # Of the words' own vectors a text needs a few rows only: those stay as small as they come.
+    return tokenizer, {name: held if "word_embeddings" in name else held.astype(np.float64) for name, held in found.items()}
 
 
 def _linear(weights: Mapping[str, Floats], name: str, x: Floats) -> Floats:

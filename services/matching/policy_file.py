@@ -50,9 +50,8 @@ def load_policy(path: Path | None = None) -> Policy:
     policy = parse_policy(text, str(file))
     if "meaning" in policy.shares and not installed():
         words = "needs the sentence model; install it with ./firstmate policy enable-meaning, or take the weight away"
-        raise PolicyError(
-            [Fault(str(file), _line(_read(text, str(file))[0], ("criteria", "meaning")), "criteria.meaning", words)]
-        )
+        line = _line(_read(text, str(file))[0], ("criteria", "meaning"))
+        raise PolicyError([Fault(str(file), line, "criteria.meaning", words)])
     return policy
 
 

@@ -18,20 +18,8 @@ AFTER_START = datetime(2027, 1, 20, 10, tzinfo=UTC)
 START = date(2027, 1, 11)
 GIVEN_BY = "matching/E-1/1"
 CRITERIA = (
-    *(
-        "role",
-        "skills",
-        "interests",
-        "meaning",
-        "values",
-        "language",
-        "site",
-        "working_hours",
-        "seniority",
-        "tenure",
-        "load",
-        "cross_group",
-    ),
+    *("role", "skills", "interests", "meaning", "values", "language", "site", "working_hours", "seniority", "tenure", "load"),
+    "cross_group",
 )
 READERS: Mapping[RecipientRole, str] = {"hire": "E-1", "mentor": "M-1", "manager": "B-1", "coordinator": "B-1"}
 
