@@ -3,9 +3,12 @@
 from datetime import date, timedelta
 
 import pytest
+import structlog
+from pydantic import ValidationError
 
 from services.matching import store
 from services.matching.domain import Mentor
+from services.matching.policy_file import parse_policy
 from services.matching.store import PoolVersion
 from shared.changes import Changes, Conflict
 from shared.events.hr import (
@@ -378,3 +381,29 @@ async def test_answers_about_the_mentor_are_kept_once_per_mentee_and_survive_a_w
     assert (await store.rated(database)) == (2, 750)
     assert room.memory.pool.rated == (2, 750)
     await room.assert_in_order()
+
+
+async def test_under_a_rule_that_excludes_everyone_all_wait_with_its_count_and_the_log_says_so(database: Database) -> None:
+    strict = parse_policy("name: strict\nrules: {minimum_tenure_days: 3650}\ncriteria: {role: {weight: 1}}")
+    room = await company(database, known("M-1"), known("M-2"), enrolled("M-1", 3), enrolled("M-2", 3), policy=strict)
+    await room.tell(hired("H-1"), hired("H-2"))
+    assert await room.pairs() == {"H-1": None, "H-2": None}
+    for id in ("H-1", "H-2"):
+        waiting = (await room.hire(id)).waiting
+        assert waiting is not None
+        assert waiting.ruled_out == {"tenure_too_short": 2}
+    with structlog.testing.capture_logs() as logs:
+        await room.waitlist.try_again(database)
+    assert [(entry["event"], entry["rule"]) for entry in logs if entry["log_level"] == "warning"] == [
+        ("rule_excludes_every_mentor", "tenure_too_short")
+    ]
+
+
+async def test_a_mentor_without_a_place_takes_nobody_and_one_with_too_many_is_no_fact(database: Database) -> None:
+    room = await company(database, known("M-1"), enrolled("M-1", 0), hired("H-1"))
+    waiting = (await room.hire("H-1")).waiting
+    assert waiting is not None
+    assert waiting.ruled_out == {"capacity": 1}
+    for capacity in (-1, 10_000):
+        with pytest.raises(ValidationError):
+            enrolled("M-2", capacity)

@@ -1,14 +1,18 @@
 """A policy is checked to the line, versioned by content, and its shares sum exactly."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
+from services.matching.person import FIELDS, Person
 from services.matching.policy import FULL, Criteria, Policy
 from services.matching.policy_file import PolicyError, load_policy, parse_policy
-from shared.events.hr import FORBIDDEN_FIELDS
+from services.matching.pool import Candidate
+from shared.events.hr import FORBIDDEN_FIELDS, is_forbidden_field
 from tests.domain.matching.populations import SHIPPED, steady
 
 ONE = "name: one\ncriteria: {role: {weight: 1}}\n"
@@ -25,9 +29,33 @@ def test_the_shipped_policy_uses_every_criterion_that_needs_no_extra_package_and
     assert SHIPPED.shares["role"] + SHIPPED.shares["skills"] > SHIPPED.shares["interests"] + SHIPPED.shares["working_hours"]
 
 
-def test_no_criterion_and_no_parameter_is_named_like_a_demographic() -> None:
-    words = {*Criteria.model_fields, *(name for _, one in SHIPPED.criteria.used() for name in type(one).model_fields)}
-    assert not words & FORBIDDEN_FIELDS
+def words_of(model: type[BaseModel]) -> set[str]:
+    """The names of a model's fields and of those below, whole and word by word."""
+    found: set[str] = set()
+    for name, field in model.model_fields.items():
+        found |= {name, *name.split("_")}
+        for kind in (field.annotation, *getattr(field.annotation, "__args__", ())):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                found |= words_of(kind)
+    return found
+
+
+def test_no_criterion_rule_or_parameter_and_nothing_known_of_a_person_is_a_demographic() -> None:
+    assert {"prior_answers", "same_family", "A1", "minimum_tenure_days"} <= words_of(Policy)  # the walk reaches everything
+    known = {
+        *(field.name for field in dataclasses.fields(Person)),
+        *(field.name for field in dataclasses.fields(Candidate)),
+        *FIELDS,
+    }
+    for name in words_of(Policy) | known:
+        assert not is_forbidden_field(name), name
+
+
+@pytest.mark.parametrize("field", sorted(FORBIDDEN_FIELDS))
+def test_a_policy_that_names_a_demographic_is_refused(field: str) -> None:
+    assert faults(f"name: a\ncriteria:\n  {field}: {{weight: 1}}")[0].startswith(
+        f"my.yaml:3: criteria.{field}: unknown criterion"
+    )
 
 
 @steady
