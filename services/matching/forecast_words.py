@@ -39,8 +39,10 @@ def advice(outlook: Outlook) -> str:
     """What would help, or nothing."""
     if outlook.chance <= SAFE:
         return ""
-    surely = f"{plural(outlook.lacking_surely, 'more place')} would do for the {HORIZON_DAYS} days in 9 of 10 outcomes"
-    return f"{surely}, {outlook.lacking} in half of them" if outlook.lacking else surely
+    if not outlook.lacking:
+        return f"{plural(outlook.lacking_surely, 'more place')} would do for the {HORIZON_DAYS} days in 9 of 10 outcomes"
+    enough = f"{plural(outlook.lacking, 'more place')} would do for the {HORIZON_DAYS} days in half of the outcomes"
+    return f"{enough}, {outlook.lacking_surely} in 9 of 10"
 
 
 def kind(outlook: Outlook) -> tuple[str, str]:

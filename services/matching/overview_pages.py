@@ -15,7 +15,7 @@ from services.matching.words import points
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.pages import PageRoute
-from shared.pages.words import moment, plural
+from shared.pages.words import listed, moment, plural
 
 MOST_DEPARTMENTS = 3
 
@@ -110,12 +110,12 @@ async def _nominations(books: Books) -> list[Task]:
 async def _outlook(standing: Standing, today: date) -> list[Task]:
     found, _ = await standing.forecast(today)
     needing = forecast_words.needing(found)
-    tasks = [
-        Task(f"{one.department}: {forecast_words.verdict(one, today)}", FORECAST, "See the forecast", "warn")
-        for one in needing[:MOST_DEPARTMENTS]
-    ]
-    more = len(needing) - len(tasks)
-    if more > 0:
-        said = f"{plural(more, 'department more runs', 'departments more run')} short of places within the forecast"
-        tasks.append(Task(said, FORECAST, "See the forecast", "warn"))
-    return tasks
+    if not needing:
+        return []
+    said = f"{needing[0].department}: {forecast_words.verdict(needing[0], today)}"
+    others = [one.department for one in needing[1 : 1 + MOST_DEPARTMENTS]]
+    more = len(needing) - 1 - len(others)
+    others += [plural(more, "department more", "departments more")] if more else []
+    if others:
+        said += f". Short of places soon: {listed(others)}"
+    return [Task(said, FORECAST, "See the forecast", "warn")]

@@ -34,7 +34,7 @@ class Placed:
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """A change and what it would do. `mentors`: who would change, each with the places they would then have; for `places` these
-    are one more than now, and the mentors are of one department."""
+    are one more than now."""
 
     kind: Kind
     mentors: tuple[tuple[str, int], ...]
@@ -67,15 +67,19 @@ def suggest(mentors: Iterable[Candidate], paused: frozenset[str], policy: Policy
         for kind, changed in [*_places(pool, policy, waiting), *_hindered(pool, policy, waiting, paused)]
         if (suggestion := _try(pool, policy, waiting, already, kind, changed)) is not None
     ]
+    most = max((len(one.placed) for one in found if one.kind == "places" and len(one.mentors) == 1), default=0)
+    enough = [one for one in found if len(one.mentors) == 1 or len(one.placed) > most]  # no more mentors than it takes
+    found = list({(one.kind, one.mentors): one for one in enough}.values())
     kinds = list(get_args(Kind))
     found.sort(key=lambda one: (-len(one.placed), kinds.index(one.kind), one.mentors))
     return Suggestions(found, _languages_lacking(pool, waiting), len(waiting))
 
 
 def _places(pool: Pool, policy: Policy, waiting: Sequence[Seeker]) -> list[tuple[Kind, list[Candidate]]]:
-    """One more place at those mentors of each department whose new place would be used."""
-    worth = [one for one in worth_of_places(pool, policy, waiting).departments if one.placed]
-    return [("places", [replace(pool[id], capacity=pool[id].capacity + 1) for id in one.mentors]) for one in worth[:MOST_TRIED]]
+    """One more place at those mentors of each department whose new place would be used, and at all of these together."""
+    each = [one.mentors for one in worth_of_places(pool, policy, waiting).departments if one.placed][:MOST_TRIED]
+    together = [tuple(id for ids in each for id in ids)] if len(each) > 1 else []
+    return [("places", [replace(pool[id], capacity=pool[id].capacity + 1) for id in ids]) for ids in (*together, *each)]
 
 
 _LIFTS: dict[Kind, tuple[str, Callable[[Candidate], Candidate]]] = {

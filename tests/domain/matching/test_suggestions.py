@@ -34,6 +34,15 @@ def test_one_more_place_for_each_of_a_departments_mentors_says_who_would_get_who
     assert {(placed.mentor_id, 2) for placed in found.placed} == set(found.mentors)
 
 
+def test_places_in_several_departments_are_suggested_together_where_that_places_more():
+    mentors = [mentor("A"), mentor("B", "sales"), mentor("C", "sales", languages=("fi",))]
+    first, *single = suggested(mentors, [hire("H-1"), hire("H-2")])
+    assert (first.mentors, len(first.placed)) == ((("A", 2), ("B", 2)), 2)
+    assert [(one.mentors, len(one.placed)) for one in single] == [((("A", 2),), 1), ((("B", 2),), 1)]
+    (alone, other) = suggested(mentors, [hire("H-1")])
+    assert [len(one.mentors) for one in (alone, other)] == [1, 1], "no more mentors than it takes"
+
+
 def test_a_place_where_nobody_speaks_their_language_helps_nobody():
     (found,) = suggested([mentor("A"), mentor("B", "sales", languages=("fi",))], [hire("H", "fi")])
     assert found.mentors == (("B", 2),)
