@@ -148,6 +148,8 @@ async def test_whoever_loses_a_mentor_hears_that_at_once_and_of_the_next_once_it
     hire = await room.hire("H-1")
     assert (hire.status, hire.place_with) == ("proposed", "M-2")
     assert await room.told("H-1") == ["assigned", "released"]
+    assert (await room.said())[-1].data.cause == "mentor_withdrew"
+    assert [past.cause for past in hire.history] == ["mentor_withdrew"]
     await room.desk.approve(COORDINATOR, "H-1", Approval())
     assert await room.told("H-1") == ["assigned", "released", "assigned"]
     await room.assert_in_order()

@@ -88,6 +88,10 @@ async def test_a_step_that_is_taken_moves_everybody_in_it_and_tells_each_once(da
         await desk_of(room).accept(id, None, "C-1")
     assert refused.value.code == "nothing_open"
     await room.assert_in_order()
+    # The owner of the pool knows who is with whom now.
+    await room.tell(HireRescinded(employee_id="H-A"), hired("H-C", skills=["b"]))
+    assert await room.pairs() == {"H-B": "M-B", "H-C": "M-A"}
+    await room.assert_in_order()
 
 
 async def test_whoever_waits_is_placed_where_somebody_can_make_room(database: Database) -> None:
