@@ -20,7 +20,7 @@ from services.matching.policy_file import PolicyError, load_policy
 from services.matching.pool import Pool
 from services.matching.reading import Books
 from services.matching.store import SERVICE
-from services.matching.words import Pair
+from services.matching.wording.pair import Pair
 from shared.directory import people
 from shared.events.hr import Profile
 from shared.events.mentoring import MentorFact

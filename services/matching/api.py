@@ -1,10 +1,11 @@
 """Matching over HTTP, version 1: assignments with their reasons, mentors, the waitlist, and what people decide about pairs."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel
 
+from services.matching import words
 from services.matching.desk import (
     Approval,
     Desk,
@@ -29,6 +30,9 @@ from shared.events.mentoring import MentorEnrolled
 from shared.mongo import Database
 from shared.web import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page, scoped_key
 
+Accepted = Annotated[
+    str | None, Header(alias="Accept-Language", max_length=200, description="The language of the reasons: en or de.")
+]
 BEFORE: dict[int | str, dict[str, Any]] = {
     200: {"model": MentorView, "description": "Carried out before, under the same idempotency key"}
 }
@@ -55,8 +59,8 @@ def _pairs(books: Books, desk: Desk) -> APIRouter:
     router = APIRouter()
 
     @router.get("/assignments/{employee_id}", summary="A hire's mentor and why, or why none is possible yet")
-    async def assignment(employee_id: str, viewer: CurrentViewer) -> AssignmentView:
-        return await books.assignment(viewer, employee_id)
+    async def assignment(employee_id: str, viewer: CurrentViewer, accept_language: Accepted = None) -> AssignmentView:
+        return await books.assignment(viewer, employee_id, words.preferred(accept_language))
 
     @router.post("/assignments/{employee_id}/override", summary="A coordinator's own choice of mentor, with a reason")
     async def override(

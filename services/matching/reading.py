@@ -40,8 +40,8 @@ class Books:
         state = document["state"] if document is not None else None
         return Hire.model_validate(state) if state is not None else None
 
-    async def assignment(self, viewer: Viewer, id: str) -> views.AssignmentView:
-        """A hire's assignment as this viewer may see it. Raises `Refused` 403, 404."""
+    async def assignment(self, viewer: Viewer, id: str, language: str = "en") -> views.AssignmentView:
+        """A hire's assignment as this viewer may see it, in a language of `words.LANGUAGES`. Raises `Refused` 403, 404."""
         hire = await self.hire(id) or Hire()
         managers = await chain(self.db, id)
         check(viewer, "see_assignment", subject=id, chain=managers, mentor_id=hire.mentor_id)
@@ -56,6 +56,7 @@ class Books:
             whole=bool(related - {"self", "mentor"}),
             to_the_pair=bool(related & {"self", "mentor"}),
             staff=may(viewer, "override_assignment", subject=id),
+            language=language,
         )
         # A coordinator may be one of the two; who asked is not told them either.
         theirs = [one for one in view.objections if viewer.employee_id not in (id, one.mentor_id)]

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from services.matching import words
 from services.matching.moves import WHY_NOT, Move, Reoptimisation, Step, StepState
 from services.matching.views import People, ReasonView
-from services.matching.words import Pair
+from services.matching.wording.pair import Pair
 from shared.directory import name_of
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from services.matching import words
 from services.matching.domain import Because, Decision, Hire, Mentor, Objection, PastPair, Proposal, RunnerUp, Waitlisting
-from services.matching.words import Pair
+from services.matching.wording.pair import Pair
 from shared.directory import name_of
 from shared.events.mentoring import Trait
 from shared.mongo import Document
@@ -182,7 +182,14 @@ def concerned(hire: Hire) -> set[str]:
 
 
 def assignment(
-    id: str, hire: Hire, people: People, *, whole: bool, to_the_pair: bool = False, staff: bool = False
+    id: str,
+    hire: Hire,
+    people: People,
+    *,
+    whole: bool,
+    to_the_pair: bool = False,
+    staff: bool = False,
+    language: str = "en",
 ) -> AssignmentView:
     """The view of a hire who has or had to do with matching. `whole` adds who else was considered, and what is proposed: the two
     hear of it once it stands. `staff` adds who objected to what."""
@@ -193,15 +200,17 @@ def assignment(
     )
     decision = hire.proposal.decision if hire.proposal is not None and whole else hire.decision
     if decision is not None:
-        view = view.model_copy(update=_decided(id, decision, people, whole=whole, to_the_pair=to_the_pair))
+        view = view.model_copy(update=_decided(id, decision, people, whole=whole, to_the_pair=to_the_pair, language=language))
     if staff:
         view = view.model_copy(update={"objections": hire.objections})
     if hire.waiting is not None:
-        view = view.model_copy(update=_waits(hire.waiting, people, whole=whole))
+        view = view.model_copy(update=_waits(hire.waiting, people, whole=whole, language=language))
     return view
 
 
-def _decided(id: str, decision: Decision, people: People, *, whole: bool, to_the_pair: bool) -> dict[str, Any]:
+def _decided(
+    id: str, decision: Decision, people: People, *, whole: bool, to_the_pair: bool, language: str = "en"
+) -> dict[str, Any]:
     pair = Pair(people.get(id) or {}, people.get(decision.mentor_id) or {}, to_the_pair)
     seen: dict[str, Any] = {
         "mentor_id": decision.mentor_id,
@@ -210,11 +219,11 @@ def _decided(id: str, decision: Decision, people: People, *, whole: bool, to_the
         "reasons": [
             ReasonView(
                 criterion=reason.criterion,
-                label=words.LABELS.get(reason.criterion, reason.criterion),
+                label=words.label(reason.criterion, language),
                 weight=reason.weight,
                 value=reason.value,
                 points=reason.points,
-                words=words.reason(reason.criterion, reason.evidence, pair),
+                words=words.reason(reason.criterion, reason.evidence, pair, language),
             )
             for reason in decision.reasons
         ],
@@ -227,10 +236,10 @@ def _decided(id: str, decision: Decision, people: People, *, whole: bool, to_the
         "approved_by": decision.approved_by,
         "pinned": decision.pin is not None,
     }
-    return seen | (_others(decision, people) if whole else {})
+    return seen | (_others(decision, people, language) if whole else {})
 
 
-def _others(decision: Decision, people: People) -> dict[str, Any]:
+def _others(decision: Decision, people: People, language: str) -> dict[str, Any]:
     runners = [
         RunnerUpView(
             mentor_id=runner.mentor_id,
@@ -239,7 +248,7 @@ def _others(decision: Decision, people: People) -> dict[str, Any]:
             difference=decision.score - runner.score,
             taken=runner.taken,
             points=runner.points,
-            differences=_differences(decision, runner),
+            differences=_differences(decision, runner, language),
         )
         for runner in decision.runners_up
     ]
@@ -247,16 +256,16 @@ def _others(decision: Decision, people: People) -> dict[str, Any]:
     if change is None:
         return {"runners_up": runners}
     name = name_of(people.get(change.mentor_id), change.mentor_id)
-    told = words.change(name, change.difference, change.criterion, change.value, change.needed)
+    told = words.change(name, change.difference, change.criterion, change.value, change.needed, language)
     return {"runners_up": runners, "what_would_change": ChangeView(**change.model_dump(), words=told)}
 
 
-def _differences(decision: Decision, runner: RunnerUp) -> list[DifferenceView]:
+def _differences(decision: Decision, runner: RunnerUp, language: str) -> list[DifferenceView]:
     ours = {reason.criterion: reason.points for reason in decision.reasons}
     return [
         DifferenceView(
             criterion=criterion,
-            label=words.label(criterion),
+            label=words.label(criterion, language),
             points=runner.points.get(criterion, 0),
             difference=ours.get(criterion, 0) - runner.points.get(criterion, 0),
         )
@@ -280,13 +289,13 @@ def approval(id: str, proposal: Proposal, people: People) -> ApprovalView:
     )
 
 
-def ruled_out(waiting: Waitlisting) -> list[RuledOutView]:
+def ruled_out(waiting: Waitlisting, language: str = "en") -> list[RuledOutView]:
     """The rules by how many mentors each excluded, most first."""
     ordered = sorted(waiting.ruled_out.items(), key=lambda item: (-item[1], item[0]))
-    return [RuledOutView(rule=rule, count=count, words=words.ruled_out(rule, count)) for rule, count in ordered]
+    return [RuledOutView(rule=rule, count=count, words=words.ruled_out(rule, count, language)) for rule, count in ordered]
 
 
-def nearest(waiting: Waitlisting, people: People) -> list[NearMissView]:
+def nearest(waiting: Waitlisting, people: People, language: str = "en") -> list[NearMissView]:
     """The mentors who came nearest."""
     return [
         NearMissView(
@@ -295,17 +304,17 @@ def nearest(waiting: Waitlisting, people: People) -> list[NearMissView]:
             rule=near.rule,
             failing=near.failing,
             score=near.score,
-            words=" and ".join(words.near_miss(rule) for rule in near.failing),
+            words=words.near_misses(near.failing, language),
         )
         for near in waiting.nearest
     ]
 
 
-def _waits(waiting: Waitlisting, people: People, *, whole: bool) -> dict[str, Any]:
+def _waits(waiting: Waitlisting, people: People, *, whole: bool, language: str) -> dict[str, Any]:
     return {
         "waiting_since": waiting.since,
-        "ruled_out": ruled_out(waiting),
-        "nearest": nearest(waiting, people) if whole else [],
+        "ruled_out": ruled_out(waiting, language),
+        "nearest": nearest(waiting, people, language) if whole else [],
         "policy_version": waiting.policy_version,
     }
 

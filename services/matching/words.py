@@ -4,14 +4,12 @@ A decision stores numbers and codes. The words that name skills, titles or place
 looks, and left out where they no longer agree with what was decided: so erasing a person needs no change here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from services.matching.wording.english import ENGLISH
 from services.matching.wording.german import GERMAN
 from services.matching.wording.pair import Catalogue, Known, Pair
-
-__all__ = ["LABELS", "LANGUAGES", "RULES", "Pair", "change", "label", "near_miss", "points", "reason", "ruled_out", "tongue"]
 
 LANGUAGES: Mapping[str, Catalogue] = MappingProxyType({"en": ENGLISH, "de": GERMAN})
 """Every language that explanations are written in; a test holds each to the same criteria and rules."""
@@ -22,6 +20,20 @@ def tongue(locale: str | None) -> str:
     """The language of `LANGUAGES` for a locale or language tag (`de-AT`), English where there is none."""
     language = (locale or "").replace("_", "-").split("-")[0].lower()
     return language if language in LANGUAGES else "en"
+
+
+def preferred(accepted: str | None) -> str:
+    """The first language of an `Accept-Language` header (RFC 9110, by weight) that there is; English where there is none."""
+    weighed = []
+    for place, part in enumerate((accepted or "").split(",")):
+        tag, _, weight = part.strip().partition(";q=")
+        try:
+            quality = float(weight or 1)
+        except ValueError:
+            quality = 0.0
+        if quality > 0 and tag.split("-")[0].lower() in LANGUAGES:
+            weighed.append((-quality, place, tongue(tag)))
+    return min(weighed)[2] if weighed else "en"
 
 
 def label(criterion: str, language: str = "en") -> str:
@@ -45,6 +57,11 @@ def ruled_out(rule: str, count: int, language: str = "en") -> str:
 def near_miss(rule: str, language: str = "en") -> str:
     """What a rule says about one mentor: `has no free place`."""
     return LANGUAGES[language].rules.get(rule, (rule, rule))[0]
+
+
+def near_misses(rules: Sequence[str], language: str = "en") -> str:
+    """What several rules say about one mentor: `has no free place and is away on the first day`."""
+    return f" {LANGUAGES[language].conjunction} ".join(near_miss(rule, language) for rule in rules)
 
 
 def change(name: str, difference: int, criterion: str | None, value: int, needed: int, language: str = "en") -> str:

@@ -87,6 +87,17 @@ async def test_an_assignment_tells_mentor_score_reasons_runners_up_and_what_woul
     assert told["ruled_out"] == []
 
 
+async def test_reasons_come_in_german_to_who_asks_for_it(room: Company, http: httpx.AsyncClient) -> None:
+    await room.tell(hired("H-1", languages=["en"], interests=["Chess", "Go"]))
+    asked = OPERATOR | {"accept-language": "de-DE, en;q=0.5"}
+    found = (await http.get(f"{API}/assignments/H-1", headers=asked)).json()
+    said = {reason["criterion"]: (reason["label"], reason["words"]) for reason in found["reasons"]}
+    assert said["interests"] == ("Interessen", "1 gemeinsames Interesse: Chess")
+    assert "gewählt worden" in found["what_would_change"]["words"] or "aufgewogen" in found["what_would_change"]["words"]
+    english = (await http.get(f"{API}/assignments/H-1", headers=OPERATOR)).json()
+    assert [reason["points"] for reason in english["reasons"]] == [reason["points"] for reason in found["reasons"]]
+
+
 async def test_who_waits_is_told_what_was_ruled_out_and_who_came_near(room: Company, http: httpx.AsyncClient) -> None:
     await room.tell(hired("H-1", languages=["fi"]))
     told = await get(http, f"{API}/assignments/H-1")

@@ -12,7 +12,7 @@ from services.matching.person import Person, Seeker
 from services.matching.policy import FULL, Meaning
 from services.matching.policy_file import PolicyError, load_policy, parse_policy
 from services.matching.pool import Candidate, Pool
-from services.matching.words import Pair
+from services.matching.wording.pair import Pair
 from tests.domain.matching.populations import DAY
 
 TEXT = "name: mindful\ncriteria:\n  load: {weight: 1}\n  meaning: {weight: 3}\n"

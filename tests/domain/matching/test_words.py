@@ -13,7 +13,7 @@ from services.matching.person import LEVELS, Person, Seeker, person_from
 from services.matching.policy import Criteria
 from services.matching.pool import Candidate
 from services.matching.wording.english import span
-from services.matching.words import Pair
+from services.matching.wording.pair import Pair
 from tests.domain.matching.populations import DAY, SHIPPED, mentor_of, person_of, steady
 
 ENGLISH_WORDS = {
@@ -236,6 +236,30 @@ def test_a_locale_reads_its_language_and_english_where_there_is_none() -> None:
     assert [words.tongue(locale) for locale in ("de-AT", "de_CH", "DE", "en-GB", "pt-BR", "", None)] == [
         *("de", "de", "de", "en", "en", "en", "en")
     ]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("de-AT,de;q=0.9,en;q=0.8", "de"),
+        ("fr, de;q=0.4, en;q=0.7", "en"),
+        ("fr;q=1, DE", "de"),
+        ("de;q=0, en", "en"),
+        ("de;q=much", "en"),
+        ("*", "en"),
+        ("", "en"),
+        (None, "en"),
+    ],
+)
+def test_a_reader_gets_the_language_they_prefer_among_those_there_are(accepted: str | None, language: str) -> None:
+    assert words.preferred(accepted) == language
+
+
+def test_several_rules_are_one_phrase() -> None:
+    assert words.near_misses(["not_trained", "capacity"]) == "has not done the mentor training and has no free place"
+    assert words.near_misses(["not_trained", "capacity"], "de") == (
+        "hat die Mentoring-Schulung noch nicht gemacht und hat keinen freien Platz"
+    )
 
 
 def test_rules_and_former_names_read_as_sentences() -> None:
