@@ -1,4 +1,4 @@
-"""Reports on matching over HTTP, version 1: how hires fare, when places run out, and what other weights would do."""
+"""Reports on matching over HTTP, version 1: how hires fare, when places run out, what would help, what other weights would do."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -9,10 +9,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from services.matching import fairness, fairness_words
 from services.matching.forecast import Outlook
 from services.matching.hiring import first_of_month
+from services.matching.meaning import installed
 from services.matching.policy import Policy
 from services.matching.recent import recent_hires
 from services.matching.standing import Standing
 from services.matching.store import API_PATH
+from services.matching.suggestions import Suggestions
 from services.matching.what_if import MOST_WEIGHT, Comparison, with_weights
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
@@ -47,7 +49,7 @@ async def fairness_report(db: Database, clock: Clock) -> fairness.Fairness:
 def policy_with(policy: Policy, weights: Mapping[str, int]) -> Policy:
     """The policy with other weights. Raises `Refused` 422 for weights that make no policy."""
     try:
-        return with_weights(policy, weights)
+        then = with_weights(policy, weights)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = next((str(step) for step in first["loc"] if step != "criteria"), "weights")
@@ -57,12 +59,16 @@ def policy_with(policy: Policy, weights: Mapping[str, int]) -> Policy:
             ) from None
         said = first["msg"].removeprefix("Value error, ")
         raise invalid(f"these weights make no policy: {said[:1].lower()}{said[1:]}", "invalid_weights", name) from None
+    if "meaning" in then.shares and not installed():
+        raise invalid("the criterion 'meaning' needs the sentence model, which is not installed here", "no_model", "meaning")
+    return then
 
 
 def weights_of(policy: Policy) -> dict[str, int]:
-    """The weight of every criterion there is, 0 for one that is not used."""
+    """The weight of every criterion that can be used here, 0 for one that is not."""
     used = dict(policy.criteria.used())
-    return {name: used[name].weight if name in used else 0 for name in type(policy.criteria).model_fields}
+    known = [name for name in type(policy.criteria).model_fields if name != "meaning" or installed()]
+    return {name: used[name].weight if name in used else 0 for name in known}
 
 
 def report_api(db: Database, policy: Policy, standing: Standing, clock: Clock) -> APIRouter:
@@ -94,6 +100,12 @@ def report_api(db: Database, policy: Policy, standing: Standing, clock: Clock) -
             dispersion=found.dispersion,
             overdue=known.overdue,
         )
+
+    @router.get("/waitlist/suggestions", summary="What would place whom of those who wait")
+    async def suggestions(viewer: CurrentViewer) -> Suggestions:
+        """Each is tried on the waitlist: carried out now, it places exactly these hires. Scores of 10000."""
+        check(viewer, "see_waitlist")
+        return await standing.suggestions(clock().date())
 
     @router.post("/what-if", summary="Who of the last 90 days' hires would be matched differently under other weights")
     async def other_weights(request: Weights, viewer: CurrentViewer) -> Comparison:

@@ -8,7 +8,7 @@ import pytest
 from shared.events.mentoring import MentorChanged
 from shared.mongo import Database
 from tests.connected.matching_company import Company, company, enrolled, hired, known
-from tests.connected.matching_web import Web, signed_in, web_of
+from tests.connected.matching_web import API, Web, signed_in, web_of
 
 
 @pytest.fixture
@@ -73,3 +73,12 @@ async def test_places_that_do_not_pair_with_mentors_are_refused(room: Company, w
         await web.post("/coordinator/waitlist/places", form, status=422)
     await web.post("/coordinator/waitlist/places", {"mentor_id": "M-1", "capacity": "1"}, signed_in("M-1"), 403)
     assert (await room.mentor("M-1")).capacity == 0
+
+
+async def test_the_suggestions_are_there_for_machines_too(web: Web) -> None:
+    told = await web.get(f"{API}/waitlist/suggestions")
+    (first,) = told["found"]
+    assert (first["kind"], first["mentors"]) == ("places", [["M-1", 1], ["M-2", 1]])
+    assert {placed["hire_id"] for placed in first["placed"]} == {"H-1", "H-2"}
+    assert (told["languages"], told["looked_at"]) == ([["fi", 1]], 3)
+    await web.get(f"{API}/waitlist/suggestions", signed_in("M-1"), 403)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.matching.meaning import installed
 from shared.mongo import Database
 from tests.connected.matching_company import Company, company, enrolled, hired, known
 from tests.connected.matching_web import API, OPERATOR, Web, signed_in, web_of
@@ -74,6 +75,7 @@ async def test_only_hires_of_the_last_ninety_days_who_need_a_mentor_are_compared
         ({"skills": -1}, "invalid"),
         ({"skills": 1001}, "invalid"),
         ({"skills": 1.5}, "invalid"),
+        pytest.param({"meaning": 9}, "no_model", marks=pytest.mark.skipif(installed(), reason="the sentence model is installed")),
     ],
 )
 async def test_weights_that_are_none_are_refused(web: Web, weights: dict[str, Any], code: str) -> None:
