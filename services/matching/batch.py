@@ -1,66 +1,72 @@
 """From seekers and the pool to the solver's problem: who shares a profile, which pairs a rule forbids, what places add."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.matching import rules
-from services.matching.criteria import PLACES, lookups, points_of
+from services.matching.criteria import PLACES, Lookup, lookups, points_of
 from services.matching.flow import Int64s
 from services.matching.person import Seeker
 from services.matching.policy import Policy
-from services.matching.pool import Pool, identity
-from services.matching.solver import Classes, Int16s, Problem, scores_of
+from services.matching.pool import Bools, Pool, identity
+from services.matching.sharing import READS, SharedLookups
+from services.matching.solver import Int16s, Problem, scores_of
 from services.matching.ties import TIE_BITS, tie_break
 
 KEPT_CELLS = 1 << 25  # scores kept between rounds, 64 MB; above that they are computed anew each time, block by block
 RANKED_CELLS = 1 << 18
+MOST_MASKS = 256  # days and languages of a batch's hires; 5 MB at twenty thousand mentors
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Seekers in the order of their ids, the pool's rows of the problem's mentors in the order of theirs, and the problem."""
+    """Seekers in the order of their ids, the pool's rows of the problem's mentors in the order of theirs, the problem, and the
+    lookups that hires have in common.
+    """
 
     seekers: list[Seeker]
     rows: NDArray[np.intp]
     problem: Problem
+    shared: SharedLookups
 
 
-def anonymous(seeker: Seeker, policy: Policy) -> Seeker:
+def profile_of(policy: Policy, seeker: Seeker) -> Hashable:
     """What scores and rules make of somebody, whoever they are: equal for equal profiles."""
-    return replace(
-        seeker,
-        person=replace(seeker.person, id=""),
-        managers=(),
-        reports=frozenset(),
-        excluded=frozenset(),
-        rank=0,
-        elsewhere=rules.looks_elsewhere(policy, seeker),
-    )
+    return rules.reads(policy, seeker), *[READS[name](seeker) for name in policy.shares]
 
 
 def base_scores(pool: Pool, policy: Policy, seeker: Seeker) -> Int16s:
     """The score with each mentor without what load adds, shape (mentors,)."""
-    scores = np.zeros(len(pool), np.int16)
-    for lookup in lookups(pool, policy, seeker):
+    return without_load(lookups(pool, policy, seeker), len(pool))
+
+
+def without_load(known: Sequence[Lookup], mentors: int) -> Int16s:
+    """The sum of the lookups but for load."""
+    scores = np.zeros(mentors, np.int16)
+    for lookup in known:
         if lookup.name != "load":
-            scores += lookup.scores()
+            scores += lookup.scores
     return scores
 
 
 class ProfileScores:
-    """The rows of a problem: profiles against the mentors in `rows` of the pool, -1 where a rule forbids."""
+    """The rows of a problem: profiles (a seeker of each) against the mentors in `rows` of the pool, -1 where a rule forbids."""
 
-    def __init__(self, pool: Pool, policy: Policy, profiles: Sequence[Seeker], rows: NDArray[np.intp]) -> None:
+    def __init__(
+        self, pool: Pool, policy: Policy, profiles: Sequence[Seeker], rows: NDArray[np.intp], shared: SharedLookups
+    ) -> None:
         self._pool = pool
         self._policy = policy
         self._profiles = profiles
         self._rows = rows
+        self._shared = shared
         fits = len(profiles) * len(rows) <= KEPT_CELLS
         self._kept = np.empty((len(profiles), len(rows)), np.int16) if fits else None
         self._known = np.zeros(len(profiles), np.bool_)
+        self._closed: dict[Hashable, Bools] = {}
 
     def __call__(self, wanted: Int64s) -> Int16s:
         """Scores of these profiles; a fresh array."""
@@ -77,9 +83,18 @@ class ProfileScores:
 
     def _row(self, profile: int) -> Int16s:
         seeker = self._profiles[profile]
-        scores = base_scores(self._pool, self._policy, seeker)
-        scores[~rules.legal(self._pool, self._policy, seeker)] = -1
-        return scores[self._rows]
+        scores = without_load(self._shared(seeker), len(self._pool))[self._rows]
+        scores[self._forbidden(seeker)] = -1
+        return scores
+
+    def _forbidden(self, seeker: Seeker) -> Bools:
+        key = rules.reads(self._policy, seeker)
+        found = self._closed.get(key)
+        if found is None:
+            if len(self._closed) >= MOST_MASKS:
+                self._closed.clear()
+            found = self._closed[key] = ~rules.open_to(self._pool, self._policy, seeker)[self._rows]
+        return found
 
 
 def batch_of(pool: Pool, policy: Policy, seekers: Sequence[Seeker], held: Mapping[str, int] | None = None) -> Batch:
@@ -94,10 +109,12 @@ def batch_of(pool: Pool, policy: Policy, seekers: Sequence[Seeker], held: Mappin
         if row is not None:
             free[row] = max(free[row], places)
     rows = pool.order[free[pool.order] > 0]
-    profiles: dict[Seeker, int] = {}
-    of_hire = np.array([profiles.setdefault(anonymous(seeker, policy), len(profiles)) for seeker in ordered], np.int64)
+    profiles: dict[Hashable, int] = {}
+    of_hire = np.array([profiles.setdefault(profile_of(policy, seeker), len(profiles)) for seeker in ordered], np.int64)
+    _, first = np.unique(of_hire, return_index=True)
+    shared = SharedLookups(pool, policy)
     problem = Problem(
-        rows=ProfileScores(pool, policy, list(profiles), rows),
+        rows=ProfileScores(pool, policy, [ordered[hire] for hire in first], rows, shared),
         profiles=of_hire,
         exceptions=_barred(pool, ordered, rows),
         place_points=_place_points(pool, policy, rows, np.minimum(free[rows], len(ordered) + 1)),
@@ -106,7 +123,7 @@ def batch_of(pool: Pool, policy: Policy, seekers: Sequence[Seeker], held: Mappin
         ranks=np.array([seeker.rank for seeker in ordered], np.int64),
         stays=np.full(len(ordered), -1, np.int64),
     )
-    return Batch(ordered, rows, problem)
+    return Batch(ordered, rows, problem, shared)
 
 
 def _barred(pool: Pool, seekers: Sequence[Seeker], rows: NDArray[np.intp]) -> Int64s:
@@ -131,7 +148,7 @@ def _place_points(pool: Pool, policy: Policy, rows: NDArray[np.intp], free: Int6
 
 def best_of_each(problem: Problem, count: int) -> list[list[int]]:
     """Each hire's `count` best mentors as they are now, one by one and not as a batch: by score, hash, order of mentors."""
-    classes = Classes.of(problem)
+    classes = problem.classes
     members: list[list[int]] = [[] for _ in range(len(classes))]
     for hire, number in enumerate(classes.of_hire.tolist()):
         members[number].append(hire)

@@ -7,7 +7,7 @@ hire against the whole pool is one gather per criterion. `evidence` says the sam
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -46,23 +46,23 @@ def points_of(values: NDArray[np.int16], share: int) -> NDArray[np.int16]:
     return (values.astype(np.int32) * share // FULL).astype(np.int16)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)  # neither frozen nor slotted: a dozen are made for each decision
 class Lookup:
-    """One criterion for one hire. `values[codes[row]]` is its value 0..10000 for the mentor in that row."""
+    """One criterion for one hire. `values[codes[row]]` is its value 0..10000 for the mentor in that row, `points` of the same
+    code what it adds to the score: value × share, rounded down, so that points add up to the score exactly.
+    """
 
     name: str
     weight: int
     share: int
     codes: Ints
     values: NDArray[np.int16]
+    points: NDArray[np.int16]
 
-    def points(self) -> NDArray[np.int16]:
-        """What each code adds to the score: value × share, rounded down, so that points add up to the score exactly."""
-        return points_of(self.values, self.share)
-
+    @cached_property
     def scores(self) -> NDArray[np.int16]:
         """What it adds to each mentor's score, shape (mentors,)."""
-        return self.points().take(self.codes, mode="clip")  # without checking bounds, which costs as much as the gather
+        return self.points.take(self.codes, mode="clip")  # without checking bounds, which costs as much as the gather
 
 
 def _role_value(ours: tuple[str | None, frozenset[str]], theirs: tuple[str | None, frozenset[str]], role: Role) -> int:
@@ -77,6 +77,7 @@ def _role(pool: Pool, seeker: Seeker, role: Role, rows: Rows) -> tuple[Ints, NDA
     return pool.column("role", rows), pool.table(("role", ours, role), pool.roles, lambda theirs: _role_value(ours, theirs, role))
 
 
+@lru_cache(maxsize=1024)  # a few words, in a few policies
 def _share_of(enough: int, named: int) -> NDArray[np.int16]:
     """Value by number of shared words 0..`named`, where `enough` (or all named) of them earn everything."""
     needed = max(min(enough, named), 1)
@@ -279,12 +280,14 @@ _LOOKUPS: dict[str, Callable[[Pool, Seeker, Any, Rows], tuple[Ints, NDArray[np.i
 
 def lookups(pool: Pool, policy: Policy, seeker: Seeker, rows: Rows = ALL) -> list[Lookup]:
     """Every used criterion for one hire, in the policy's order; of the mentors in `rows` only, where given."""
-    found = []
-    for name, share in policy.shares.items():
-        criterion = getattr(policy.criteria, name)
-        codes, values = _LOOKUPS[name](pool, seeker, criterion, rows)
-        found.append(Lookup(name, criterion.weight, share, codes, values))
-    return found
+    return [lookup_of(pool, policy, seeker, name, share, rows) for name, share in policy.shares.items()]
+
+
+def lookup_of(pool: Pool, policy: Policy, seeker: Seeker, name: str, share: int, rows: Rows) -> Lookup:
+    """One criterion for one hire; `share` is the points that the policy gives it at full value."""
+    criterion = getattr(policy.criteria, name)
+    codes, values = _LOOKUPS[name](pool, seeker, criterion, rows)
+    return Lookup(name, criterion.weight, share, codes, values, pool.derived(values, share, points_of))
 
 
 def _words_evidence(ours: tuple[str, ...], theirs: tuple[str, ...]) -> Evidence:

@@ -5,17 +5,18 @@ Pure: numpy in, decisions out. The same mentors and hires in any order give the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from services.matching import rules
-from services.matching.batch import anonymous, batch_of, best_of_each, sort_keys
+from services.matching.batch import Batch, batch_of, best_of_each, sort_keys
 from services.matching.criteria import Lookup, load_value, lookups
 from services.matching.person import Seeker
 from services.matching.policy import FULL, Policy
-from services.matching.pool import Bools, Candidate, Pool, identity
+from services.matching.pool import Bools, Candidate, Ints, Pool, identity
 from services.matching.solver import solve
 from services.matching.ties import tie_break_one
 
@@ -107,10 +108,7 @@ def match(pool: Pool, policy: Policy, seekers: Sequence[Seeker]) -> list[Match |
     batch = batch_of(pool, policy, seekers)
     if not len(batch.rows):
         return [None] * len(seekers)
-    mentors = solve(batch.problem).mentors
-    chosen = [int(batch.rows[mentor]) if mentor >= 0 else -1 for mentor in mentors]
-    best = [[int(batch.rows[mentor]) for mentor in some] for some in best_of_each(batch.problem, RUNNERS_UP + 1)]
-    found = explained(pool, policy, batch.seekers, chosen, best)
+    found = _explained(pool, policy, batch, solve(batch.problem).mentors)
     by_id = {seeker.person.id: one for seeker, one in zip(batch.seekers, found, strict=True)}
     return [by_id[seeker.person.id] for seeker in seekers]
 
@@ -120,64 +118,68 @@ def _match_one(pool: Pool, policy: Policy, seeker: Seeker) -> Match | None:
     known = lookups(pool, policy, seeker)
     scores = np.zeros(len(pool), np.int16)
     for lookup in known:
-        scores += lookup.scores()
-    row, *others = ranked(pool, seeker.person.id, scores, rules.legal(pool, policy, seeker), RUNNERS_UP + 1) or [-1]
-    if row < 0:
+        scores += lookup.scores
+    rows = ranked(pool, seeker.person.id, scores, rules.legal(pool, policy, seeker), RUNNERS_UP + 1)
+    if not rows:
         return None
-    parts = _Explainer(pool, policy, known, {})
-    return _told(pool, policy, seeker, row, [(other, 0, False) for other in others], parts, 0)
+    explainer = _Explainer(pool, [(lookup, lookup.codes[rows]) for lookup in known], rows)
+    return _told(pool, policy, seeker, rows[0], [(other, 0, False) for other in rows[1:]], explainer, 0)
 
 
-def explained(
-    pool: Pool, policy: Policy, seekers: Sequence[Seeker], chosen: Sequence[int], best: Sequence[Sequence[int]]
-) -> list[Match | None]:
-    """Why each seeker got the mentor in the row `chosen` (-1 for nobody), and which of the `best` rows were not."""
+def _explained(pool: Pool, policy: Policy, batch: Batch, mentors: NDArray[np.intp]) -> list[Match | None]:
+    """Why each seeker got their mentor, and which of the best for them did not come about."""
+    chosen, best = mentors.tolist(), best_of_each(batch.problem, RUNNERS_UP + 1)
+    rows: list[int] = batch.rows.tolist()
     taken: dict[int, int] = {}
     places = []
-    for row in chosen:  # how many of this decision's mentees each hire's mentor has taken on before them
-        places.append(taken.get(row, 0))
-        taken[row] = places[-1] + 1
-    alike: dict[Seeker, list[int]] = {}
-    for number, seeker in enumerate(seekers):
-        if chosen[number] >= 0:
-            alike.setdefault(anonymous(seeker, policy), []).append(number)
-    found: list[Match | None] = [None] * len(seekers)
-    for profile, numbers in alike.items():
-        rows = sorted({row for number in numbers for row in (chosen[number], *best[number])})
-        known = lookups(pool, policy, profile, np.array(rows, np.intp))
-        explainer = _Explainer(pool, policy, known, {row: place for place, row in enumerate(rows)})
-        for number in numbers:
+    for mentor in chosen:  # how many of this decision's mentees each hire's mentor has taken on before them
+        places.append(taken.get(mentor, 0))
+        taken[mentor] = places[-1] + 1
+    alike: dict[int, list[int]] = {}
+    for hire, profile in enumerate(batch.problem.profiles.tolist()):
+        if chosen[hire] >= 0:
+            alike.setdefault(profile, []).append(hire)
+    found: list[Match | None] = [None] * len(chosen)
+    for hires in alike.values():
+        shown = sorted({mentor for hire in hires for mentor in (chosen[hire], *best[hire])})
+        known = batch.shared.at(batch.seekers[hires[0]], batch.rows[shown])
+        explainer = _Explainer(pool, [(lookup, lookup.codes) for lookup in known], [rows[mentor] for mentor in shown])
+        for hire in hires:
             others = []
-            for row in [row for row in best[number] if row != chosen[number]][:RUNNERS_UP]:
-                free, more = _free(pool.candidates[row]), taken.get(row, 0)
-                others.append((row, min(more, free - 1), more >= free))
-            found[number] = _told(pool, policy, seekers[number], chosen[number], others, explainer, places[number])
+            for mentor in [mentor for mentor in best[hire] if mentor != chosen[hire]][:RUNNERS_UP]:
+                free, more = _free(pool.candidates[rows[mentor]]), taken.get(mentor, 0)
+                others.append((rows[mentor], min(more, free - 1), more >= free))
+            found[hire] = _told(pool, policy, batch.seekers[hire], rows[chosen[hire]], others, explainer, places[hire])
     return found
 
 
 class _Explainer:
-    """The parts of one profile's scores, mentor by mentor. `places`: where a row stands among those looked up."""
+    """The parts of one profile's scores with the mentors in some `rows`; `known`: each lookup with the codes of those."""
 
-    def __init__(self, pool: Pool, policy: Policy, known: Sequence[Lookup], places: dict[int, int]) -> None:
+    def __init__(self, pool: Pool, known: Sequence[tuple[Lookup, Ints]], rows: Sequence[int]) -> None:
         self._pool = pool
+        self._load = next((place for place, (lookup, _) in enumerate(known) if lookup.name == "load"), None)
         self._known = known
-        self._places = places
-        self._done: dict[tuple[int, int], Parts] = {}
+        columns = [
+            [part_of(lookup.name, lookup.weight, lookup.share, value) for value in lookup.values.take(codes).tolist()]
+            for lookup, codes in known
+        ]
+        self._parts = dict(zip(rows, zip(*columns, strict=True), strict=True)) if columns else {}
 
     def parts(self, row: int, more: int) -> Parts:
         """Every criterion's part for the mentor in `row` with `more` mentees than the pool knows."""
-        done = self._done.get((row, more))
-        if done is None:
-            done = self._done[row, more] = tuple([self._part(lookup, row, more) for lookup in self._known])
-        return done
+        parts = self._parts[row]
+        if self._load is None or not more:
+            return parts
+        mentor, (lookup, _) = self._pool.candidates[row], self._known[self._load]
+        load = part_of(lookup.name, lookup.weight, lookup.share, load_value(mentor.load + more, mentor.capacity))
+        return (*parts[: self._load], load, *parts[self._load + 1 :])
 
-    def _part(self, lookup: Lookup, row: int, more: int) -> Part:
-        if lookup.name == "load":
-            mentor = self._pool.candidates[row]
-            value = load_value(mentor.load + more, mentor.capacity)
-        else:
-            value = int(lookup.values[lookup.codes[self._places.get(row, row)]])
-        return Part(lookup.name, lookup.weight, value, value * lookup.share // FULL)
+
+@lru_cache(maxsize=65_536)  # values are few; shared parts make a batch's reasons small
+def part_of(criterion: str, weight: int, share: int, value: int) -> Part:
+    """A criterion's part at this value."""
+    return Part(criterion, weight, value, value * share // FULL)
 
 
 def _told(
@@ -219,7 +221,7 @@ def parts_of(pool: Pool, policy: Policy, seeker: Seeker, mentors: Sequence[tuple
     """Every criterion's part for some mentors, each given as (row, mentees more than the pool knows)."""
     rows = [row for row, _ in mentors]
     known = lookups(pool, policy, seeker, np.array(rows, np.intp))
-    explainer = _Explainer(pool, policy, known, {row: place for place, row in enumerate(rows)})
+    explainer = _Explainer(pool, [(lookup, lookup.codes) for lookup in known], rows)
     return [explainer.parts(row, more) for row, more in mentors]
 
 
@@ -269,7 +271,7 @@ def why_not(pool: Pool, policy: Policy, seeker: Seeker) -> Waiting:
     failing = excluded.sum(axis=0)
     scores = np.zeros(len(pool), np.int32)
     for lookup in lookups(pool, policy, seeker):
-        scores += lookup.scores()
+        scores += lookup.scores
     nearness = scores - failing.astype(np.int32) * FAILING_STEP
     nearest = ranked(pool, seeker.person.id, nearness, ~hopeless & (failing > 0), NEAREST)
     return Waiting(ruled_out, tuple(_near_miss(pool, row, excluded[:, row], int(scores[row])) for row in nearest))

@@ -37,8 +37,9 @@ class Pairs(Protocol):
     """All pairs there are, seen block by block, so that memory does not grow with their number."""
 
     def paying(self, prices: Int64s, worth: Int64s, count: int) -> Iterator[Arcs]:
-        """Pairs with cost + price of the head < worth of the tail: about `count` good ones per unit of each tail, and no block
-        that holds any may come out empty. Each tail's in one block."""
+        """Pairs with cost + price of the head < worth of the tail: about `count` good ones per unit of each tail, and at least
+        one from each block that holds any. A few that nearly pay may be among them.
+        """
         ...
 
 
@@ -78,7 +79,7 @@ def cheapest(network: Network, pairs: Pairs, known: Arcs | None = None) -> Flow:
         amounts = _solve(network, arcs)
         prices, worth = _duals(network, arcs, amounts)
         more = list(pairs.paying(prices, worth, count))
-        if not any(len(block) for block in more):
+        if not any((block.costs + prices[block.heads] < worth[block.tails]).any() for block in more):
             used = amounts > 0
             return Flow(Arcs(arcs.tails[used], arcs.heads[used], arcs.costs[used]), amounts[used], prices, worth, rounds)
         arcs = _merged([arcs], iter(more))

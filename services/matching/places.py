@@ -15,7 +15,7 @@ from services.matching.flow import Int64s
 from services.matching.person import Seeker
 from services.matching.policy import Policy
 from services.matching.pool import Bools, Candidate, Pool
-from services.matching.solver import Classes, Problem, scores_of, solve
+from services.matching.solver import Problem, scores_of, solve
 from shared.events.mentoring import MAX_CAPACITY
 
 NOWHERE = 1 << 60  # the cost of a place nobody can fill
@@ -85,7 +85,7 @@ def _with_one_more(pool: Pool, policy: Policy, waiting: Sequence[Seeker]) -> tup
     as_now = batch_of(pool, policy, batch.seekers)
     places = np.full((len(batch.rows), as_now.problem.place_points.shape[1] + 1), -1, np.int16)
     places[free > 0, :-1] = as_now.problem.place_points
-    return Batch(batch.seekers, batch.rows, replace(batch.problem, place_points=places)), extra
+    return replace(batch, problem=replace(batch.problem, place_points=places)), extra
 
 
 def _can_grow(mentor: Candidate) -> bool:
@@ -119,7 +119,7 @@ def _filled(problem: Problem, now: Int64s) -> Int64s:
     """
     if not len(problem.mentor_keys):
         return np.zeros(0, np.int64)
-    classes = Classes.of(problem)
+    classes = problem.classes
     taken = np.bincount(now[now >= 0], minlength=len(problem.mentor_keys))
     last = problem.place_costs[np.arange(len(taken)), np.maximum(taken - 1, 0)]
     emptied = np.where(taken > 0, -last, NOWHERE)

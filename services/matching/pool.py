@@ -25,6 +25,7 @@ V = TypeVar("V", bound=Hashable)
 Ints = NDArray[np.integer[Any]]
 Bools = NDArray[np.bool_]
 Rows = slice | NDArray[np.intp]
+Make = Callable[[NDArray[np.int16], int], NDArray[np.int16]]
 ALL = slice(None)
 
 
@@ -113,10 +114,12 @@ class Bits:
             code = self.words.find(word)
             if code is not None:
                 masks[code // 64] = masks.get(code // 64, 0) | 1 << code % 64
-        counts = np.zeros(mentors, np.uint8)[rows]
-        for row, mask in masks.items():
-            counts += np.bitwise_count(self._rows[row, :mentors][rows] & np.uint64(mask))
-        return counts
+        if not masks:
+            return np.zeros(mentors, np.uint8)[rows]
+        counts, *more = [np.bitwise_count(self._rows[row, :mentors][rows] & np.uint64(mask)) for row, mask in masks.items()]
+        for count in more:
+            counts += count
+        return np.asarray(counts, np.uint8)
 
 
 def identity(id: str) -> int:
@@ -161,6 +164,7 @@ class Pool:
             "identity": np.zeros(FIRST_ROOM, np.uint64),
         }
         self._tables: dict[Hashable, NDArray[np.int16]] = {}
+        self._derived: dict[tuple[int, int], tuple[NDArray[np.int16], NDArray[np.int16]]] = {}
         self._order: NDArray[np.intp] | None = None
         for candidate in candidates:
             self.put(candidate)
@@ -260,6 +264,16 @@ class Pool:
                 self._tables.clear()
             self._tables[key] = table
         return table
+
+    def derived(self, values: NDArray[np.int16], share: int, make: Make) -> NDArray[np.int16]:
+        """`make(values, share)`, made once for each array and share."""
+        key = (id(values), share)
+        kept = self._derived.get(key)
+        if kept is None or kept[0] is not values:
+            if len(self._derived) >= MOST_TABLES:
+                self._derived.clear()
+            kept = self._derived[key] = (values, make(values, share))  # holding the array, so that its number is not used again
+        return kept[1]
 
     def _append(self, id: str) -> int:
         row = len(self.ids)

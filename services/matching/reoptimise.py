@@ -121,7 +121,7 @@ def _problem(
             (parts,) = parts_of(freed, policy, seeker, [(row, 0)])
             known[id] = exceptions[hire, column[row]] = sum(part.points for part in parts if part.criterion != "load")
     changed = np.array([(*pair, score) for pair, score in exceptions.items()], np.int64).reshape(-1, 3).T
-    return Batch(batch.seekers, batch.rows, replace(batch.problem, exceptions=changed, stays=stays)), known
+    return replace(batch, problem=replace(batch.problem, exceptions=changed, stays=stays)), known
 
 
 def _points(batch: Batch, known: dict[str, int], before: Int64s, after: Int64s) -> tuple[Int64s, Int64s]:

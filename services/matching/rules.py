@@ -3,7 +3,7 @@
 A rule excludes on what is known: somebody whose languages or start date nobody told is not excluded for them.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 import numpy as np
 
@@ -107,6 +107,14 @@ def masks(pool: Pool, policy: Policy, seeker: Seeker) -> np.ndarray[tuple[int, i
 
 def legal(pool: Pool, policy: Policy, seeker: Seeker) -> Bools:
     """Which mentors no rule excludes, shape (mentors,). Equals `~masks(...).any(axis=0)`, without what that costs."""
+    possible = open_to(pool, policy, seeker)
+    for row in barred(pool, seeker):
+        possible[row] = False
+    return possible
+
+
+def open_to(pool: Pool, policy: Policy, seeker: Seeker) -> Bools:
+    """`legal` but for the rules about who two people are to each other. Depends on `reads` alone."""
     forbidding = UNKNOWN | INACTIVE | FULL_UP | (UNTRAINED if policy.rules.training_required else 0)
     possible = (pool.column("closed") & np.uint8(forbidding)) == 0
     possible &= ~_away(pool, policy, seeker)
@@ -115,9 +123,13 @@ def legal(pool: Pool, policy: Policy, seeker: Seeker) -> Bools:
         possible &= ~_no_common_language(pool, policy, seeker)
     if looks_elsewhere(policy, seeker):
         possible &= ~_same_department(pool, policy, seeker)
-    for row in barred(pool, seeker):
-        possible[row] = False
     return np.asarray(possible, np.bool_)
+
+
+def reads(policy: Policy, seeker: Seeker) -> Hashable:
+    """What of a hire `open_to` looks at."""
+    elsewhere = seeker.person.department if looks_elsewhere(policy, seeker) else None
+    return seeker.day, seeker.person.languages, elsewhere
 
 
 def barred(pool: Pool, seeker: Seeker) -> set[int]:

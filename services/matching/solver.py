@@ -8,6 +8,7 @@ second chooses among those by the hash. So no cost has to hold all four aims at 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from services.matching.policy import FULL
 from services.matching.ties import TIE_BITS, tie_break
 
 BLOCK_CELLS = 1 << 18  # pairs looked at together: 2 MB per 64-bit array, so that they stay in a processor's cache
+NEARLY = (400, 100, 25, 0)
+"""Points by which a pair may fail to pay and still be taken along: prices move, and each round more costs a flow."""
 MANY = 4  # times as many paying pairs as wanted are cut before they are sorted
 
 Int16s = NDArray[np.int16]
@@ -25,7 +28,7 @@ Rows = Callable[[Int64s], Int16s]
 """Scores of some profiles against all mentors, shape (given, mentors); asked for block by block, so never all there at once."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Problem:
     """Hires and mentors, in any order.
 
@@ -45,13 +48,18 @@ class Problem:
     ranks: Int64s
     stays: Int64s
 
-    @property
+    @cached_property
+    def classes(self) -> "Classes":
+        """The hires grouped."""
+        return Classes.of(self)
+
+    @cached_property
     def place_costs(self) -> Int64s:
         """Costs of each mentor's places, `NONE` where there is none; one more than there are hires at most."""
         places = self.place_points[:, : len(self.profiles) + 1]
         return np.where(places >= 0, -places.astype(np.int64), NONE)
 
-    @property
+    @cached_property
     def waiting_costs(self) -> Int64s:
         """What it costs to leave each hire out: one hire matched outweighs every score together, one rank all of them once more.
 
@@ -87,7 +95,7 @@ def solve(problem: Problem) -> Solution:
     if not hires or not mentors or problem.place_points.shape[1] == 0:
         idle = problem.place_costs[:, 0] if problem.place_points.shape[1] else np.full(mentors, NONE)
         return Solution(np.full(hires, -1, np.intp), idle, waiting, (0, 0))
-    classes = Classes.of(problem)
+    classes = problem.classes
     places = problem.place_costs
     pairs = _Scored(problem, classes)
     network = Network(classes.sizes, waiting[classes.first], places, np.zeros(mentors, np.int64))
@@ -165,12 +173,18 @@ class _Scored:
             gains += worth[first:last, None]
             possible = (scores >= 0) & had
             self.tight[first:last] = np.packbits(possible & (gains == 0), axis=1)
-            possible &= gains > 0
             wanted = count + int(self._classes.sizes[last - 1])
-            if int(possible.sum()) > MANY * wanted * (last - first):
-                possible &= self._best(gains, possible, first, wanted)
+            possible = self._good(gains, possible, first, wanted)
             tails, heads = np.nonzero(possible)
             yield Arcs(tails + first, heads, -scores[tails, heads].astype(np.int64))
+
+    def _good(self, gains: Int64s, possible: Bools, first: int, wanted: int) -> Bools:
+        """The pairs that pay, with those that nearly do where these are few."""
+        for nearly in NEARLY:
+            good: Bools = possible & (gains > -nearly)
+            if int(good.sum()) <= MANY * wanted * len(gains):
+                return good
+        return good & self._best(gains, good, first, wanted)
 
     def _best(self, gains: Int64s, possible: Bools, first: int, wanted: int) -> Bools:
         """The pairs with the largest gains, `wanted` of each class; of equals those that other classes look at less."""

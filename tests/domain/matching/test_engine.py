@@ -1,5 +1,6 @@
 """The engine against plain loops and brute force: exact, explained, and the same in any order."""
 
+import random
 from collections import Counter
 from dataclasses import replace
 from itertools import product
@@ -10,11 +11,14 @@ from hypothesis import strategies as st
 
 from bench import plain_matching as plain
 from services.matching import rules
+from services.matching.batch import base_scores, batch_of
 from services.matching.engine import Match, match, parts_of, tie_of, why_not
 from services.matching.person import Person, Seeker
-from services.matching.policy import FULL, Policy
+from services.matching.policy import FULL, Criteria, Policy
 from services.matching.pool import Candidate, Pool, identity
+from services.matching.sharing import READS
 from services.matching.ties import tie_break
+from tests.domain.matching.crowds import each_seed, intake
 from tests.domain.matching.populations import DAY, ONLY_LOAD, SHIPPED, TIED, intakes, mentor_of, person_of, steady
 
 Intake = tuple[Policy, list[Candidate], list[Seeker]]
@@ -266,3 +270,33 @@ def test_time_zones_and_titles_count_alike_from_either_side(one: Person, other: 
 def test_the_tie_break_of_one_pair_is_that_of_the_array(hire_id: str, mentor_id: str) -> None:
     hires, mentors = (np.array([identity(id)], np.uint64) for id in (hire_id, mentor_id))
     assert tie_of(hire_id, mentor_id) == tie_break(hires, mentors)[0]
+
+
+def test_every_criterion_says_what_of_a_hire_it_reads() -> None:
+    assert READS.keys() == Criteria.model_fields.keys()
+
+
+@each_seed
+def test_hires_who_share_lookups_score_as_each_does_alone(seed: int) -> None:
+    policy, mentors, hires = intake(random.Random(seed), most_hires=12, most_mentors=8)
+    pool, batch = Pool(mentors), batch_of(Pool(mentors), policy, hires)
+    for hire, seeker in enumerate(batch.seekers):
+        together = batch.problem.rows(batch.problem.profiles[[hire]])[0]
+        alone = np.where(rules.open_to(pool, policy, seeker), base_scores(pool, policy, seeker), -1)
+        assert (together == alone[batch.rows]).all()
+
+
+def test_a_hundred_thousand_equal_mentors_are_told_apart_by_the_hash_alone() -> None:
+    mentors = [mentor(f"M-{number}", 1) for number in range(100_000)]
+    hires = [hire(f"H-{number}") for number in range(3)]
+    pool = Pool(mentors)
+    alone = [pairs(match(pool, TIED, [one])) for one in hires]
+    together = pairs(match(pool, TIED, hires))
+    assert together == {id: mentor_id for one in alone for id, mentor_id in one.items()}
+    assert len(set(together.values())) == 3
+
+
+def test_capacities_from_none_to_twenty_are_filled_and_never_overfilled() -> None:
+    mentors = [mentor("M-0", 0), mentor("M-20", 20), mentor("M-1", 1)]
+    found = Counter(pairs(match(Pool(mentors), ONLY_LOAD, [hire(f"H-{number:02}") for number in range(25)])).values())
+    assert found == {"M-20": 20, "M-1": 1}
