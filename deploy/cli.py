@@ -114,7 +114,8 @@ def import_(
     for fault in report.faults:
         column = f", column {fault.column}" if fault.column else ""
         tell(f"line {fault.line}{column}: {fault.detail}")
-    done = f"{report.rows} rows, {report.refused} wrong, {report.events} events{' (dry run)' if dry_run else ''}"
+    counts = f"{report.refused} wrong, {report.events} events, {report.unchanged} unchanged since the last import"
+    done = f"{report.rows} rows, {counts}{' (dry run)' if dry_run else ''}"
     result(report.summary(), done, as_json, report.problem)
 
 
@@ -157,7 +158,7 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Measure one family of the README's figures."""
-    families = sorted(path.stem for path in BENCH.glob("*.py") if "__main__" in path.read_text())
+    families = sorted(path.stem for path in BENCH.glob("*.py") if f"`./firstmate bench {path.stem}`" in path.read_text()[:80])
     if name not in families:
         tell(f"there is no bench '{name}'; choose one of: {', '.join(families)}" if name else f"benches: {', '.join(families)}")
         sys.exit(2)

@@ -1,10 +1,11 @@
 """Each service's own directory: the few personal fields it needs of each person, folded from HR events.
 
 Erasing a person touches directories only: our own topics carry ids. Collection `directory`, document
-`{_id: employee_id, <fields>, "left": bool}` with the JSON types of `shared.events.hr`.
+`{_id: employee_id, <fields>, "left": bool, "start_said_at": time}` with the JSON types of `shared.events.hr`.
 """
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
 from shared.changes import Changes
@@ -46,9 +47,18 @@ class Directory:
         """The person as known now, including what this attempt has applied; None when unknown."""
         return self._people.get(id)
 
-    def apply(self, event: Event[Any]) -> None:
-        """Fold one HR event that was not applied before; others change nothing here."""
+    def apply(self, event: Event[Any], now: datetime) -> None:
+        """Fold one HR event that was not applied before; others change nothing here.
+
+        A start date said earlier than the one that is known comes late and is passed by; nothing counts as said after `now`.
+        """
         change = _change(event.data, self._fields)
+        if "start_date" in change:
+            said_at = min(event.time, now).isoformat()
+            if said_at < (self._people.get(event.subject) or {}).get("start_said_at", ""):
+                del change["start_date"]
+            else:
+                change["start_said_at"] = said_at
         if not change:
             return
         self._people[event.subject] = (self._people.get(event.subject) or {"_id": event.subject, "left": False}) | change

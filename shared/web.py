@@ -10,12 +10,16 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import APIRouter, FastAPI, Header, Query
 from pydantic import BaseModel
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.problems import PROBLEM_JSON, install_problem_handlers
-from shared.refusals import invalid
+from shared.problems import PROBLEM_JSON, install_problem_handlers, problem_response
+from shared.refusals import Refused, invalid
 
 T = TypeVar("T")
 PAGE_DEFAULT = 50
+BODY_BYTES = 64 * 1024  # the longest form holds a few thousand characters
+LARGE_BODIES = "/api/intake/"
+BODILESS = ("GET", "HEAD", "OPTIONS")
 PACKET_BYTES = 1_400  # what fits into one packet arrives no sooner for being smaller
 PAGE_LIMIT = 200  # a page of more is slow to read for people and no faster for machines
 
@@ -61,9 +65,66 @@ def decode_cursor(cursor: str | None, length: int) -> list[Any] | None:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, binascii.Error):
         values = None
-    if not isinstance(values, list) or len(values) != length or not all(isinstance(v, (str, int, float, bool)) for v in values):
+    if not isinstance(values, list) or len(values) != length or not all(_can_be_a_key(value) for value in values):
         raise invalid("cursor is not one that this listing gave; start again without it", "invalid_cursor", "cursor")
     return values
+
+
+def _can_be_a_key(value: object) -> bool:
+    """Whether the database can compare with it: short text of whole characters, or a number of 64 bits."""
+    if isinstance(value, str):
+        return "\0" not in value and value.encode(errors="ignore").decode() == value
+    return isinstance(value, (int, float)) and abs(value) < 2**63
+
+
+_TOO_LARGE = Refused(413, "too_large", f"the body is larger than {BODY_BYTES // 1024} KiB; nothing here takes as much")
+
+
+class HeadAsGet:
+    """Answers HEAD as GET without the body, as RFC 9110 (9.3.2) has it; FastAPI's routes know GET alone."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything else on."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        await self._app({**scope, "method": "GET"}, receive, send_head)
+
+
+class SmallBodies:
+    """Refuses a body larger than any API of ours takes (413), before anything reads it; the intake has its own, larger limit."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Read the body first, whatever the request says of its length, and hand it on in one piece."""
+        if scope["type"] != "http" or scope["method"] in BODILESS or scope["path"].startswith(LARGE_BODIES):
+            await self._app(scope, receive, send)
+            return
+        body = bytearray()
+        message: Message = {"more_body": True}
+        while message.get("more_body", False):
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > BODY_BYTES:
+                await problem_response(_TOO_LARGE, {"Connection": "close"})(scope, receive, send)
+                return
+        whole: list[Message] = [{**message, "body": bytes(body)}]
+        await self._app(scope, lambda: _next(whole, receive), send)
+
+
+async def _next(waiting: list[Message], receive: Receive) -> Message:
+    return waiting.pop() if waiting else await receive()
 
 
 def scoped_key(key: str | None, *scope: str) -> str | None:
@@ -76,7 +137,9 @@ def make_app(
 ) -> FastAPI:
     """An application whose refusals are problem documents and whose documentation loads nothing from elsewhere."""
     app = FastAPI(title=title, version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.add_middleware(SmallBodies)
     app.add_middleware(GZipMiddleware, minimum_size=PACKET_BYTES, compresslevel=6)  # event streams go as they are
+    app.add_middleware(HeadAsGet)
     install_problem_handlers(app)
     for router in routers:
         app.include_router(router)

@@ -24,7 +24,7 @@ class Publisher:
     """Publishes events keyed by subject. Connects on first use, and again after a failure; `close` when done."""
 
     def __init__(self, address: str, *, patience_s: float = PATIENCE_S) -> None:
-        self._address = address
+        self.address = address
         self._patience_s = patience_s
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
@@ -51,7 +51,7 @@ class Publisher:
     async def _started(self) -> AIOKafkaProducer:
         async with self._starting:
             if self._producer is None:
-                fresh = producer(self._address)
+                fresh = producer(self.address)
                 try:
                     await fresh.start()
                 except BaseException:

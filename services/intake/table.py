@@ -27,6 +27,7 @@ from services.intake.columns import (
     payload_models,
     read_header,
 )
+from services.intake.earlier import only_new, told_before
 from services.intake.publish import CHUNK_EVENTS, FAULTS_SHOWN, open_source
 from services.intake.publisher import KafkaUnavailable, Publisher
 from shared.events import Event, describe, new_event
@@ -58,6 +59,7 @@ class ImportReport:
     events: int = 0
     published: int = 0
     dry_run: bool = False
+    unchanged: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
     ignored_columns: list[str] = field(default_factory=list)
     faults: list[CellFault] = field(default_factory=list)
@@ -130,8 +132,10 @@ async def import_table(
 
 async def _publish(events: Sequence[Event[Any]], publisher: Publisher, report: ImportReport) -> None:
     try:
-        for start in range(0, len(events), CHUNK_EVENTS):
-            chunk = events[start : start + CHUNK_EVENTS]
+        new = only_new(events, await told_before(publisher.address, SOURCE, {event.data.TOPIC for event in events}))
+        report.unchanged = len(events) - len(new)
+        for start in range(0, len(new), CHUNK_EVENTS):
+            chunk = new[start : start + CHUNK_EVENTS]
             await publisher.publish(chunk)
             report.published += len(chunk)
     except KafkaUnavailable as error:

@@ -123,7 +123,7 @@ class MatchingWork:
         if stream.is_repeat(event):
             return
         stream.remember(event)
-        self.people.apply(event)
+        self.people.apply(event, now)
         known = self.people.get(event.subject)
         if _tells_manager(event.data):
             self._memory.move_line(event.subject, event.data.manager_id)

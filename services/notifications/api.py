@@ -1,7 +1,7 @@
 """JSON over HTTP: what was or will be sent about an employee."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -78,6 +78,6 @@ def _after(cursor: str | None) -> tuple[datetime, str] | None:
     if values is None:
         return None
     try:
-        return datetime.fromisoformat(str(values[0])), str(values[1])
-    except ValueError:
+        return datetime.fromisoformat(str(values[0])).astimezone(UTC), str(values[1])
+    except (ValueError, OverflowError):  # OverflowError: an offset that leads out of the years 1 to 9999
         raise invalid("cursor is not one that this listing gave; start again without it", "invalid_cursor", "cursor") from None

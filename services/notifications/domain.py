@@ -257,8 +257,8 @@ def _wanted(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Want
 def _to_hire(state: Correspondence) -> Iterator[Wanted]:
     hired = state.cause(f"hire-{state.chapter}")
     yield Wanted("welcome", "hire", state.employee_id, hired)
-    if state.manager_id is not None:
-        yield Wanted("manager_notice", "manager", state.manager_id, hired)
+    if state.manager_id not in (None, state.employee_id):  # in a wrong reporting line somebody leads themselves
+        yield Wanted("manager_notice", "manager", str(state.manager_id), hired)
 
 
 def _about_pair(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Wanted]:

@@ -63,7 +63,7 @@ def _with_manager(state: Correspondence, profile: Profile) -> Correspondence:
 
 
 def _with_start(state: Correspondence, start_date: date | None, said_at: datetime) -> Correspondence:
-    if start_date is None:
+    if start_date is None or _is_overtaken(said_at, by=state.start_said_at):
         return state
     moved = state.start_date is not None and state.start_date != start_date
     return _with(state, start_date=start_date, start_said_at=said_at, moves=state.moves + moved)
@@ -83,9 +83,7 @@ def _hired(state: Correspondence, event: Event[EmployeeHired | EmployeeRehired])
     if state.status != "expected":
         state = _with(state, status="expected", chapter=state.chapter + 1, over_at=None)
     # A second hire event for somebody expected is a repetition or a correction, not a second hire.
-    if not _is_overtaken(event.time, state.start_said_at):
-        state = _with_start(state, data.start_date, event.time)
-    return _with_manager(state, data)
+    return _with_manager(_with_start(state, data.start_date, event.time), data)
 
 
 def _rehired(state: Correspondence, event: Event[EmployeeRehired]) -> Correspondence:

@@ -10,8 +10,8 @@ come in as arguments. What every decision shares:
   does not depend on which topic was read first. It belongs to a rehire's new journey if it is not older than the rehire.
 * A milestone whose due day was over before the journey was created (or its day was set) is never announced as late:
   late data means a late start, not a storm of notices.
-* Among HR's statements of the start date, a `hired` older than what was told since moves nothing; an explicit change
-  always does. A rescission or termination told before its hire ends the journey as it starts.
+* Of HR's statements of the start date the one said last counts, however late it arrives; at the same instant the order decides.
+  A rescission or termination told before its hire ends the journey as it starts.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -242,6 +242,8 @@ def hold_meeting_on_report(case: Case) -> Facts:
     """Mentor and hire met, on a day that can have been: not in the future, not before the journey."""
     journey, said = case.journey, case.data
     _require_live(journey)
+    if not journey.had_mentor:
+        raise conflict("this person has had no mentor yet; a meeting is logged with a mentor", "no_mentor")
     if any(meeting.id == said.meeting_id for meeting in journey.meetings):
         return []
     today = local_day(case.now, case.person.time_zone)

@@ -68,7 +68,7 @@ class JourneyWork:
             if stream.is_repeat(event):
                 return
             stream.remember(event)
-            self.people.apply(event)
+            self.people.apply(event, now)
         before = stream.state or Journey(employee_id=event.subject)
         person = Person.of(self.people.get(event.subject))
         after, facts = step(before, event, person, self._programmes, now)

@@ -152,6 +152,11 @@ class Journey(_State):
         return self.heard.mentor_id
 
     @property
+    def had_mentor(self) -> bool:
+        """Whether there is or was a mentor: who was released last week may still report a meeting of the week before."""
+        return self.mentor_id is not None or bool(self.heard.facts.get(fact_key("mentor_assigned")))
+
+    @property
     def progress(self) -> tuple[int, int]:
         """How many required milestones are done, and of how many; waived ones count on neither side."""
         counted = [each for each in self.milestones.values() if not each.optional and each.status != "waived"]
@@ -337,7 +342,9 @@ def _hired(heard: Heard, data: EmployeeHired | EmployeeRehired, at: datetime) ->
 
 
 def _start_date_told(heard: Heard, data: StartDateChanged | EmployeeUpdated, at: datetime) -> dict[str, Any]:
-    return {"start_date": data.start_date, "start_date_at": at} if data.start_date is not None else {}
+    if data.start_date is None or is_older(at, heard.start_date_at):
+        return {}
+    return {"start_date": data.start_date, "start_date_at": at}
 
 
 def _rescinded(heard: Heard, data: HireRescinded, at: datetime) -> dict[str, Any]:

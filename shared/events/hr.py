@@ -96,6 +96,11 @@ FORBIDDEN_FIELDS = frozenset(
 """Names refused at the edge. Compared by their letters and digits alone, in any case and any spelling of the gaps."""
 
 
+def is_blank(text: str) -> bool:
+    """Whether nothing of it can be seen: spaces, joiners and other marks without a form of their own."""
+    return all(character.isspace() or unicodedata.category(character) in ("Cf", "Zs", "Mn") for character in text)
+
+
 def snake_case(name: str) -> str:
     """`startDate`, `Start Date` and `start-date` are all `start_date`."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
@@ -321,7 +326,7 @@ class Profile(HrEvent):
         """Many systems send `""` where they have no value, which is the same as null; some put a level behind a language."""
         if not isinstance(data, dict):
             return data
-        said = {name: None if isinstance(value, str) and not value.strip() else value for name, value in data.items()}
+        said = {name: None if isinstance(value, str) and is_blank(value) else value for name, value in data.items()}
         return _languages_and_levels(said)
 
     def profile(self) -> dict[str, Any]:

@@ -35,7 +35,7 @@ from starlette.types import Scope
 from shared.access import Viewer, viewer_or_none
 from shared.mongo import PyMongoError
 from shared.pages import words
-from shared.problems import problem_response, refused_by_database, refused_by_validation
+from shared.problems import allowed_methods, problem_response, refused_by_database, refused_by_validation
 from shared.refusals import Refused
 from shared.settings import Settings
 
@@ -175,13 +175,18 @@ def refusal_page(request: Request, refused: Refused) -> Response:
 
 async def _answer_in_kind(request: Request, error: Exception) -> Response:
     """A page for people, a problem document for programs, where no route of ours had its say."""
+    headers = dict(getattr(error, "headers", None) or {})
     if isinstance(error, HTTPException):
-        refused = Refused(error.status_code, HTTPStatus(error.status_code).name.lower(), NOWHERE[error.status_code])
+        words = NOWHERE[error.status_code]
+        if error.status_code == 405:
+            headers = {"Allow": allowed_methods(request.app, request.scope)}
+            words = words if request.method == "GET" else f"this address takes {headers['Allow']}"
+        refused = Refused(error.status_code, HTTPStatus(error.status_code).name.lower(), words)
     else:  # it is raised again after the answer, and so logged
         refused = Refused(500, "internal_error", "something went wrong on our side; try again, and tell the operator if it stays")
     if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/"):
         return refusal_page(request, refused)
-    return problem_response(refused, dict(getattr(error, "headers", None) or {}))
+    return problem_response(refused, headers)
 
 
 def local_path(wanted: str, otherwise: str = "/") -> str:

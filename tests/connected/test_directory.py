@@ -1,5 +1,6 @@
 """The directory on the real database: a fold of HR events, and the reporting tree."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ async def fold(db: Database, *payloads: HrEvent) -> None:
     for payload in payloads:
         people_of_batch = Directory(FIELDS)
         await people_of_batch.load(db, [payload.subject])
-        people_of_batch.apply(event(payload))
+        people_of_batch.apply(event(payload), NOW)
         changes = Changes()
         people_of_batch.add_to(changes)
         await changes.in_transaction(db)
@@ -55,6 +56,7 @@ async def test_an_update_changes_only_what_was_sent(database: Database) -> None:
         "languages": ["fr", "en"],
         "manager_id": "E-9",
         "left": False,
+        "start_said_at": NOW.isoformat(),
     }
 
 
@@ -102,3 +104,18 @@ def test_a_person_without_a_name_is_shown_by_id() -> None:
     assert name_of({"_id": "E-1"}, "E-1") == "E-1"
     assert name_of({"given_name": "Ada", "family_name": "Okafor"}, "E-1") == "Ada Okafor"
     assert name_of({"given_name": "Ada", "display_name": "A. Okafor"}, "E-1") == "A. Okafor"
+
+
+async def test_a_start_date_said_before_the_one_that_is_known_comes_late_and_is_passed_by(database: Database) -> None:
+    said = {9: "2027-01-18", 3: "2027-02-01"}  # seconds after the hire, in the order of arrival
+    await fold(database, EmployeeHired(employee_id="E-1", display_name="Ada", start_date="2027-01-11"))
+    for seconds, date in said.items():
+        entries = Directory(FIELDS)
+        await entries.load(database, ["E-1"])
+        change = StartDateChanged(employee_id="E-1", start_date=date)
+        entries.apply(new_event(change, source="/hr", id=date, time=NOW + timedelta(seconds=seconds)), NOW + timedelta(minutes=1))
+        changes = Changes()
+        entries.add_to(changes)
+        await changes.in_transaction(database)
+    (found,) = (await people(database, ["E-1"])).values()
+    assert found["start_date"] == "2027-01-18"

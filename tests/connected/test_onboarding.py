@@ -169,7 +169,7 @@ async def test_two_replicas_that_write_at_once_lose_nothing(office: Office) -> N
 
 async def test_an_idempotency_key_is_carried_out_once(office: Office) -> None:
     office.now = datetime(2027, 1, 12, 12, tzinfo=UTC)
-    await office.tell(hr(hired()))
+    await office.tell(hr(hired()), counted("matching", assigned(), 1, at(1)))
     processor = command_processor(office.db, office.programmes, office.clock)
 
     def meeting(id: str) -> Event[Any]:

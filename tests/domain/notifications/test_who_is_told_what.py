@@ -55,6 +55,12 @@ def test_a_hire_is_welcomed_without_waiting_for_a_match():
     assert (welcome.recipient_id, welcome.due_at) == (HIRE, NOW)
 
 
+def test_a_hire_whose_record_names_themselves_as_manager_is_told_nothing_about_themselves():
+    post = Post()
+    post.hear(hired(manager_id=HIRE))
+    assert [letter.template for letter in post.planned()] == ["welcome"]
+
+
 def test_a_matched_hire_their_mentor_and_their_manager_are_told():
     assert set(matched().mail()) == {
         ("welcome", HIRE),

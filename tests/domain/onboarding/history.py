@@ -139,7 +139,7 @@ class Life:
         decided: list[Fact] = []
         for cause in causes:
             event = cause if isinstance(cause, Event) else self._told_now(cause)
-            self.directory.apply(event)
+            self.directory.apply(event, self.now)
             person = Person.of(self.directory.get(ADA))
             self.journey, facts = step(self.journey, event, person, self.programmes, self.now)
             self.told += [(self.now, fact) for fact in facts]

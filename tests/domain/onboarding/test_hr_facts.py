@@ -39,6 +39,15 @@ LEFT = EmployeeTerminated(employee_id=ADA)
 STAYS = TerminationCancelled(employee_id=ADA)
 
 
+def test_a_changed_start_date_that_was_said_before_another_comes_late_and_moves_nothing() -> None:
+    life = Life()
+    life.on(hired())
+    later, earlier = START + timedelta(days=7), START + timedelta(days=14)
+    life.on(hr(moved(later), NOW + timedelta(seconds=9)), now=NOW + timedelta(minutes=1))
+    life.on(hr(moved(earlier), NOW + timedelta(seconds=3)), now=NOW + timedelta(minutes=2))
+    assert life.journey.start_date == later
+
+
 def test_a_hire_starts_a_journey_that_is_pinned_and_planned() -> None:
     life = Life()
     (started,) = life.on(hired())

@@ -7,6 +7,7 @@ import pytest
 from services.onboarding.commands import AnswerSurvey, CompleteMilestone, LogMeeting, ReviewDueDays, WaiveMilestone
 from services.onboarding.journey import day_end
 from shared.events.hr import EmployeeTerminated, HireRescinded, TerminationCancelled
+from shared.events.mentoring import MentorReleased
 from shared.events.onboarding import MeetingHeld, MilestoneLate
 from shared.refusals import Refused
 from tests.domain.onboarding.history import (
@@ -59,6 +60,12 @@ def refusal(life: Life, command: object) -> Refused:
 def started(now: datetime = NOW) -> Life:
     life = Life(now=now)
     life.on(hired())
+    return life
+
+
+def mentored(now: datetime = NOW) -> Life:
+    life = started(now)
+    life.on(assigned())
     return life
 
 
@@ -123,8 +130,7 @@ def test_what_is_done_can_not_be_waived() -> None:
 
 
 def test_a_meeting_is_logged_once_by_its_id_and_names_the_mentor() -> None:
-    life = started(noon(START))
-    life.on(assigned())
+    life = mentored(noon(START))
     facts = life.on(met("a"))
     assert kinds(facts) == ["MeetingHeld", "MilestoneCompleted"]
     assert isinstance(facts[0], MeetingHeld)
@@ -134,15 +140,23 @@ def test_a_meeting_is_logged_once_by_its_id_and_names_the_mentor() -> None:
 
 
 def test_a_meeting_milestone_wants_its_number_of_meetings_that_were_long_enough() -> None:
-    life = started(noon(START))
+    life = mentored(noon(START))
     life.on(met("a", minutes=30), met("b", minutes=10))
     assert life.statuses["meet_long"] == "planned"
     life.on(met("c", minutes=45))
     assert life.statuses["meet_long"] == "done"
 
 
-def test_a_meeting_in_the_future_is_refused() -> None:
+def test_a_meeting_is_logged_with_a_mentor_also_with_one_who_was_released_since() -> None:
     life = started(noon(START))
+    refused = refusal(life, met())
+    assert (refused.status, refused.code) == (409, "no_mentor")
+    life.on(assigned(), MentorReleased(employee_id=ADA, mentor_id=MENTOR, cause="mentor_left"))
+    assert kinds(life.on(met()))[0] == "MeetingHeld"
+
+
+def test_a_meeting_in_the_future_is_refused() -> None:
+    life = mentored(noon(START))
     refused = refusal(life, met(on=START + timedelta(days=1)))
     assert (refused.status, refused.code, refused.field) == (422, "future_meeting", "held_on")
 
@@ -150,18 +164,18 @@ def test_a_meeting_in_the_future_is_refused() -> None:
 def test_today_is_the_day_where_the_hire_works() -> None:
     evening = datetime(2027, 1, 11, 22, tzinfo=UTC)
     life = Life(now=evening)
-    life.on(hired(time_zone="Asia/Tokyo"))
+    life.on(hired(time_zone="Asia/Tokyo"), assigned())
     assert kinds(life.on(met(on=date(2027, 1, 12))))[0] == "MeetingHeld"
 
 
 def test_a_meeting_before_the_journey_began_is_refused() -> None:
-    life = started(noon(START))
+    life = mentored(noon(START))
     assert refusal(life, met(on=date(1970, 1, 1))).code == "meeting_too_early"
 
 
 def test_a_journey_from_late_data_takes_meetings_since_the_start() -> None:
     life = Life(now=noon(START + timedelta(days=40)))
-    life.on(hired())
+    life.on(hired(), assigned())
     assert kinds(life.on(met(on=START)))[0] == "MeetingHeld"
 
 
