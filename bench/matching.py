@@ -12,12 +12,13 @@ import random
 import resource
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median, quantiles
 from time import perf_counter, process_time
 from typing import Any
 
 from bench import plain_matching as plain
+from bench import reference
 from bench.arrivals import late_shares
 from bench.chain import cores
 from bench.crowd import Intake, hires, intake, mentors, shuffled
@@ -88,7 +89,7 @@ REGIMES = {"mixed": (0.0, 1.05), "clustered": (0.6, 1.05), "scarce": (0.6, 0.7)}
 
 def measure(sizes: Sizes) -> dict[str, Any]:
     """Every figure of one run."""
-    figures: dict[str, Any] = {"cores": cores(), "policy": POLICY.version}
+    figures: dict[str, Any] = {"cores": cores(), "policy": POLICY.version, "sizes": asdict(sizes)}
     for size, found in _parts(sizes):
         for name, value in found.items():
             figures[f"{name}_{size}"] = value
@@ -107,13 +108,11 @@ def _worst(figures: dict[str, Any], name: str, value: float) -> None:
 
 def _parts(sizes: Sizes) -> Iterator[tuple[str, dict[str, float]]]:
     for count in sizes.its_task:
-        from bench import reference  # noqa: PLC0415  nothing of it is needed, or fetched, where its task is left out
-
         _say(f"the task of mentor-match, {count} mentees and mentors")
         yield str(count), reference.one_to_one(count)
-    if sizes.rounds[0]:
-        _say(f"mentor-match in rounds, {sizes.rounds[0]} hires, {sizes.rounds[1]} mentors")
-        yield "x".join(map(str, sizes.rounds)), reference.rounds(*sizes.rounds)
+    for regime in ("mixed", "clustered") if sizes.rounds[0] else ():
+        _say(f"mentor-match in rounds, {sizes.rounds[0]} hires, {sizes.rounds[1]} mentors, {regime}")
+        yield "{}x{}_{}".format(*sizes.rounds, regime), reference.rounds(*sizes.rounds, REGIMES[regime][0])
     for count in sizes.singles:
         _say(f"one hire, {count} mentors")
         yield f"{count // 1000}k", one_hire(count)

@@ -74,11 +74,11 @@ def _known(row: dict[str, Any]) -> dict[str, Any]:
     return {"role_family": row["profession"], "department": row["organisation"], "location": row["role"]}
 
 
-def rounds(count: int, pool_size: int) -> dict[str, float]:
+def rounds(count: int, pool_size: int, alike: float) -> dict[str, float]:
     """Mentors with several places, 1.05 per hire, under the shipped policy without load: it in rounds, ours at once."""
     shipped = load_policy()
-    policy = shipped.model_copy(update={"criteria": shipped.criteria.model_copy(update={"load": None})})
-    batch = intake(count, pool_size, 0.0, 1.05)
+    policy = Policy(name=shipped.name, rules=shipped.rules, criteria=shipped.criteria.model_copy(update={"load": None}))
+    batch = intake(count, pool_size, alike, 1.05)
     pool = Pool(batch.mentors)
     table: dict[str, dict[str, int | None]] = {id: {} for id in pool.ids}
     for seeker in batch.hires:
