@@ -12,9 +12,7 @@ from starlette.types import Scope
 
 from shared.events import Unprocessable
 from shared.mongo import PyMongoError, is_outage
-from shared.refusals import Refused, conflict, forbidden, invalid, not_found
-
-__all__ = ["Refused", "conflict", "forbidden", "install_problem_handlers", "invalid", "not_found", "problem_response"]
+from shared.refusals import Refused
 
 METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 PROBLEM_JSON = "application/problem+json"
