@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 JOURNEY_DAYS = 90  # a mentor's place is taken until the hire's day 90, when the shipped programme closes the journey
 HORIZON_DAYS = 90  # whoever is matched from now on keeps the place for longer, so no place is given twice within it
-DRAWS = 2_000  # the ends of the range then move by about a day from one seed to another
+DRAWS = 1_000  # the ends of the range then move by about a day from one seed to another
 SEED = 20_260_101  # any number; fixed, so that two people looking on one day see the same
 WEEK = 7
 WEEKS_THAT_TELL = 8  # a handful of numbers says little about how numbers vary, and the first load of a company is no cohort

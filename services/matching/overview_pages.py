@@ -64,7 +64,7 @@ async def _tasks(books: Books, standing: Standing, proposals: Proposals, today: 
     """What waits for a coordinator, the most urgent first."""
     return [
         *await _proposals(books),
-        *await _waiting(books, standing, today),
+        *await _waiting(books),
         *await _better(proposals),
         *await _nominations(books),
         *await _outlook(standing, today),
@@ -82,15 +82,10 @@ async def _proposals(books: Books) -> list[Task]:
     return [Task(said, PROPOSALS, "Look at them", "wait")]
 
 
-async def _waiting(books: Books, standing: Standing, today: date) -> list[Task]:
+async def _waiting(books: Books) -> list[Task]:
     waiting = (await books.numbers()).waiting
-    if not waiting:
-        return []
     said = plural(waiting, "hire waits for a mentor", "hires wait for a mentor")
-    found = (await standing.suggestions(today)).found
-    if found:
-        said += f"; one change would place {len(found[0].placed)} of them" if waiting > 1 else "; one change would place them"
-    return [Task(said, WAITLIST, "See what would help", "late")]
+    return [Task(said, WAITLIST, "See what would help", "late")] if waiting else []
 
 
 async def _better(proposals: Proposals) -> list[Task]:

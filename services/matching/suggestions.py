@@ -17,9 +17,9 @@ from services.matching.policy import Policy
 from services.matching.pool import Candidate, Pool
 
 Kind = Literal["places", "return", "train", "resume"]  # in the order in which a coordinator would try them
-MOST_TRIED = 12  # changes of one kind: each costs a solve of the waitlist, and nobody reads more
-MOST_PAIRS = 2_000_000  # waiting hires × mentors looked at: a second on one core
-MOST_WAITING = 500  # each a rank of their own: the solver's costs stay exact with so many
+MOST_TRIED = 6  # changes of one kind: each costs a solve of the waitlist, and nobody reads more
+MOST_PAIRS = 200_000  # waiting hires × mentors looked at: about two seconds on one core
+MOST_WAITING = 100  # the longest-waiting; what helps them is what helps most
 
 
 @dataclass(frozen=True, slots=True)

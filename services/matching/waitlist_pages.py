@@ -83,13 +83,14 @@ def waitlist_pages(books: Books, desk: Desk, standing: Standing, clock: Clock) -
         check(viewer, "see_waitlist")
         page = await books.waitlist(cursor, ON_A_PAGE)
         mentors = {mentor.employee_id: mentor for mentor in await books.some_mentors(_nearest(page.items))}
-        proposed, languages = await _proposed(books, standing, clock) if page.items else ([], [])
+        proposed, languages, looked_at = await _proposed(books, standing, clock) if page.items else ([], [], 0)
         return PAGES.render(
             request,
             "waitlist.html",
             viewer=viewer,
             waiting=page.items,
             proposed=proposed,
+            looked_at=looked_at,
             languages=[(Locale("en").languages.get(code, code), count) for code, count in languages],
             helping={
                 hire.employee_id: [help_for(near, mentors.get(near.mentor_id)) for near in hire.nearest] for hire in page.items
@@ -124,7 +125,7 @@ def waitlist_pages(books: Books, desk: Desk, standing: Standing, clock: Clock) -
     return router
 
 
-async def _proposed(books: Books, standing: Standing, clock: Clock) -> tuple[list[Proposed], list[tuple[str, int]]]:
+async def _proposed(books: Books, standing: Standing, clock: Clock) -> tuple[list[Proposed], list[tuple[str, int]], int]:
     found = await standing.suggestions(clock().date())
     shown = found.found[:MOST_SHOWN]
     concerned = {id for one in shown for id, _ in one.mentors} | {
@@ -133,7 +134,7 @@ async def _proposed(books: Books, standing: Standing, clock: Clock) -> tuple[lis
     known = await people(books.db, concerned)
     names = {id: name_of(person, id) for id, person in known.items()}
     departments = {id: person["department"] for id, person in known.items() if person.get("department")}
-    return [in_words(one, names, departments) for one in shown], list(found.languages)
+    return [in_words(one, names, departments) for one in shown], list(found.languages), found.looked_at
 
 
 def _nearest(waiting: Iterable[WaitingView]) -> set[str]:

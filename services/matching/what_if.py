@@ -13,8 +13,8 @@ from services.matching.person import Seeker
 from services.matching.policy import Policy
 from services.matching.pool import Candidate, Pool
 
-MOST_PAIRS = 4_000_000  # hires × mentors: two solves take about two seconds on one core
-MOST_HIRES = 1_000
+MOST_PAIRS = 1_000_000  # hires × mentors: two solves, explained, take about three seconds on one core
+MOST_HIRES = 500
 MOST_WEIGHT = 1_000  # as in a policy file
 
 
