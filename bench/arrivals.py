@@ -15,7 +15,7 @@ from services.matching.engine import Parts, match, parts_of
 from services.matching.person import Seeker
 from services.matching.policy import Policy
 from services.matching.pool import Pool
-from services.matching.reoptimise import Pair, reoptimise
+from services.matching.reoptimisation.reoptimise import Pair, reoptimise
 
 NIGHTS = 10
 MET_AFTER = 1 / 3

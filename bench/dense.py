@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from services.matching import rules
-from services.matching.batch import base_scores
 from services.matching.criteria import PLACES, points_of
 from services.matching.person import Seeker
 from services.matching.policy import Policy
 from services.matching.pool import Pool
+from services.matching.solving.batch import base_scores
 
 FORBIDDEN = 1e7  # more than all scores along any chain of changes in the batches of this bench
 

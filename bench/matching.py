@@ -24,12 +24,12 @@ from bench.chain import cores
 from bench.crowd import Intake, hires, intake, mentors, shuffled
 from bench.dense import optimum
 from bench.memory import UNIT, peak_mb
-from services.matching.batch import batch_of
-from services.matching.certificate import faults, gap
 from services.matching.engine import Match, match
 from services.matching.policy_file import load_policy
 from services.matching.pool import Pool
-from services.matching.solver import solve
+from services.matching.solving.batch import batch_of
+from services.matching.solving.certificate import faults, gap
+from services.matching.solving.solver import solve
 
 POLICY = load_policy()
 SUM = ("uncertified", "unmatched_though_possible", "pairs_changed_by_permutation", "capacity_violations", "rule_violations")

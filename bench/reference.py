@@ -11,12 +11,12 @@ from typing import Any
 from bench.crowd import DAY, intake
 from deploy.bootstrap import Installer, say
 from services.matching import rules
-from services.matching.batch import base_scores
 from services.matching.engine import match
 from services.matching.person import Seeker, person_from
 from services.matching.policy import Policy
 from services.matching.policy_file import load_policy, parse_policy
 from services.matching.pool import Candidate, Pool
+from services.matching.solving.batch import base_scores
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / ".venv" / "reference"  # both `mentor-match` and other packages install an import package `matching`

@@ -11,10 +11,10 @@ from services.matching.handlers import MatchingWork
 from services.matching.memory import Memory
 from services.matching.pages import pages
 from services.matching.policy_file import load_policy
-from services.matching.reoptimisation_api import reoptimisation_api
-from services.matching.reoptimising import Nightly
-from services.matching.report_api import report_api
-from services.matching.standing import Standing
+from services.matching.reoptimisation.api import reoptimisation_api
+from services.matching.reoptimisation.reoptimising import Nightly
+from services.matching.reports.api import report_api
+from services.matching.reports.standing import Standing
 from services.matching.store import SERVICE, ensure_indexes
 from services.matching.waitlist import Waitlist
 from shared.clock import Clock, now

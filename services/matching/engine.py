@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching import rules
-from services.matching.batch import Batch, batch_of, best_of_each, sort_keys
 from services.matching.criteria import Lookup, load_value, lookups
 from services.matching.person import Seeker
 from services.matching.policy import FULL, Policy
 from services.matching.pool import Bools, Candidate, Ints, Pool, identity
-from services.matching.solver import solve
-from services.matching.ties import tie_break_one
+from services.matching.solving.batch import Batch, batch_of, best_of_each, sort_keys
+from services.matching.solving.solver import solve
+from services.matching.solving.ties import tie_break_one
 
 RUNNERS_UP = 3
 NEAREST = 3

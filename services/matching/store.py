@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from services.matching.domain import Hire, Mentor
-from services.matching.moves import Reoptimisation
+from services.matching.reoptimisation.moves import Reoptimisation
 from shared.changes import Changes
 from shared.mongo import ASCENDING, DESCENDING, Database, Document, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from shared.streams import Stream, Streams

@@ -7,8 +7,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from services.matching.hiring import first_of_month
-from services.matching.recent import recent_hires
+from services.matching.reports.hiring import first_of_month
+from services.matching.reports.recent import recent_hires
 from shared.events.hr import EmployeeRehired, HireRescinded
 from shared.mongo import Database
 from tests.connected.matching_company import Company, company, enrolled, hired, known

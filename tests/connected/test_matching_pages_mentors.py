@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.matching.mentor_search import pattern_of
-from services.matching.sections import ON_A_PAGE
+from services.matching.pages.sections import ON_A_PAGE
 from shared.mongo import Database
 from tests.connected.matching_company import NOW, Company, company, enrolled, hired, known
 from tests.connected.matching_web import Web, signed_in, web_of

@@ -10,8 +10,8 @@ from services.matching import app as matching
 from services.matching.desk import Exclusion, MentorPatch, OverrideRequest, ReasonGiven
 from services.matching.policy import Policy
 from services.matching.policy_file import parse_policy
-from services.matching.reoptimisation_api import Proposals
-from services.matching.reoptimising import Nightly, Reoptimiser
+from services.matching.reoptimisation.api import Proposals
+from services.matching.reoptimisation.reoptimising import Nightly, Reoptimiser
 from shared.access import Viewer
 from shared.events.hr import EmployeeUpdated, HireRescinded
 from shared.events.mentoring import MentorChanged

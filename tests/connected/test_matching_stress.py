@@ -11,7 +11,7 @@ import pytest
 
 from services.matching import store
 from services.matching.desk import Approval, Exclusion, MentorPatch, OverrideRequest, ReasonGiven, Rejection
-from services.matching.reoptimising import Reoptimiser
+from services.matching.reoptimisation.reoptimising import Reoptimiser
 from shared.access import Viewer
 from shared.events.hr import EmployeeRehired, EmployeeTerminated, HireRescinded
 from shared.events.onboarding import MeetingHeld

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from bench import plain_matching as plain
 from services.matching import rules
-from services.matching.batch import base_scores, batch_of
 from services.matching.engine import Match, match, parts_of, tie_of, why_not
 from services.matching.person import Person, Seeker
 from services.matching.policy import FULL, Criteria, Policy
 from services.matching.pool import Candidate, Pool, identity
-from services.matching.sharing import READS
-from services.matching.ties import tie_break
+from services.matching.solving.batch import base_scores, batch_of
+from services.matching.solving.sharing import READS
+from services.matching.solving.ties import tie_break
 from tests.domain.matching.crowds import each_seed, intake
 from tests.domain.matching.populations import DAY, ONLY_LOAD, SHIPPED, TIED, intakes, mentor_of, person_of, steady
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matching.fairness import FEWEST, RATES, report, to_hide
-from services.matching.hiring import RecentHire
+from services.matching.reports.fairness import FEWEST, RATES, report, to_hide
+from services.matching.reports.hiring import RecentHire
 from tests.domain.matching.populations import steady
 
 NOON = datetime(2027, 3, 10, 12, tzinfo=UTC)

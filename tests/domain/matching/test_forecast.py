@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matching.forecast import HORIZON_DAYS, Supply, dispersion, forecast
+from services.matching.reports.forecast import HORIZON_DAYS, Supply, dispersion, forecast
 from tests.domain.matching.populations import steady
 
 TODAY = date(2027, 1, 11)

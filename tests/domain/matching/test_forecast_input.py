@@ -2,9 +2,9 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from services.matching.forecast import JOURNEY_DAYS
-from services.matching.hiring import RecentHire
-from services.matching.supply import FEWEST_WEEKS, MOST_WEEKS, MentorNow, supplies, weeks_of
+from services.matching.reports.forecast import JOURNEY_DAYS
+from services.matching.reports.hiring import RecentHire
+from services.matching.reports.supply import FEWEST_WEEKS, MOST_WEEKS, MentorNow, supplies, weeks_of
 
 TODAY = date(2027, 1, 11)
 NOON = datetime(2027, 1, 11, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.matching.domain import Decision, Hire, Pin, Waitlisting
-from services.matching.moves import Move, Reoptimisation, Step, against, may_move
+from services.matching.reoptimisation.moves import Move, Reoptimisation, Step, against, may_move
 from services.matching.seeking import needed_from, ranks, seeker_of
 
 NOW = datetime(2027, 1, 4, 9, tzinfo=UTC)

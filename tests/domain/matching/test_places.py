@@ -6,9 +6,9 @@ from dataclasses import replace
 from services.matching import rules
 from services.matching.engine import match
 from services.matching.person import Person, Seeker
-from services.matching.places import MentorPlace, worth_of_places
 from services.matching.policy import Policy
 from services.matching.pool import Candidate, Pool
+from services.matching.solving.places import MentorPlace, worth_of_places
 from shared.events.mentoring import MAX_CAPACITY
 from tests.domain.matching.crowds import each_seed, intake
 from tests.domain.matching.populations import DAY, SHIPPED, TIED

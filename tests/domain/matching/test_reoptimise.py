@@ -10,7 +10,7 @@ from services.matching.engine import match
 from services.matching.person import Person, Seeker
 from services.matching.policy import Policy
 from services.matching.pool import Candidate, Pool
-from services.matching.reoptimise import Pair, Proposal, Step, reoptimise
+from services.matching.reoptimisation.reoptimise import Pair, Proposal, Step, reoptimise
 from tests.domain.matching.crowds import each_seed, intake
 from tests.domain.matching.populations import DAY, ONLY_LOAD, SHIPPED, TIED
 

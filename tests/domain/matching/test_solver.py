@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from services.matching.certificate import faults
-from services.matching.solver import Problem, Solution, solve
-from services.matching.ties import TIE_BITS, tie_break
+from services.matching.solving.certificate import faults
+from services.matching.solving.solver import Problem, Solution, solve
+from services.matching.solving.ties import TIE_BITS, tie_break
 from tests.domain.matching.populations import steady
 
 FORBIDDEN = 10**9

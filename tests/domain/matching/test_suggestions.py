@@ -9,7 +9,7 @@ from services.matching import engine
 from services.matching.person import Person, Seeker
 from services.matching.policy_file import parse_policy
 from services.matching.pool import Candidate, Pool
-from services.matching.suggestions import MOST_PAIRS, most_waiting, suggest
+from services.matching.reports.suggestions import MOST_PAIRS, most_waiting, suggest
 from tests.domain.matching.populations import DAY, intakes, steady
 
 POLICY = parse_policy("name: one\nrules: {minimum_tenure_days: 0}\ncriteria: {role: {weight: 1}, load: {weight: 1}}")

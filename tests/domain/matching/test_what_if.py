@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from services.matching.person import Person, Seeker
 from services.matching.policy_file import parse_policy
 from services.matching.pool import Candidate
-from services.matching.what_if import MOST_HIRES, MOST_PAIRS, compare, most_hires, with_weights
+from services.matching.reports.what_if import MOST_HIRES, MOST_PAIRS, compare, most_hires, with_weights
 from tests.domain.matching.populations import DAY, SHIPPED, intakes, steady
 
 POLICY = parse_policy(

@@ -12,7 +12,7 @@ from typing import Literal
 
 from scipy.stats import binomtest, fisher_exact
 
-from services.matching.hiring import RecentHire
+from services.matching.reports.hiring import RecentHire
 
 FEWEST = 5
 LEVEL = 0.05  # how often a group may be named although only chance speaks, over all groups of the report together

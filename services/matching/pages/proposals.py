@@ -7,10 +7,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.matching import words
 from services.matching.desk import Approval, Desk, Rejection
+from services.matching.pages.sections import ON_A_PAGE, PAGES, PROPOSALS, Employee, back_to, notice
 from services.matching.pair_desk import Why
 from services.matching.policy import FULL
 from services.matching.reading import Books
-from services.matching.sections import ON_A_PAGE, PAGES, PROPOSALS, Employee, back_to, notice
 from services.matching.views import ApprovalView, ReasonView
 from shared.access import CurrentViewer, check
 from shared.clock import Clock

@@ -6,14 +6,15 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from services.matching import lifecycle, moves, store
+from services.matching import lifecycle, store
 from services.matching.choices import chosen, standing_rules
 from services.matching.domain import Hire, Mentor
 from services.matching.memory import candidate
-from services.matching.moves import Reoptimisation, Step, StepState
 from services.matching.person import FIELDS, Seeker, person_from
 from services.matching.policy import Policy
 from services.matching.pool import Pool
+from services.matching.reoptimisation import moves
+from services.matching.reoptimisation.moves import Reoptimisation, Step, StepState
 from services.matching.seeking import seeker_of
 from shared.changes import Changes
 from shared.directory import Directory, chains

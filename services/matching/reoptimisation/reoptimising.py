@@ -12,16 +12,17 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.matching import moves, store
+from services.matching import store
 from services.matching.decisions import reasons_of
 from services.matching.domain import Hire
 from services.matching.memory import Memory
-from services.matching.moves import Move, Reoptimisation, Step
 from services.matching.person import Seeker
 from services.matching.policy import Policy
-from services.matching.reoptimise import Pair, reoptimise
+from services.matching.reoptimisation import moves
+from services.matching.reoptimisation.moves import Move, Reoptimisation, Step
+from services.matching.reoptimisation.reoptimise import Pair, reoptimise
+from services.matching.reoptimisation.settling import Keep, KeepWork, Settle, SettleWork
 from services.matching.seeking import ranks, seeker_of
-from services.matching.settling import Keep, KeepWork, Settle, SettleWork
 from services.matching.store import SERVICE
 from shared.clock import Clock
 from shared.directory import people

@@ -13,9 +13,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.flow import COST_BITS, NONE, Arcs, Flow, Int64s, Network, cheapest
 from services.matching.policy import FULL
-from services.matching.ties import TIE_BITS, tie_break
+from services.matching.solving.flow import COST_BITS, NONE, Arcs, Flow, Int64s, Network, cheapest
+from services.matching.solving.ties import TIE_BITS, tie_break
 
 BLOCK_CELLS = 1 << 18  # pairs looked at together: 2 MB per 64-bit array, so that they stay in a processor's cache
 NEARLY = (400, 100, 25, 0)

@@ -12,9 +12,9 @@ import numpy as np
 
 from services.matching import engine, rules
 from services.matching.person import Seeker
-from services.matching.places import worth_of_places
 from services.matching.policy import Policy
 from services.matching.pool import Candidate, Pool
+from services.matching.solving.places import worth_of_places
 
 Kind = Literal["places", "return", "train", "resume"]  # in the order in which a coordinator would try them
 MOST_TRIED = 6  # changes of one kind: each costs a solve of the waitlist, and nobody reads more

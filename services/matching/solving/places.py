@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from services.matching.batch import Batch, batch_of
 from services.matching.criteria import load_value, points_of
-from services.matching.flow import Int64s
 from services.matching.person import Seeker
 from services.matching.policy import Policy
 from services.matching.pool import Bools, Candidate, Pool
-from services.matching.solver import Problem, scores_of, solve
+from services.matching.solving.batch import Batch, batch_of
+from services.matching.solving.flow import Int64s
+from services.matching.solving.solver import Problem, scores_of, solve
 from shared.events.mentoring import MAX_CAPACITY
 
 NOWHERE = 1 << 60  # the cost of a place nobody can fill

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Mapping
 
-from services.matching.fairness import DIMENSIONS, RATES, Dimension, Fairness, Figure, Group, Measure
+from services.matching.reports.fairness import DIMENSIONS, RATES, Dimension, Fairness, Figure, Group, Measure
 from services.matching.words import points
 
 LABELS: Mapping[Measure, str] = {

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from services.matching.forecast import HORIZON_DAYS, JOURNEY_DAYS, WEEK, Supply
-from services.matching.hiring import RecentHire
+from services.matching.reports.forecast import HORIZON_DAYS, JOURNEY_DAYS, WEEK, Supply
+from services.matching.reports.hiring import RecentHire
 
 MOST_WEEKS, FEWEST_WEEKS = 13, 4  # a quarter; of a younger installation at least a month, so that its first day is no pace
 UNKNOWN = "not known"

@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from services.matching import words
-from services.matching.moves import WHY_NOT, Move, Reoptimisation, Step, StepState
+from services.matching.reoptimisation.moves import WHY_NOT, Move, Reoptimisation, Step, StepState
 from services.matching.views import People, ReasonView
 from services.matching.wording.pair import Pair
 from shared.directory import name_of

@@ -6,16 +6,16 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.matching import fairness, fairness_words
-from services.matching.forecast import Outlook
-from services.matching.hiring import first_of_month
 from services.matching.meaning import installed
 from services.matching.policy import Policy
-from services.matching.recent import recent_hires
-from services.matching.standing import Standing
+from services.matching.reports import fairness, fairness_words
+from services.matching.reports.forecast import Outlook
+from services.matching.reports.hiring import first_of_month
+from services.matching.reports.recent import recent_hires
+from services.matching.reports.standing import Standing
+from services.matching.reports.suggestions import Suggestions
+from services.matching.reports.what_if import MOST_WEIGHT, Comparison, with_weights
 from services.matching.store import API_PATH
-from services.matching.suggestions import Suggestions
-from services.matching.what_if import MOST_WEIGHT, Comparison, with_weights
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.mongo import Database

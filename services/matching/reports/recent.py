@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 
 from services.matching import store
-from services.matching.hiring import RecentHire
+from services.matching.reports.hiring import RecentHire
 from shared.directory import COLLECTION as DIRECTORY
 from shared.mongo import Database, Document
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from services.matching.batch import Batch, batch_of
 from services.matching.engine import Match, Parts, parts_of, total
-from services.matching.flow import Int64s
 from services.matching.person import Seeker
 from services.matching.policy import Policy
 from services.matching.pool import Pool
-from services.matching.solver import solve
+from services.matching.solving.batch import Batch, batch_of
+from services.matching.solving.flow import Int64s
+from services.matching.solving.solver import solve
 
 OUTSIDE = -1  # where somebody who waits comes from
 

@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.matching.desk import Desk, MentorPatch, Nomination, Training
 from services.matching.mentor_search import Filter
+from services.matching.pages.sections import MENTORS, ON_A_PAGE, PAGES, Back, Employee, back_to, notice
 from services.matching.reading import Books
-from services.matching.sections import MENTORS, ON_A_PAGE, PAGES, Back, Employee, back_to, notice
 from services.matching.views import MentorView
 from shared.access import CurrentViewer, check
 from shared.clock import Clock

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from services.matching import rules
 from services.matching.criteria import PLACES, Lookup, lookups, points_of
-from services.matching.flow import Int64s
 from services.matching.person import Seeker
 from services.matching.policy import Policy
 from services.matching.pool import Bools, Pool, identity
-from services.matching.sharing import READS, SharedLookups
-from services.matching.solver import Int16s, Problem, scores_of
-from services.matching.ties import TIE_BITS, tie_break
+from services.matching.solving.flow import Int64s
+from services.matching.solving.sharing import READS, SharedLookups
+from services.matching.solving.solver import Int16s, Problem, scores_of
+from services.matching.solving.ties import TIE_BITS, tie_break
 
 KEPT_CELLS = 1 << 25  # scores kept between rounds, 64 MB; above that they are computed anew each time, block by block
 RANKED_CELLS = 1 << 18

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.matching import words
-from services.matching.moves import WHY_NOT
+from services.matching.pages.sections import BETTER, PAGES, back_to, notice
 from services.matching.reading import Books
-from services.matching.reoptimisation_api import Proposals
-from services.matching.reoptimising import Reoptimiser
-from services.matching.sections import BETTER, PAGES, back_to, notice
+from services.matching.reoptimisation.api import Proposals
+from services.matching.reoptimisation.moves import WHY_NOT
+from services.matching.reoptimisation.reoptimising import Reoptimiser
 from shared.access import CurrentViewer, Viewer, check
 from shared.pages import PageRoute
 from shared.refusals import Refused

@@ -8,15 +8,15 @@ from contextlib import asynccontextmanager
 from datetime import date, timedelta
 
 from services.matching import store
-from services.matching.forecast import WEEK, Forecast, forecast
 from services.matching.memory import Memory
 from services.matching.person import FIELDS, Seeker, person_from
 from services.matching.policy import Policy
-from services.matching.recent import recent_hires
 from services.matching.reporting import Reporting
-from services.matching.suggestions import Suggestions, most_waiting, suggest
-from services.matching.supply import Input, MentorNow, supplies, weeks_of
-from services.matching.what_if import Comparison, compare, most_hires
+from services.matching.reports.forecast import WEEK, Forecast, forecast
+from services.matching.reports.recent import recent_hires
+from services.matching.reports.suggestions import Suggestions, most_waiting, suggest
+from services.matching.reports.supply import Input, MentorNow, supplies, weeks_of
+from services.matching.reports.what_if import Comparison, compare, most_hires
 from shared.directory import COLLECTION as DIRECTORY
 from shared.mongo import Database, Document
 

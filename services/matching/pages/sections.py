@@ -57,7 +57,7 @@ NOTICES: Mapping[str, str] = {
 Employee = Annotated[EmployeeId, InPath()]
 Back = Annotated[str, Form(max_length=500)]
 
-PAGES = templates(Path(__file__).parent / "templates")
+PAGES = templates(Path(__file__).parent.parent / "templates")
 PAGES.environment.globals["sections"] = SECTIONS
 
 

@@ -6,11 +6,11 @@ from datetime import date
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from services.matching import forecast_words
+from services.matching.pages.sections import BETTER, FAIRNESS, FORECAST, MENTORS, OVERVIEW, PAGES, PROPOSALS, WAITLIST, WHAT_IF
 from services.matching.reading import Books
-from services.matching.reoptimisation_api import Proposals
-from services.matching.sections import BETTER, FAIRNESS, FORECAST, MENTORS, OVERVIEW, PAGES, PROPOSALS, WAITLIST, WHAT_IF
-from services.matching.standing import Standing
+from services.matching.reoptimisation.api import Proposals
+from services.matching.reports import forecast_words
+from services.matching.reports.standing import Standing
 from services.matching.words import points
 from shared.access import CurrentViewer, check
 from shared.clock import Clock

@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.matching import reoptimisation_views as views
 from services.matching import store
 from services.matching.policy import Policy
-from services.matching.reoptimisation_views import ReoptimisationView
-from services.matching.reoptimising import Reoptimiser
+from services.matching.reoptimisation import views
+from services.matching.reoptimisation.reoptimising import Reoptimiser
+from services.matching.reoptimisation.views import ReoptimisationView
 from services.matching.store import API_PATH
 from shared.access import CurrentViewer, Viewer, check
 from shared.clock import Clock

@@ -10,12 +10,12 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.matching import words
 from services.matching.desk import Desk, OverrideRequest
+from services.matching.pages.sections import ON_A_PAGE, PAGES, WAITLIST, Employee, back_to, notice
 from services.matching.pair_desk import Why
 from services.matching.reading import Books
+from services.matching.reports.standing import Standing
+from services.matching.reports.suggestions import Suggestion
 from services.matching.rules import OVERRIDABLE
-from services.matching.sections import ON_A_PAGE, PAGES, WAITLIST, Employee, back_to, notice
-from services.matching.standing import Standing
-from services.matching.suggestions import Suggestion
 from services.matching.views import MentorView, NearMissView, WaitingView
 from shared.access import CurrentViewer, check
 from shared.clock import Clock

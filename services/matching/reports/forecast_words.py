@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import date
 
-from services.matching.forecast import HORIZON_DAYS, JOURNEY_DAYS, Forecast, Outlook
-from services.matching.supply import FEWEST_WEEKS
+from services.matching.reports.forecast import HORIZON_DAYS, JOURNEY_DAYS, Forecast, Outlook
+from services.matching.reports.supply import FEWEST_WEEKS
 from shared.pages.words import day, plural
 
 SAFE = 0.1  # a department that runs out in fewer outcomes needs nothing now

@@ -5,16 +5,17 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from services.matching import fairness_words, forecast_words, words
-from services.matching.fairness import FEWEST, RATES
-from services.matching.forecast import HORIZON_DAYS
+from services.matching import words
+from services.matching.pages.sections import FAIRNESS, FORECAST, PAGES, WHAT_IF
 from services.matching.policy import Policy
 from services.matching.reading import Books
-from services.matching.report_api import MONTHS, fairness_report, policy_with, weights_of
-from services.matching.sections import FAIRNESS, FORECAST, PAGES, WHAT_IF
-from services.matching.standing import WHAT_IF_DAYS, Standing
+from services.matching.reports import fairness_words, forecast_words
+from services.matching.reports.api import MONTHS, fairness_report, policy_with, weights_of
+from services.matching.reports.fairness import FEWEST, RATES
+from services.matching.reports.forecast import HORIZON_DAYS
+from services.matching.reports.standing import WHAT_IF_DAYS, Standing
+from services.matching.reports.what_if import MOST_HIRES, MOST_WEIGHT
 from services.matching.store import API_PATH
-from services.matching.what_if import MOST_HIRES, MOST_WEIGHT
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.mongo import Database

@@ -7,10 +7,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.matching import words
 from services.matching.desk import Desk, Exclusion, OverrideRequest, ReasonGiven
+from services.matching.pages.sections import PAGES, WHY, Employee, back_to, notice
 from services.matching.pair_desk import Why
 from services.matching.policy import FULL, Policy
 from services.matching.reading import Books
-from services.matching.sections import PAGES, WHY, Employee, back_to, notice
 from services.matching.views import AssignmentView
 from shared.access import CurrentViewer, check, may
 from shared.events.hr import EmployeeId

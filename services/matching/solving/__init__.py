@@ -1,0 +1,1 @@
+"""The exact solver of a batch: numbers in, an assignment with its proof out."""
