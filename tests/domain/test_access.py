@@ -203,6 +203,7 @@ def _cookie(secret=SECRET, salt="firstmate.session", **held):
         _cookie(places=None),
         URLSafeTimedSerializer(SECRET, salt="firstmate.session").dumps(["a list"]),
     ],
+    ids=["nonsense", "cut short", "another secret", "another purpose", "no places", "a list"],  # signatures differ by the second
 )
 async def test_a_cookie_that_was_not_signed_here_names_nobody(cookie):
     async with _browser() as browser:
