@@ -94,7 +94,7 @@ class ApacheKafka(Server):
         return "\n".join(self.process.last_words(200)) if self.process else ""
 
     def _format(self, base: list[str], properties: Path) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = cluster_id(uuid.uuid4().bytes)
         command = [*base, "kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", str(properties)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -123,3 +123,8 @@ class ApacheKafka(Server):
             "group.initial.rebalance.delay.ms": "0",  # there is no fleet of members to wait for
         }
         return "".join(f"{key}={value}\n" for key, value in lines.items())
+
+
+def cluster_id(random: bytes) -> str:
+    """A cluster's id of 16 random bytes as Kafka writes it, without dashes: its tool takes one that begins so for an option."""
+    return base64.urlsafe_b64encode(random).decode().rstrip("=").replace("-", "_")

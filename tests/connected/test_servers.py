@@ -11,7 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from deploy import kafka_jars, mongod, process
-from deploy.kafka_apache import ApacheKafka
+from deploy.kafka_apache import ApacheKafka, cluster_id
 from deploy.kafka_light import LightKafka
 from deploy.mongod import Mongod
 from deploy.ports import free_port
@@ -81,6 +81,11 @@ async def test_a_broker_keeps_records_and_group_offsets_over_an_orderly_stop(kin
             assert len(created) == (len(TOPICS) if offset == 0 else 0)
             assert await put(broker.address, value) == offset
             assert await take(broker.address, "group") == value
+
+
+def test_no_cluster_id_looks_like_an_option_to_the_tool_that_formats_the_storage() -> None:
+    assert cluster_id(b"\xfb" * 16)[0] == "_"
+    assert len(cluster_id(b"\xfb" * 16)) == 22
 
 
 @pytest.mark.usefixtures("fetched")
