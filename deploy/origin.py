@@ -47,7 +47,7 @@ def origin(client: Client, settings: Settings) -> FastAPI:
     ]
     if settings.mail_dir is not None:
         routers.append(mail_viewer(settings.mail_dir))
-    app = make_app("Firstmate", routers)
+    app = make_app("Firstmate", routers, large_bodies=intake.LARGE_BODIES)
     install_access(app, settings)
     install_pages(app, settings)
     return app

@@ -18,7 +18,6 @@ from shared.refusals import Refused, invalid
 T = TypeVar("T")
 PAGE_DEFAULT = 50
 BODY_BYTES = 64 * 1024  # the longest form holds a few thousand characters
-LARGE_BODIES = "/api/intake/"
 BODILESS = ("GET", "HEAD", "OPTIONS")
 PACKET_BYTES = 1_400  # what fits into one packet arrives no sooner for being smaller
 PAGE_LIMIT = 200  # a page of more is slow to read for people and no faster for machines
@@ -101,14 +100,18 @@ class HeadAsGet:
 
 
 class SmallBodies:
-    """Refuses a body larger than any API of ours takes (413), before anything reads it; the intake has its own, larger limit."""
+    """Refuses a body larger than any form or command (413), before anything reads it; addresses below `without` look themselves.
 
-    def __init__(self, app: ASGIApp) -> None:
+    FastAPI's own limit would answer in plain text, where every refusal of ours is a problem document.
+    """
+
+    def __init__(self, app: ASGIApp, without: Sequence[str]) -> None:
         self._app = app
+        self._without = tuple(without)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read the body first, whatever the request says of its length, and hand it on in one piece."""
-        if scope["type"] != "http" or scope["method"] in BODILESS or scope["path"].startswith(LARGE_BODIES):
+        if scope["type"] != "http" or scope["method"] in BODILESS or scope["path"].startswith(self._without):
             await self._app(scope, receive, send)
             return
         body = bytearray()
@@ -133,11 +136,18 @@ def scoped_key(key: str | None, *scope: str) -> str | None:
 
 
 def make_app(
-    title: str, routers: Sequence[APIRouter], *, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
+    title: str,
+    routers: Sequence[APIRouter],
+    *,
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None,
+    large_bodies: Sequence[str] = (),
 ) -> FastAPI:
-    """An application whose refusals are problem documents and whose documentation loads nothing from elsewhere."""
+    """An application whose refusals are problem documents and whose documentation loads nothing from elsewhere.
+
+    Bodies are limited to `BODY_BYTES` but for paths that begin with one of `large_bodies`.
+    """
     app = FastAPI(title=title, version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.add_middleware(SmallBodies)
+    app.add_middleware(SmallBodies, without=large_bodies)
     app.add_middleware(GZipMiddleware, minimum_size=PACKET_BYTES, compresslevel=6)  # event streams go as they are
     app.add_middleware(HeadAsGet)
     install_problem_handlers(app)

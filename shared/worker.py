@@ -176,9 +176,8 @@ class Worker:
                 name = type(error).__name__
                 log.warning("duty_failed", duty=duty.name, error=name, where=where(error), pause=pause)
                 if not _is_outage(error):
-                    self.failing[duty.name] = self.failing.get(duty.name, Failing(name, monotonic(), monotonic())).again(
-                        name, monotonic()
-                    )
+                    at, row = monotonic(), self.failing.get(duty.name)
+                    self.failing[duty.name] = row.again(name, at) if row else Failing(name, at, at)
             await fence.check_if_reachable(db)
             pause = 0.1 if monotonic() - started > LONGEST_PAUSE_S else min(pause * 2, LONGEST_PAUSE_S)
             await asyncio.sleep(pause)

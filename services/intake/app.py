@@ -11,6 +11,9 @@ from shared import clock
 from shared.clock import Clock
 from shared.settings import Settings
 
+LARGE_BODIES = ("/api/intake/",)
+"""Where bodies may be larger than elsewhere: batches, which the intake itself limits by their mode."""
+
 
 def web(settings: Settings, now: Clock = clock.now) -> list[APIRouter]:
     """The intake's routers. They hold the connection to Kafka, and let go of it when the application that includes them ends."""

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from services.matching.wording.english import ENGLISH
 from services.matching.wording.german import GERMAN
 from services.matching.wording.pair import Catalogue, Known, Pair
+from shared.languages import accepted
 
 LANGUAGES: Mapping[str, Catalogue] = MappingProxyType({"en": ENGLISH, "de": GERMAN})
 """Every language that explanations are written in; a test holds each to the same criteria and rules."""
@@ -22,18 +23,10 @@ def tongue(locale: str | None) -> str:
     return language if language in LANGUAGES else "en"
 
 
-def preferred(accepted: str | None) -> str:
+def preferred(header: str | None) -> str:
     """The first language of an `Accept-Language` header (RFC 9110, by weight) that there is; English where there is none."""
-    weighed = []
-    for place, part in enumerate((accepted or "").split(",")):
-        tag, _, weight = part.strip().partition(";q=")
-        try:
-            quality = float(weight or 1)
-        except ValueError:
-            quality = 0.0
-        if quality > 0 and tag.split("-")[0].lower() in LANGUAGES:
-            weighed.append((-quality, place, tongue(tag)))
-    return min(weighed)[2] if weighed else "en"
+    there = (tongue(tag) for tag, weight in accepted(header or "") if weight > 0 and tag.split("-")[0].lower() in LANGUAGES)
+    return next(there, "en")
 
 
 def label(criterion: str, language: str = "en") -> str:

@@ -16,6 +16,7 @@ from shared.clock import Clock
 from shared.directory import chain
 from shared.events.hr import EmployeeId
 from shared.events.onboarding import Owner, Rating
+from shared.languages import accepted
 from shared.mongo import Database
 from shared.web import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page
 
@@ -101,14 +102,7 @@ class SurveyReply(_Body):
 
 def languages(accept_language: str) -> list[str]:
     """The tags of an Accept-Language header (RFC 9110), best first."""
-    weighted = []
-    for place, item in enumerate(accept_language.split(",")):
-        tag, _, quality = item.strip().partition(";q=")
-        try:
-            weighted.append((-float(quality or 1), place, tag.strip()))
-        except ValueError:
-            continue
-    return [tag for _, _, tag in sorted(weighted) if tag]
+    return [tag for tag, _ in accepted(accept_language)]
 
 
 def journey_view(journey: Journey, programme: Programme, tags: list[str]) -> JourneyView:

@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from deploy.ports import free_port
-from services.intake.app import web
+from services.intake.app import LARGE_BODIES, web
 from services.intake.http_binding import BATCH, MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from services.intake.publish import publish_file, publish_lines
 from services.intake.publisher import Publisher
@@ -85,7 +85,7 @@ async def reader(kafka_url: str) -> AsyncIterator[Reader]:
 
 def door(kafka: str) -> FastAPI:
     settings = Settings(kafka=kafka, token=SecretStr(TOKEN), secret=SecretStr("s" * 32))
-    app = make_app("doors", web(settings, lambda: NOW))
+    app = make_app("doors", web(settings, lambda: NOW), large_bodies=LARGE_BODIES)
     install_access(app, settings)
     return app
 
