@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hmac import compare_digest
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -25,6 +25,8 @@ SESSION_COOKIE = "firstmate_session"
 SESSION_S = 12 * 60 * 60  # a working day and some; then the person signs in again
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+OPERATOR: Final = "operator"  # how facts name a program with the operator's token
 
 Role = Literal["operator", "coordinator"]
 Relation = Literal["self", "mentor", "manager", "coordinator", "operator"]
@@ -111,6 +113,11 @@ class Viewer:
     roles: frozenset[Role] = frozenset()
     name: str = field(default="", repr=False, compare=False)
     places: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def by(self) -> str:
+        """How facts and records name whoever did something: by the employee id, or as `operator`."""
+        return self.employee_id or OPERATOR
 
     @property
     def sees_all(self) -> bool:

@@ -22,7 +22,7 @@ from services.matching.policy import Policy
 from services.matching.reading import Books, Shown
 from services.matching.store import API_PATH
 from services.matching.views import ApprovalView, AssignmentView, MentorView, WaitingView
-from shared.access import CurrentViewer, Viewer, check
+from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.directory import chain
 from shared.events.hr import EmployeeId
@@ -68,7 +68,7 @@ def _pairs(books: Books, desk: Desk) -> APIRouter:
     ) -> AssignmentView:
         """Training, tenure, leave and language may be set aside; capacity, pauses, reporting line and exclusions not."""
         check(viewer, "override_assignment", subject=employee_id)
-        await desk.override(viewer, employee_id, request, scoped_key(key, "override", employee_id, _caller(viewer)))
+        await desk.override(viewer, employee_id, request, scoped_key(key, "override", employee_id, viewer.by))
         return await books.assignment(viewer, employee_id)
 
     @router.post("/assignments/{employee_id}/request-change", status_code=202, summary="Ask for another mentor or mentee")
@@ -79,7 +79,7 @@ def _pairs(books: Books, desk: Desk) -> APIRouter:
         hire = await books.hire(employee_id)
         mentor_id = hire.mentor_id if hire is not None else None
         check(viewer, "request_change", subject=employee_id, mentor_id=mentor_id)
-        scoped = scoped_key(key, "request-change", employee_id, _caller(viewer))
+        scoped = scoped_key(key, "request-change", employee_id, viewer.by)
         await desk.request_change(viewer, employee_id, mentor_id, request, scoped)
         return Requested(employee_id=employee_id)
 
@@ -89,7 +89,7 @@ def _pairs(books: Books, desk: Desk) -> APIRouter:
     ) -> Requested:
         """Before they are paired or after: a present pair is matched again within seconds."""
         check(viewer, "override_assignment", subject=employee_id)
-        await desk.exclude(viewer, employee_id, request, scoped_key(key, "exclude", employee_id, _caller(viewer)))
+        await desk.exclude(viewer, employee_id, request, scoped_key(key, "exclude", employee_id, viewer.by))
         return Requested(employee_id=employee_id)
 
     @router.delete("/assignments/{employee_id}/exclusions/{mentor_id}", status_code=204, summary="Undo an exclusion")
@@ -127,14 +127,14 @@ def _approvals(books: Books, desk: Desk) -> APIRouter:
         employee_id: EmployeeId, request: Approval, viewer: CurrentViewer, key: IdempotencyKey = None
     ) -> AssignmentView:
         check(viewer, "override_assignment", subject=employee_id)
-        await desk.approve(viewer, employee_id, request, scoped_key(key, "approve", employee_id, _caller(viewer)))
+        await desk.approve(viewer, employee_id, request, scoped_key(key, "approve", employee_id, viewer.by))
         return await books.assignment(viewer, employee_id)
 
     @router.post("/approvals/{employee_id}/reject", status_code=202, summary="Turn a proposal down, with a reason")
     async def reject(employee_id: EmployeeId, request: Rejection, viewer: CurrentViewer, key: IdempotencyKey = None) -> Requested:
         """These two are not proposed again; another proposal, or a place on the waitlist, follows within seconds."""
         check(viewer, "override_assignment", subject=employee_id)
-        await desk.reject(viewer, employee_id, request, scoped_key(key, "reject", employee_id, _caller(viewer)))
+        await desk.reject(viewer, employee_id, request, scoped_key(key, "reject", employee_id, viewer.by))
         return Requested(employee_id=employee_id)
 
     @router.get("/waitlist", summary="Hires without a mentor, longest-waiting first, and why")
@@ -160,7 +160,7 @@ def _mentors(books: Books, desk: Desk) -> APIRouter:
         """Somebody whom the HR system has not told of yet may be enrolled; they get mentees once it has."""
         check(viewer, "manage_mentors")
         fact = MentorEnrolled(mentor_id=request.employee_id, **request.model_dump(exclude={"employee_id"}))
-        if not await desk.tell([fact], scoped_key(key, "enrol", request.employee_id, _caller(viewer))):
+        if not await desk.tell([fact], scoped_key(key, "enrol", request.employee_id, viewer.by)):
             response.status_code = 200
         return await books.mentor(request.employee_id)
 
@@ -169,7 +169,7 @@ def _mentors(books: Books, desk: Desk) -> APIRouter:
         """Anybody for themselves, a manager for their people, a coordinator for everybody. Nominated is not matched yet: the
         training, or a coordinator who sets the status to active, makes a mentor."""
         check(viewer, "nominate_mentor", subject=request.employee_id, chain=await chain(books.db, request.employee_id))
-        if not await desk.nominate(viewer, request, scoped_key(key, "nominate", request.employee_id, _caller(viewer))):
+        if not await desk.nominate(viewer, request, scoped_key(key, "nominate", request.employee_id, viewer.by)):
             response.status_code = 200
         return await books.mentor(request.employee_id)
 
@@ -189,11 +189,7 @@ def _mentors(books: Books, desk: Desk) -> APIRouter:
     @router.post("/mentors/{mentor_id}/training", summary="The mentor training is done")
     async def train(mentor_id: EmployeeId, request: Training, viewer: CurrentViewer, key: IdempotencyKey = None) -> MentorView:
         check(viewer, "manage_mentors", subject=mentor_id)
-        await desk.train(mentor_id, request, scoped_key(key, "train", mentor_id, _caller(viewer)))
+        await desk.train(mentor_id, request, scoped_key(key, "train", mentor_id, viewer.by))
         return await books.mentor(mentor_id)
 
     return router
-
-
-def _caller(viewer: Viewer) -> str:
-    return viewer.employee_id or "operator"

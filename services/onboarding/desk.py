@@ -16,13 +16,7 @@ from shared.mongo import Database
 from shared.refusals import not_found
 from shared.web import scoped_key
 
-OPERATOR = "operator"  # who did it, where a program with the operator's token did
 WAIVER_OWNER: Owner = "manager"  # what is not needed is a manager's or a coordinator's word, whoever owns the milestone
-
-
-def who(viewer: Viewer) -> str:
-    """How a viewer is written into a fact."""
-    return viewer.employee_id or OPERATOR
 
 
 class Desk:
@@ -48,13 +42,13 @@ class Desk:
     async def complete_milestone(self, viewer: Viewer, employee_id: str, milestone_id: str, key: str | None = None) -> Journey:
         """Say that a milestone is done; done already is no error."""
         await self._check_owner(viewer, employee_id, milestone_id)
-        command = CompleteMilestone(employee_id=employee_id, milestone_id=milestone_id, completed_by=who(viewer))
+        command = CompleteMilestone(employee_id=employee_id, milestone_id=milestone_id, completed_by=viewer.by)
         return await self._carry_out(viewer, command, key)
 
     async def waive_milestone(self, viewer: Viewer, employee_id: str, milestone_id: str, key: str | None = None) -> Journey:
         """Say that this person does not need a milestone."""
         await self._checked(viewer, "complete_milestone", employee_id, WAIVER_OWNER)
-        command = WaiveMilestone(employee_id=employee_id, milestone_id=milestone_id, waived_by=who(viewer))
+        command = WaiveMilestone(employee_id=employee_id, milestone_id=milestone_id, waived_by=viewer.by)
         return await self._carry_out(viewer, command, key)
 
     async def log_meeting(
@@ -76,7 +70,7 @@ class Desk:
             meeting_id=meeting_id or held_on.isoformat(),
             held_on=held_on,
             minutes=minutes,
-            reported_by=who(viewer),
+            reported_by=viewer.by,
         )
         return await self._carry_out(viewer, command, key)
 
@@ -108,7 +102,7 @@ class Desk:
             await self._checked(viewer, "complete_milestone", employee_id, milestone.owner)
 
     async def _carry_out(self, viewer: Viewer, command: Command, key: str | None) -> Journey:
-        scoped = scoped_key(key, who(viewer), command.TYPE, command.employee_id)
+        scoped = scoped_key(key, viewer.by, command.TYPE, command.employee_id)
         work = await self._processor.execute([as_event(command, self._clock())], key=scoped)
         if isinstance(work, JourneyWork):
             journey = work.journeys[command.employee_id].state

@@ -17,10 +17,10 @@ from services.onboarding.programme import (
     Programme,
     text_in,
 )
+from shared.access import OPERATOR
 from shared.events.onboarding import Owner
 from shared.pages.words import day, humane, relative
 
-OPERATOR = "operator"  # how facts name a program with the operator's token
 NOT_PEOPLE = (SYSTEM, "policy")
 LANGUAGES = ("en",)  # the pages' own language: words of a programme in another would stand alone among them
 SOON_DAYS = 7  # what is due within a week is what people plan with

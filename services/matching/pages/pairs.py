@@ -12,7 +12,7 @@ from services.matching.pair_desk import Why
 from services.matching.policy import FULL, Policy
 from services.matching.reading import Books
 from services.matching.views import AssignmentView
-from shared.access import CurrentViewer, check, may
+from shared.access import OPERATOR, CurrentViewer, check, may
 from shared.events.hr import EmployeeId
 from shared.pages import PageRoute
 from shared.refusals import invalid
@@ -119,7 +119,7 @@ def shares_of(view: AssignmentView) -> dict[str, int]:
 def _decider(by: str | None, names: dict[str, str]) -> str:
     if by in (None, "policy"):
         return "the matching policy"
-    return "the operator" if by == "operator" else names.get(by or "", by or "")
+    return "the operator" if by == OPERATOR else names.get(by or "", by or "")
 
 
 def _concerned(view: AssignmentView) -> set[str]:

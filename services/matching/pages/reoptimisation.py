@@ -11,7 +11,7 @@ from services.matching.reading import Books
 from services.matching.reoptimisation.api import Proposals
 from services.matching.reoptimisation.moves import WHY_NOT
 from services.matching.reoptimisation.reoptimising import Reoptimiser
-from shared.access import CurrentViewer, Viewer, check
+from shared.access import CurrentViewer, check
 from shared.pages import PageRoute
 from shared.refusals import Refused
 
@@ -51,7 +51,7 @@ def reoptimisation_pages(books: Books, proposals: Proposals, reoptimiser: Reopti
     @router.post(BETTER)
     async def look(viewer: CurrentViewer) -> RedirectResponse:
         check(viewer, "override_assignment")
-        await reoptimiser.propose(_caller(viewer))
+        await reoptimiser.propose(viewer.by)
         return back_to(BETTER, "looked")
 
     @router.post(BETTER + "/steps")
@@ -61,10 +61,10 @@ def reoptimisation_pages(books: Books, proposals: Proposals, reoptimiser: Reopti
         """Decide about some steps; about all that are open where none is named."""
         check(viewer, "override_assignment")
         if act == "dismiss":
-            await reoptimiser.dismiss(proposal, step, _caller(viewer))
+            await reoptimiser.dismiss(proposal, step, viewer.by)
             return back_to(BETTER, "dismissed")
         try:
-            await reoptimiser.accept(proposal, step, _caller(viewer))
+            await reoptimiser.accept(proposal, step, viewer.by)
         except Refused as refused:
             if refused.status != 409:
                 raise
@@ -72,7 +72,3 @@ def reoptimisation_pages(books: Books, proposals: Proposals, reoptimiser: Reopti
         return back_to(BETTER, "moved")
 
     return router
-
-
-def _caller(viewer: Viewer) -> str:
-    return viewer.employee_id or "operator"

@@ -12,7 +12,7 @@ from services.matching.reoptimisation import views
 from services.matching.reoptimisation.reoptimising import Reoptimiser
 from services.matching.reoptimisation.views import ReoptimisationView
 from services.matching.store import API_PATH
-from shared.access import CurrentViewer, Viewer, check
+from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.directory import people
 from shared.mongo import Database
@@ -66,7 +66,7 @@ def reoptimisation_api(db: Database, policy: Policy, clock: Clock) -> APIRouter:
     async def propose(viewer: CurrentViewer, key: IdempotencyKey = None) -> ReoptimisationView:
         """Nothing moves. Steps that are open in earlier proposals are superseded. Repeated under the same key: the latest one."""
         check(viewer, "override_assignment")
-        id = await reoptimiser.propose(_caller(viewer), scoped_key(key, "reoptimise", _caller(viewer)))
+        id = await reoptimiser.propose(viewer.by, scoped_key(key, "reoptimise", viewer.by))
         return await proposals.one(id) if id is not None else (await proposals.page(None, 1)).items[0]
 
     @router.get("/{id}", summary="One proposal")
@@ -79,17 +79,13 @@ def reoptimisation_api(db: Database, policy: Policy, clock: Clock) -> APIRouter:
         """Each is held against the present first: one that no longer holds is noted as stale, and refused by name (409: `met`,
         `pair_changed`, `mentor_full`, `pinned`, `policy_changed`, ...) where nothing could be taken."""
         check(viewer, "override_assignment")
-        await reoptimiser.accept(id, request.steps, _caller(viewer), scoped_key(key, "accept", id, _caller(viewer)))
+        await reoptimiser.accept(id, request.steps, viewer.by, scoped_key(key, "accept", id, viewer.by))
         return await proposals.one(id)
 
     @router.post("/{id}/dismiss", summary="Leave steps as they are: one, some, or all that are open")
     async def dismiss(id: str, request: Steps, viewer: CurrentViewer, key: IdempotencyKey = None) -> ReoptimisationView:
         check(viewer, "override_assignment")
-        await reoptimiser.dismiss(id, request.steps, _caller(viewer), scoped_key(key, "dismiss", id, _caller(viewer)))
+        await reoptimiser.dismiss(id, request.steps, viewer.by, scoped_key(key, "dismiss", id, viewer.by))
         return await proposals.one(id)
 
     return router
-
-
-def _caller(viewer: Viewer) -> str:
-    return viewer.employee_id or "operator"
