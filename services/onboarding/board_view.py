@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from services.onboarding.cards import section_of
 from services.onboarding.people import is_named
-from services.onboarding.projections import Standing
+from services.onboarding.projections.board import Standing
 from services.onboarding.store import BoardRow
 
 Show = Literal["", "attention", "completed", "over"]

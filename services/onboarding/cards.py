@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from services.onboarding.journey import JourneyStatus, local_day
 from services.onboarding.programme import Programme
-from services.onboarding.projections import Assignment, Attention, Board, Mail
+from services.onboarding.projections.board import Assignment, Attention, Board, Mail
 from services.onboarding.store import BoardRow
 from services.onboarding.views import OWNERS, title_of
 from shared.mongo import Document

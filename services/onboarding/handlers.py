@@ -16,7 +16,8 @@ from services.onboarding.commands import AnswerSurvey, Command, ReviewDueDays
 from services.onboarding.domain import DECISIONS, step
 from services.onboarding.journey import Journey
 from services.onboarding.programme import PERSON_FIELDS, Person, Programmes, fact_key
-from services.onboarding.projections import Board, Timeline, fold_board, fold_timeline
+from services.onboarding.projections.board import Board, fold_board
+from services.onboarding.projections.timeline import Timeline, fold_timeline
 from shared.changes import Changes
 from shared.clock import Clock
 from shared.directory import NAMES, Directory

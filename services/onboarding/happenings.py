@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from services.onboarding.cards import Words
 from services.onboarding.programme import Programme, text_in
-from services.onboarding.projections import Entry
+from services.onboarding.projections.timeline import Entry
 from services.onboarding.views import LANGUAGES, NOT_PEOPLE, by_whom, title_of
 from shared.pages.words import day, humane, moment
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.onboarding.board_view import BoardView
 from services.onboarding.people import managers_seen_by
-from services.onboarding.projections import Standing
+from services.onboarding.projections.board import Standing
 from services.onboarding.store import ACTIVE, BoardRow, board_changes, board_counts, board_rows
 from shared.access import Viewer, may
 from shared.directory import below, chains

@@ -11,7 +11,7 @@ from services.onboarding import store
 from services.onboarding.cards import Words, note_of
 from services.onboarding.desk import Desk
 from services.onboarding.person_pages import Case, Cases, MeetingForm, Named, Progress, badges_of, no_mentor, notice_of, urgent
-from services.onboarding.projections import Assignment
+from services.onboarding.projections.board import Assignment
 from services.onboarding.views import OWNERS_TO_HIRE, OWNERS_TO_MENTOR, SurveyForm, Task, surveys_to_answer, tasks_of
 from shared.access import CurrentViewer, Viewer
 from shared.clock import Clock

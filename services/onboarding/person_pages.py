@@ -15,7 +15,7 @@ from services.onboarding.desk import Desk
 from services.onboarding.happenings import happenings, messages_in, people_in
 from services.onboarding.journey import Journey, local_day
 from services.onboarding.programme import Programme
-from services.onboarding.projections import Assignment
+from services.onboarding.projections.board import Assignment
 from services.onboarding.views import Task, tasks_of, title_of
 from shared.access import Action, CurrentViewer, Viewer, may
 from shared.clock import Clock

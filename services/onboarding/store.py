@@ -6,7 +6,7 @@
 | `programmes` | programme versions that journeys are pinned to, `_id` = `id@version` | the journey handlers, once each |
 | `survey_comments` | free text of surveys, for its owner and coordinators alone | the journey handlers |
 | `directory` | who is who (`shared.directory`) | the journey handlers |
-| `board`, `timeline` | one stream a person: `projections.Board`, `projections.Timeline` | the read-model handlers |
+| `board`, `timeline` | one stream a person, as in `projections` | the read-model handlers |
 """
 
 import asyncio
@@ -17,7 +17,8 @@ from typing import Any
 
 from services.onboarding.journey import Journey, JourneyStatus
 from services.onboarding.programme import Programme, Programmes
-from services.onboarding.projections import Board, Standing, Timeline
+from services.onboarding.projections.board import Board, Standing
+from services.onboarding.projections.timeline import Timeline
 from shared.changes import Changes
 from shared.directory import below, name_of, people
 from shared.mongo import ASCENDING, Database, Document, IndexModel, UpdateOne

@@ -12,7 +12,7 @@ from services.onboarding.handlers import as_event, command_processor, review_due
 from services.onboarding.programme import Programmes
 from services.onboarding.programme_files import SHIPPED as FOLDER
 from services.onboarding.programme_files import read_programme
-from services.onboarding.projections import Board
+from services.onboarding.projections.board import Board
 from shared import lease
 from shared.events import Event
 from shared.events.hr import EmployeeHired, HireRescinded

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from services.onboarding.commands import AnswerSurvey, CompleteMilestone, LogMeeting, ReviewDueDays, WaiveMilestone
 from services.onboarding.journey import Journey, evolve
 from services.onboarding.programme import Person, Programmes
-from services.onboarding.projections import Board, fold_board, fold_timeline
+from services.onboarding.projections.board import Board, fold_board
+from services.onboarding.projections.timeline import fold_timeline
 from shared.events import Event
 from shared.events.hr import EmployeeTerminated, HireRescinded, TerminationCancelled
 from shared.events.mentoring import HireUnlisted

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from services.onboarding.api import languages
-from services.onboarding.projections import KINDS, TIMELINE_ENTRIES, TOPICS, Board, Timeline, fold_board, fold_timeline
+from services.onboarding.projections.board import Board, fold_board
+from services.onboarding.projections.reading import TOPICS
+from services.onboarding.projections.timeline import KINDS, TIMELINE_ENTRIES, Timeline, fold_timeline
 from shared.events import EVENT_TYPES, Event
 from shared.events.hr import HrEvent
 from shared.events.mentoring import Contribution, HireUnlisted, MentorAssigned

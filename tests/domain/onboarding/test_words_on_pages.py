@@ -12,7 +12,8 @@ from services.onboarding.people import is_named
 from services.onboarding.person_pages import grade, ratings_in, reasons_of
 from services.onboarding.programme import Person
 from services.onboarding.programme_files import read_programmes
-from services.onboarding.projections import Assignment, Board, Entry, Mail, fold_board, fold_timeline
+from services.onboarding.projections.board import Assignment, Board, Mail, fold_board
+from services.onboarding.projections.timeline import Entry, fold_timeline
 from services.onboarding.store import BoardRow
 from services.onboarding.views import surveys_to_answer, tasks_of, title_of
 from shared.events import new_event

@@ -1,12 +1,5 @@
-"""Read models, one pure fold each over our own topics: the board (one row a hire) and the person's timeline.
+"""The board: one row a hire, as their manager sees them."""
 
-They are never written by a handler, so they can be thrown away and read again from the topics. Topics are not ordered
-among themselves: what each topic tells goes to its own part of a row, and a timeline is a set in time order, so every
-interleaving that keeps order per topic ends in the same document. Only ids, codes and dates are in them; names are
-joined when a page is read.
-"""
-
-from bisect import insort
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Literal
@@ -16,21 +9,16 @@ from pydantic import BaseModel, ConfigDict
 from services.onboarding.journey import JourneyStatus, MilestoneStatus
 from shared.events import Event, Fact
 from shared.events.mentoring import (
-    ASSIGNMENTS_TOPIC,
-    AssignmentFact,
     Contribution,
     HireUnlisted,
     HireWaitlisted,
     MentorAssigned,
     MentorReleased,
 )
-from shared.events.notifications import TOPIC as MESSAGES_TOPIC
-from shared.events.notifications import MessageFact, MessageFailed, MessageSent, MessageSuppressed
-from shared.events.onboarding import TOPIC as JOURNEYS_TOPIC
+from shared.events.notifications import MessageFailed, MessageSent, MessageSuppressed
 from shared.events.onboarding import (
     JourneyCancelled,
     JourneyEnded,
-    JourneyFact,
     JourneyReopened,
     JourneyRescheduled,
     JourneyStarted,
@@ -40,13 +28,10 @@ from shared.events.onboarding import (
     MilestoneLate,
     MilestoneWaived,
     Owner,
-    SurveyAnswered,
 )
 
-TOPICS = (ASSIGNMENTS_TOPIC, JOURNEYS_TOPIC, MESSAGES_TOPIC)
 WELCOME = "welcome"  # the template whose fate the board shows: a hire who heard nothing is what managers worry about
 NO_ADDRESS = "no_address"  # of all reasons to suppress a welcome the one that somebody can mend
-TIMELINE_ENTRIES = 400  # a full journey has about 80; the newest are kept, the topics keep all
 
 AssignmentStatus = Literal["none", "assigned", "waitlisted", "released"]
 MailState = Literal["planned", "sent", "failed", "suppressed"]
@@ -288,79 +273,3 @@ _BOARD: Mapping[type[Fact], Callable[[Board, Event[Any]], Updates | None]] = {
     MessageFailed: _row_message("failed"),
     MessageSuppressed: _row_message("suppressed"),
 }
-
-
-class Entry(_Model):
-    """One thing that happened. `kind` names it (`KINDS`), `who` is an employee id, `system`, `policy` or `operator`.
-
-    `details` holds the fact's own fields but the employee, as JSON values.
-    """
-
-    at: datetime
-    topic: str
-    sequence: int
-    kind: str
-    who: str | None = None
-    milestone_id: str | None = None
-    details: dict[str, Any] = {}
-
-    @property
-    def order(self) -> tuple[datetime, str, int]:
-        """Timelines are sorted by this: time, then topic and place in it, which no two entries share."""
-        return self.at, self.topic, self.sequence
-
-
-class Timeline(_Model):
-    """Everything told of one person, oldest first; of very long ones only the newest `TIMELINE_ENTRIES`."""
-
-    employee_id: str
-    entries: list[Entry] = []
-
-
-KINDS: Mapping[type[Fact], tuple[str, str | None]] = {
-    JourneyStarted: ("journey_started", None),
-    JourneyRescheduled: ("journey_rescheduled", None),
-    ManagerChanged: ("manager_changed", None),
-    MilestoneCompleted: ("milestone_completed", "completed_by"),
-    MilestoneLate: ("milestone_late", None),
-    MilestoneWaived: ("milestone_waived", "waived_by"),
-    MeetingHeld: ("meeting_held", "reported_by"),
-    SurveyAnswered: ("survey_answered", "employee_id"),
-    JourneyCancelled: ("journey_cancelled", None),
-    JourneyEnded: ("journey_ended", None),
-    JourneyReopened: ("journey_reopened", None),
-    MentorAssigned: ("mentor_assigned", "decided_by"),
-    MentorReleased: ("mentor_released", None),
-    HireWaitlisted: ("hire_waitlisted", None),
-    HireUnlisted: ("hire_unlisted", None),
-    MessageSent: ("message_sent", None),
-    MessageFailed: ("message_failed", None),
-    MessageSuppressed: ("message_suppressed", None),
-}
-"""What a timeline shows: the kind of its entry, and the field that says who did it."""
-
-_NOT_SHOWN = frozenset({"employee_id", "milestones"})  # the plan is in the journey; here it would be half the document
-
-
-def fold_timeline(timeline: Timeline | None, event: Event[Any]) -> Timeline | None:
-    """The timeline after an event of `TOPICS`."""
-    if not isinstance(event.data, (JourneyFact, AssignmentFact, MessageFact)) or type(event.data) not in KINDS:
-        return timeline
-    before = timeline or Timeline(employee_id=event.subject)
-    entries = list(before.entries)
-    insort(entries, _entry(event), key=lambda entry: entry.order)
-    return before.model_copy(update={"entries": entries[-TIMELINE_ENTRIES:]})
-
-
-def _entry(event: Event[Any]) -> Entry:
-    kind, who = KINDS[type(event.data)]
-    details = event.data.model_dump(mode="json", exclude_none=True, exclude=set(_NOT_SHOWN))
-    return Entry(
-        at=event.time,
-        topic=event.data.TOPIC,
-        sequence=event.sequence or 0,
-        kind=kind,
-        who=getattr(event.data, who) if who else None,
-        milestone_id=details.pop("milestone_id", None),
-        details=details,
-    )

@@ -1,0 +1,108 @@
+"""The person's timeline: everything told of one person, in time order."""
+
+from bisect import insort
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.events import Event, Fact
+from shared.events.mentoring import AssignmentFact, HireUnlisted, HireWaitlisted, MentorAssigned, MentorReleased
+from shared.events.notifications import MessageFact, MessageFailed, MessageSent, MessageSuppressed
+from shared.events.onboarding import (
+    JourneyCancelled,
+    JourneyEnded,
+    JourneyFact,
+    JourneyReopened,
+    JourneyRescheduled,
+    JourneyStarted,
+    ManagerChanged,
+    MeetingHeld,
+    MilestoneCompleted,
+    MilestoneLate,
+    MilestoneWaived,
+    SurveyAnswered,
+)
+
+TIMELINE_ENTRIES = 400  # a full journey has about 80; the newest are kept, the topics keep all
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Entry(_Model):
+    """One thing that happened. `kind` names it (`KINDS`), `who` is an employee id, `system`, `policy` or `operator`.
+
+    `details` holds the fact's own fields but the employee, as JSON values.
+    """
+
+    at: datetime
+    topic: str
+    sequence: int
+    kind: str
+    who: str | None = None
+    milestone_id: str | None = None
+    details: dict[str, Any] = {}
+
+    @property
+    def order(self) -> tuple[datetime, str, int]:
+        """Timelines are sorted by this: time, then topic and place in it, which no two entries share."""
+        return self.at, self.topic, self.sequence
+
+
+class Timeline(_Model):
+    """Everything told of one person, oldest first; of very long ones only the newest `TIMELINE_ENTRIES`."""
+
+    employee_id: str
+    entries: list[Entry] = []
+
+
+KINDS: Mapping[type[Fact], tuple[str, str | None]] = {
+    JourneyStarted: ("journey_started", None),
+    JourneyRescheduled: ("journey_rescheduled", None),
+    ManagerChanged: ("manager_changed", None),
+    MilestoneCompleted: ("milestone_completed", "completed_by"),
+    MilestoneLate: ("milestone_late", None),
+    MilestoneWaived: ("milestone_waived", "waived_by"),
+    MeetingHeld: ("meeting_held", "reported_by"),
+    SurveyAnswered: ("survey_answered", "employee_id"),
+    JourneyCancelled: ("journey_cancelled", None),
+    JourneyEnded: ("journey_ended", None),
+    JourneyReopened: ("journey_reopened", None),
+    MentorAssigned: ("mentor_assigned", "decided_by"),
+    MentorReleased: ("mentor_released", None),
+    HireWaitlisted: ("hire_waitlisted", None),
+    HireUnlisted: ("hire_unlisted", None),
+    MessageSent: ("message_sent", None),
+    MessageFailed: ("message_failed", None),
+    MessageSuppressed: ("message_suppressed", None),
+}
+"""What a timeline shows: the kind of its entry, and the field that says who did it."""
+
+_NOT_SHOWN = frozenset({"employee_id", "milestones"})  # the plan is in the journey; here it would be half the document
+
+
+def fold_timeline(timeline: Timeline | None, event: Event[Any]) -> Timeline | None:
+    """The timeline after an event of `TOPICS`."""
+    if not isinstance(event.data, (JourneyFact, AssignmentFact, MessageFact)) or type(event.data) not in KINDS:
+        return timeline
+    before = timeline or Timeline(employee_id=event.subject)
+    entries = list(before.entries)
+    insort(entries, _entry(event), key=lambda entry: entry.order)
+    return before.model_copy(update={"entries": entries[-TIMELINE_ENTRIES:]})
+
+
+def _entry(event: Event[Any]) -> Entry:
+    kind, who = KINDS[type(event.data)]
+    details = event.data.model_dump(mode="json", exclude_none=True, exclude=set(_NOT_SHOWN))
+    return Entry(
+        at=event.time,
+        topic=event.data.TOPIC,
+        sequence=event.sequence or 0,
+        kind=kind,
+        who=getattr(event.data, who) if who else None,
+        milestone_id=details.pop("milestone_id", None),
+        details=details,
+    )
