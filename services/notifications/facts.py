@@ -1,6 +1,6 @@
 """What each fact changes in a correspondence, pure: HR's, matching's and onboarding's facts, and the sender's results."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -32,10 +32,15 @@ from shared.events.mentoring import (
 from shared.events.onboarding import (
     JourneyCancelled,
     JourneyEnded,
+    JourneyPaused,
+    JourneyReplanned,
     JourneyRescheduled,
     JourneyStarted,
+    MilestoneAdded,
     MilestoneCompleted,
     MilestoneLate,
+    MilestoneMoved,
+    MilestoneReassigned,
     MilestoneWaived,
 )
 
@@ -176,7 +181,28 @@ def _journey_started(state: Correspondence, event: Event[JourneyStarted]) -> Cor
 
 
 def _journey_rescheduled(state: Correspondence, event: Event[JourneyRescheduled]) -> Correspondence:
-    return _with(state, late={id: late for id, late in state.late.items() if id not in event.data.due})
+    return _no_longer_late(state, event.data.due)
+
+
+def _no_longer_late(state: Correspondence, ids: Collection[str]) -> Correspondence:
+    return _with(state, late={id: late for id, late in state.late.items() if id not in ids})
+
+
+def _journey_replanned(state: Correspondence, event: Event[JourneyReplanned]) -> Correspondence:
+    planned = [*event.data.added, *event.data.changed]
+    owners = state.owners | {milestone.id: milestone.owner for milestone in planned}
+    state = _no_longer_late(state, {*event.data.dropped, *(each.id for each in planned)})
+    return _with(state, owners=owners)
+
+
+def _milestone_planned(state: Correspondence, event: Event[MilestoneAdded]) -> Correspondence:
+    return _with(state, owners=state.owners | {event.data.milestone_id: event.data.owner})
+
+
+def _milestone_reassigned(state: Correspondence, event: Event[MilestoneReassigned]) -> Correspondence:
+    id, owner = event.data.milestone_id, event.data.owner
+    late = state.late | ({id: state.late[id].model_copy(update={"owner": owner})} if id in state.late else {})
+    return _with(state, owners=state.owners | {id: owner}, late=late)
 
 
 def _milestone_late(state: Correspondence, event: Event[MilestoneLate]) -> Correspondence:
@@ -186,11 +212,13 @@ def _milestone_late(state: Correspondence, event: Event[MilestoneLate]) -> Corre
     return _with(state, late=state.late | {data.milestone_id: LateMilestone(event_id=event.id, due=data.due, owner=owner)})
 
 
-def _milestone_settled(state: Correspondence, event: Event[MilestoneCompleted | MilestoneWaived]) -> Correspondence:
-    return _with(state, late={id: late for id, late in state.late.items() if id != event.data.milestone_id})
+def _milestone_in_order(
+    state: Correspondence, event: Event[MilestoneCompleted | MilestoneWaived | MilestoneMoved]
+) -> Correspondence:
+    return _no_longer_late(state, {event.data.milestone_id})
 
 
-def _journey_over(state: Correspondence, event: Event[JourneyCancelled | JourneyEnded]) -> Correspondence:
+def _journey_at_rest(state: Correspondence, event: Event[JourneyCancelled | JourneyEnded | JourneyPaused]) -> Correspondence:
     return _with(state, late={})
 
 
@@ -228,10 +256,15 @@ LEARN: dict[type, Callable[[Correspondence, Event[Any]], Correspondence]] = {
     JourneyStarted: _journey_started,
     JourneyRescheduled: _journey_rescheduled,
     MilestoneLate: _milestone_late,
-    MilestoneCompleted: _milestone_settled,
-    MilestoneWaived: _milestone_settled,
-    JourneyCancelled: _journey_over,
-    JourneyEnded: _journey_over,
+    JourneyReplanned: _journey_replanned,
+    MilestoneAdded: _milestone_planned,
+    MilestoneReassigned: _milestone_reassigned,
+    MilestoneMoved: _milestone_in_order,
+    MilestoneCompleted: _milestone_in_order,
+    MilestoneWaived: _milestone_in_order,
+    JourneyCancelled: _journey_at_rest,
+    JourneyEnded: _journey_at_rest,
+    JourneyPaused: _journey_at_rest,
     SendResult: _result,
 }
 """Every fact that means something here; the others pass by."""

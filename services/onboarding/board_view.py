@@ -10,18 +10,20 @@ from services.onboarding.people import is_named
 from services.onboarding.projections.board import Standing
 from services.onboarding.store import BoardRow
 
-Show = Literal["", "attention", "completed", "over"]
-Section = Literal["attention", "track", "completed", "left", "cancelled"]
+Show = Literal["", "attention", "paused", "completed", "over"]
+Section = Literal["attention", "track", "paused", "completed", "left", "cancelled"]
 
 SECTIONS: Mapping[Show, Sequence[Section]] = {
-    "": ("attention", "track"),
+    "": ("attention", "paused", "track"),
     "attention": ("attention",),
+    "paused": ("paused",),
     "completed": ("completed",),
     "over": ("left", "cancelled"),
 }
 STANDINGS: Mapping[Section, Sequence[Standing]] = {
     "attention": ("late", "attention"),
     "track": ("track",),
+    "paused": ("paused",),
     "completed": ("completed",),
     "left": ("left",),
     "cancelled": ("cancelled",),
@@ -29,6 +31,7 @@ STANDINGS: Mapping[Section, Sequence[Standing]] = {
 TITLES: Mapping[Section, str] = {
     "attention": "Needs attention",
     "track": "On track",
+    "paused": "Away for a while",
     "completed": "Finished",
     "left": "Left during their journey",
     "cancelled": "Not joining after all",

@@ -16,7 +16,7 @@ from shared.pages.words import NEAR_DAYS, day, humane, plural, relative
 LATE_SHOWN = 3  # more late milestones than these are one sentence: the person's page has them all
 
 _TONES: Mapping[Attention, str] = {"late": "late", "no_mentor": "wait", "mail_failed": "warn"}
-_OVER: Mapping[JourneyStatus, str] = {"completed": "Finished", "left": "Left", "cancelled": "Not joining"}
+_OVER: Mapping[JourneyStatus, str] = {"paused": "Paused", "completed": "Finished", "left": "Left", "cancelled": "Not joining"}
 _RULED_OUT: Mapping[str, str] = {
     "capacity": "every suitable mentor is full",
     "no_shared_language": "no mentor shares a language with them",

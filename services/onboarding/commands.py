@@ -3,10 +3,14 @@
 from datetime import date
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.events.hr import EmployeeId
-from shared.events.onboarding import Rating
+from shared.events.onboarding import Owner, Rating
+
+MilestoneId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
+FreeWords = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 
 
 class Command(BaseModel):
@@ -39,6 +43,72 @@ class WaiveMilestone(Command):
     waived_by: str
 
 
+class ReopenMilestone(Command):
+    """Someone says that a waived milestone is needed after all."""
+
+    TYPE: ClassVar[str] = "onboarding.reopen_milestone"
+    milestone_id: str
+    reopened_by: str
+
+
+class AddMilestone(Command):
+    """A milestone for this person alone. The same `milestone_id` again changes nothing; without one it gets the next free.
+
+    `title` and `reason` are free words: they stay beside the journey and never travel.
+    """
+
+    TYPE: ClassVar[str] = "onboarding.add_milestone"
+    milestone_id: MilestoneId | None = None
+    title: Title
+    owner: Owner
+    due: date
+    optional: bool = False
+    reason: FreeWords = ""
+    added_by: str
+
+
+class MoveMilestone(Command):
+    """Another day for a milestone of this person."""
+
+    TYPE: ClassVar[str] = "onboarding.move_milestone"
+    milestone_id: str
+    due: date
+    reason: FreeWords = ""
+    moved_by: str
+
+
+class ReassignMilestone(Command):
+    """Another owner for a milestone of this person."""
+
+    TYPE: ClassVar[str] = "onboarding.reassign_milestone"
+    milestone_id: str
+    owner: Owner
+    reassigned_by: str
+
+
+class ChangeProgramme(Command):
+    """Follow the present version of this programme from now on: another one, or the journey's own as it is now."""
+
+    TYPE: ClassVar[str] = "onboarding.change_programme"
+    programme: str
+    decided_by: str
+
+
+class PauseJourney(Command):
+    """The person is away from today; `until` is the day they are back, where it is known. No reason is asked for."""
+
+    TYPE: ClassVar[str] = "onboarding.pause_journey"
+    until: date | None = None
+    paused_by: str
+
+
+class ResumeJourney(Command):
+    """The person is back today."""
+
+    TYPE: ClassVar[str] = "onboarding.resume_journey"
+    resumed_by: str
+
+
 class LogMeeting(Command):
     """Mentor and hire met; the same `meeting_id` again changes nothing."""
 
@@ -59,6 +129,6 @@ class AnswerSurvey(Command):
 
 
 class ReviewDueDays(Command):
-    """The clock asks what has become late, and who is still here on a retention day."""
+    """The clock asks what has become late, who is still here on a retention day, who is back and who is gone."""
 
     TYPE: ClassVar[str] = "onboarding.review_due_days"

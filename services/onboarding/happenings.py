@@ -1,15 +1,18 @@
 """A timeline in words: what happened around one person, who did it, and what became of messages. Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from services.onboarding.cards import Words
 from services.onboarding.programme import Programme, text_in
 from services.onboarding.projections.timeline import Entry
-from services.onboarding.views import LANGUAGES, NOT_PEOPLE, by_whom, title_of
-from shared.pages.words import day, humane, moment
+from services.onboarding.views import LANGUAGES, NOT_PEOPLE, OWNERS, by_whom, title_of
+from shared.events.onboarding import Owner
+from shared.pages.words import day, humane, moment, plural
 
 _TOLD_ALREADY = ("mentor_assigned", "meeting_held", "survey_answered")  # a milestone done by these: they have their own line
+TITLES_SHOWN = 4  # of a longer list one line names the first, the plan has all
 _ID_FIELDS = ("mentor_id", "manager_id", "recipient_id", "reported_by")
 
 
@@ -106,13 +109,65 @@ def _released(told: _Told) -> str:
     return f"{told.name('mentor_id')} is no longer the mentor: {humane(told.text('cause')).lower()}"
 
 
+def _rescheduled(told: _Told) -> str:
+    moved = told.entry.details.get("due") or {}
+    if told.text("cause") == "place_of_work":
+        return f"{plural(len(moved), 'day')} moved to working days of the new place of work"
+    with_it = f"; {plural(len(moved), 'open milestone')} moved with it" if moved else ""
+    return f"The first day is now {day(told.text('start_date'))}{with_it}"
+
+
+_REPLANNED: Mapping[str, str] = {
+    "transfer": "Transfer",
+    "programme": "Another programme",
+    "migration": "The programme's new version",
+}
+
+
+def _replanned(told: _Told) -> str:
+    """`Transfer: new are A and B; not needed any more is C`, by whom."""
+    details = told.entry.details
+    dropped = [str(id) for id in details.get("dropped", [])]
+    added = [str(each["id"]) for each in details.get("added", []) if each["id"] not in dropped]
+    changes = [f"{words}: {_titles(told, ids)}" for words, ids in (("new", added), ("not needed any more", dropped)) if ids]
+    if details.get("changed"):
+        changes.append(f"changed: {_titles(told, [str(each['id']) for each in details['changed']])}")
+    how = _REPLANNED.get(told.text("cause"), humane(told.text("cause")))
+    return f"{how}{told.by} ({'; '.join(changes) or 'nothing else changes'})"
+
+
+def _titles(told: _Told, ids: Sequence[str]) -> str:
+    shown = [title_of(told.programme, id) for id in ids[:TITLES_SHOWN]]
+    more = len(ids) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
+def _paused(told: _Told) -> str:
+    until = told.text("until")
+    return f"Journey paused{told.by}" + (f" until {day(until)}" if until else "")
+
+
+def _reassigned(told: _Told) -> str:
+    owner = told.text("owner")
+    return f"{told.title}: {OWNERS.get(cast(Owner, owner), owner).lower()} sees to it now, said{told.by}"
+
+
 _WORDS: Mapping[str, Callable[[_Told], str]] = {
     "journey_started": _journey_started,
-    "journey_rescheduled": lambda told: f"The first day is now {day(told.text('start_date'))}",
+    "journey_rescheduled": _rescheduled,
+    "journey_replanned": _replanned,
+    "journey_paused": _paused,
+    "journey_resumed": lambda told: f"Back on {day(told.text('back_on'))}: the journey goes on{told.by}",
+    "leaving_planned": lambda told: f"Will leave: last day {day(told.text('last_day'))}",
+    "leaving_cancelled": lambda told: "Stays after all",
     "manager_changed": _manager_changed,
     "milestone_completed": lambda told: f"{told.title}: done{told.by}",
     "milestone_late": lambda told: f"{told.title}: late",
     "milestone_waived": lambda told: f"{told.title}: not needed, said{told.by}",
+    "milestone_reopened": lambda told: f"{told.title}: needed after all by {day(told.text('due'))}, said{told.by}",
+    "milestone_added": lambda told: f"{told.title}: added{told.by}, due {day(told.text('due'))}",
+    "milestone_moved": lambda told: f"{told.title}: moved to {day(told.text('due'))}{told.by}",
+    "milestone_reassigned": _reassigned,
     "meeting_held": _met,
     "survey_answered": _survey,
     "journey_cancelled": lambda told: "Will not join after all",

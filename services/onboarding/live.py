@@ -126,7 +126,7 @@ def _latest(changes: Iterable[Change]) -> list[Change]:
 def tile_counts(counts: Mapping[Standing, int]) -> dict[str, int]:
     """The numbers above a board, by the name of their tile."""
     return {
-        "all": sum(counts[standing] for standing in ACTIVE),
+        "all": sum(counts[standing] for standing in (*ACTIVE, "paused")),
         "attention": counts["late"] + counts["attention"],
         "completed": counts["completed"],
         "over": counts["left"] + counts["cancelled"],

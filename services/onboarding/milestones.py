@@ -13,7 +13,7 @@ def conditions_met(journey: Journey, programme: Programme) -> list[Fact]:
     facts: list[Fact] = []
     for planned in programme.by_events:
         state = journey.milestones.get(planned.id)
-        met = None if state is None or state.settled else _met(journey, planned)
+        met = None if state is None or (state.settled and not state.dropped) else _met(journey, planned)
         if met is not None:
             facts.append(completed(journey, planned.id, *met, planned.completed_by.event))
     return facts

@@ -26,7 +26,7 @@ from shared.web import decode_cursor, encode_cursor
 
 JOURNEYS, PROGRAMMES, COMMENTS, BOARD, TIMELINE = "journeys", "programmes", "survey_comments", "board", "timeline"
 ACTIVE: Sequence[Standing] = ("late", "attention", "track")
-SHOWN: Sequence[Standing] = (*ACTIVE, "completed", "left", "cancelled")  # `expected` is no journey yet
+SHOWN: Sequence[Standing] = (*ACTIVE, "paused", "completed", "left", "cancelled")  # `expected` is no journey yet
 PAGE = 50
 MENTEES_LIMIT = 200  # a mentor has at most 20 at a time; ended journeys keep their row
 

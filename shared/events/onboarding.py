@@ -11,6 +11,8 @@ from shared.events.mentoring import Fact
 TOPIC = "onboarding.journeys"
 Owner = Literal["hire", "mentor", "manager", "coordinator"]
 Rating = Annotated[int, Field(ge=1, le=5)]
+RescheduleCause = Literal["start_date", "place_of_work"]
+ReplanCause = Literal["transfer", "programme", "migration"]
 
 
 class JourneyFact(Fact):
@@ -45,11 +47,65 @@ class JourneyStarted(JourneyFact):
 
 
 class JourneyRescheduled(JourneyFact):
-    """The start date moved; `due` holds the new days of the milestones that were not done."""
+    """Days moved: `due` holds the new days of those milestones that were not done and have another one now.
+
+    The cause is a moved `start_date`, or a `place_of_work` with other working days.
+    """
 
     TYPE: ClassVar[str] = "onboarding.journey.rescheduled.v1"
     start_date: date
     due: dict[str, date]
+    cause: RescheduleCause = "start_date"
+
+
+class JourneyReplanned(JourneyFact):
+    """The journey has other milestones: by a `transfer`, by another `programme`, or by another version of its own (`migration`).
+
+    `added` came new (or came back), `changed` have another owner, day or weight, `dropped` are not needed any more and were not
+    done; one in `added` and `dropped` belongs to a stretch that is behind this person. `decided_on` is the day where the hire
+    works, before which nothing added is due; `decided_by` an employee id, `operator` or `system`.
+    """
+
+    TYPE: ClassVar[str] = "onboarding.journey.replanned.v1"
+    cause: ReplanCause
+    programme: str
+    programme_version: str
+    decided_on: date
+    decided_by: str = "system"
+    added: list[PlannedMilestone] = Field(default=[])
+    changed: list[PlannedMilestone] = Field(default=[])
+    dropped: list[str] = Field(default=[])
+
+
+class JourneyPaused(JourneyFact):
+    """The person is away from `since` on; `until` is the day they are back, where it is planned. Told again, it is another."""
+
+    TYPE: ClassVar[str] = "onboarding.journey.paused.v1"
+    since: date
+    until: date | None = None
+    paused_by: str
+
+
+class JourneyResumed(JourneyFact):
+    """The person is back since `back_on`; `due` holds the new days of what is open."""
+
+    TYPE: ClassVar[str] = "onboarding.journey.resumed.v1"
+    back_on: date
+    due: dict[str, date]
+    resumed_by: str
+
+
+class LeavingPlanned(JourneyFact):
+    """The person leaves at the end of `last_day`; until then the journey goes on. Told again, the day is another."""
+
+    TYPE: ClassVar[str] = "onboarding.journey.leaving_planned.v1"
+    last_day: date
+
+
+class LeavingCancelled(JourneyFact):
+    """The person stays after all; nothing had ended yet."""
+
+    TYPE: ClassVar[str] = "onboarding.journey.leaving_cancelled.v1"
 
 
 class ManagerChanged(JourneyFact):
@@ -86,6 +142,44 @@ class MilestoneWaived(JourneyFact):
     waived_by: str
 
 
+class MilestoneReopened(JourneyFact):
+    """A waived milestone is needed after all, by `due`."""
+
+    TYPE: ClassVar[str] = "onboarding.milestone.reopened.v1"
+    milestone_id: str
+    due: date
+    reopened_by: str
+
+
+class MilestoneAdded(JourneyFact):
+    """A milestone of this person alone, which no programme has. Its title is kept beside the journey and never travels."""
+
+    TYPE: ClassVar[str] = "onboarding.milestone.added.v1"
+    milestone_id: str
+    owner: Owner
+    due: date
+    optional: bool = False
+    added_by: str
+
+
+class MilestoneMoved(JourneyFact):
+    """Somebody set another day for a milestone; the reason is kept beside the journey and never travels."""
+
+    TYPE: ClassVar[str] = "onboarding.milestone.moved.v1"
+    milestone_id: str
+    due: date
+    moved_by: str
+
+
+class MilestoneReassigned(JourneyFact):
+    """Somebody else sees to the milestone."""
+
+    TYPE: ClassVar[str] = "onboarding.milestone.reassigned.v1"
+    milestone_id: str
+    owner: Owner
+    reassigned_by: str
+
+
 class MeetingHeld(JourneyFact):
     """Mentor and hire met for `minutes`; `meeting_id` is unique within the journey."""
 
@@ -120,7 +214,7 @@ class JourneyEnded(JourneyFact):
 
 
 class JourneyReopened(JourneyFact):
-    """A journey that had ended goes on (termination cancelled, hired again after a rescission)."""
+    """A journey that had ended goes on (termination cancelled, hired again after a rescission, or something to do again)."""
 
     TYPE: ClassVar[str] = "onboarding.journey.reopened.v1"
 
@@ -128,10 +222,19 @@ class JourneyReopened(JourneyFact):
 ONBOARDING_EVENTS: tuple[type[Fact], ...] = (
     JourneyStarted,
     JourneyRescheduled,
+    JourneyReplanned,
+    JourneyPaused,
+    JourneyResumed,
+    LeavingPlanned,
+    LeavingCancelled,
     ManagerChanged,
     MilestoneCompleted,
     MilestoneLate,
     MilestoneWaived,
+    MilestoneReopened,
+    MilestoneAdded,
+    MilestoneMoved,
+    MilestoneReassigned,
     MeetingHeld,
     SurveyAnswered,
     JourneyCancelled,

@@ -145,7 +145,7 @@ async def test_who_needs_attention_stands_first_with_the_reason(server, told):
     await told.fact(HireWaitlisted(employee_id=CY, ruled_out={"no_shared_language": 9, "capacity": 0}, policy_version="1"))
     async with signed_in(server, COORDINATOR) as browser:
         text = (await browser.get("/board")).text
-    assert cards(text) == {"attention": [ADA, CY], "track": [BO]}
+    assert cards(text) == {"attention": [ADA, CY], "paused": [], "track": [BO]}
     assert tiles(text) == {"all": 3, "attention": 2, "completed": 0, "over": 0}
     assert "Waiting for a mentor: no mentor shares a language with them" in text
     assert "Accounts and access ready, due 9 days ago" in text
@@ -172,7 +172,7 @@ async def test_names_are_text_and_not_markup(server):
 async def test_the_boards_address_narrows_it(server, told):
     await told.fact(HireRescinded(employee_id=BO))
     async with signed_in(server, LEAD) as browser:
-        assert cards((await browser.get("/board")).text) == {"attention": [], "track": [ADA]}
+        assert cards((await browser.get("/board")).text) == {"attention": [], "paused": [], "track": [ADA]}
         assert cards((await browser.get("/board?show=over")).text) == {"left": [], "cancelled": [BO]}
         assert cards((await browser.get("/board?q=oka+AD")).text)["track"] == [ADA]
         nobody = (await browser.get("/board?q=cy")).text  # not below this manager

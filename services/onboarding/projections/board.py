@@ -19,15 +19,25 @@ from shared.events.notifications import MessageFailed, MessageSent, MessageSuppr
 from shared.events.onboarding import (
     JourneyCancelled,
     JourneyEnded,
+    JourneyPaused,
     JourneyReopened,
+    JourneyReplanned,
     JourneyRescheduled,
+    JourneyResumed,
     JourneyStarted,
+    LeavingCancelled,
+    LeavingPlanned,
     ManagerChanged,
     MeetingHeld,
+    MilestoneAdded,
     MilestoneCompleted,
     MilestoneLate,
+    MilestoneMoved,
+    MilestoneReassigned,
+    MilestoneReopened,
     MilestoneWaived,
     Owner,
+    PlannedMilestone,
 )
 
 WELCOME = "welcome"  # the template whose fate the board shows: a hire who heard nothing is what managers worry about
@@ -38,7 +48,7 @@ MailState = Literal["planned", "sent", "failed", "suppressed"]
 
 
 Attention = Literal["late", "no_mentor", "mail_failed"]
-Standing = Literal["expected", "late", "attention", "track", "completed", "left", "cancelled"]
+Standing = Literal["expected", "late", "attention", "track", "paused", "completed", "left", "cancelled"]
 
 
 class _Model(BaseModel):
@@ -84,11 +94,19 @@ class Mail(_Model):
     at: datetime | None = None
 
 
+class Away(_Model):
+    """A pause that lasts: its first day, and the day of return where it is planned."""
+
+    since: date
+    until: date | None = None
+
+
 class Board(_Model):
     """One row: a hire as their manager sees them. `done` of `total` counts required milestones that were not waived.
 
     `attention` says why a manager should look: `late`, `no_mentor` (waitlisted, or released and not assigned again),
-    `mail_failed` (or no address to send to). `standing` is where the row stands among others, in one word that an index can
+    `mail_failed` (or no address to send to); `away` is set while the journey is paused, `last_day` while the person is about to
+    leave. `standing` is where the row stands among others, in one word that an index can
     hold: an active journey is `late`, needs `attention` for another reason or is on `track`; any other stands by its status.
     """
 
@@ -106,6 +124,8 @@ class Board(_Model):
     late: list[str] = []
     attention: list[Attention] = []
     standing: Standing = "expected"
+    away: Away | None = None
+    last_day: date | None = None
     meetings: int = 0
     last_meeting_on: date | None = None
     assignment: Assignment = Assignment()
@@ -142,7 +162,7 @@ def _attention(row: Board) -> list[Attention]:
         return []
     reasons: Mapping[Attention, bool] = {
         "late": bool(row.late),
-        "no_mentor": row.assignment.status in ("waitlisted", "released"),
+        "no_mentor": row.assignment.status in ("waitlisted", "released") and row.last_day is None,
         "mail_failed": row.mail.state == "failed" or row.mail.reason == NO_ADDRESS,
     }
     return [reason for reason, holds in reasons.items() if holds]
@@ -157,6 +177,7 @@ def _standing(status: JourneyStatus, attention: Sequence[Attention]) -> Standing
 
 
 Updates = dict[str, Any]
+OPEN: Sequence[MilestoneStatus] = ("planned", "late")
 
 
 def _counted(row: Board, milestones: dict[str, BoardMilestone], status: JourneyStatus | None = None) -> Updates:
@@ -178,39 +199,92 @@ def _counted(row: Board, milestones: dict[str, BoardMilestone], status: JourneyS
 
 def _row_started(row: Board, event: Event[JourneyStarted]) -> Updates:
     fact = event.data
-    planned = {each.id: BoardMilestone(owner=each.owner, due=each.due, optional=each.optional) for each in fact.milestones}
+    planned = {each.id: _row_planned(each) for each in fact.milestones}
     return _counted(row, planned, "active") | {
         "number": row.number + 1,
         "start_date": fact.start_date,
         "programme": fact.programme,
         "programme_version": fact.programme_version,
         "manager_id": fact.manager_id,
+        "away": None,
+        "last_day": None,
         "meetings": 0,
         "last_meeting_on": None,
     }
+
+
+def _row_planned(planned: PlannedMilestone) -> BoardMilestone:
+    return BoardMilestone(owner=planned.owner, due=planned.due, optional=planned.optional)
 
 
 def _row_rescheduled(row: Board, event: Event[JourneyRescheduled]) -> Updates:
     moved = {
         id: each.model_copy(update={"due": event.data.due[id], "status": "planned"})
         for id, each in row.milestones.items()
-        if id in event.data.due and each.status in ("planned", "late")
+        if id in event.data.due and each.status in OPEN
     }
     return _counted(row, row.milestones | moved) | {"start_date": event.data.start_date}
 
 
-def _row_milestone(status: MilestoneStatus) -> Callable[[Board, Event[Any]], Updates | None]:
-    def change(row: Board, event: Event[Any]) -> Updates | None:
+def _row_replanned(row: Board, event: Event[JourneyReplanned]) -> Updates:
+    fact, milestones = event.data, dict(row.milestones)
+    milestones |= {each.id: _row_planned(each) for each in fact.added}
+    for each in fact.changed:
+        before = milestones[each.id]
+        moved = {"owner": each.owner, "optional": each.optional, "due": each.due}
+        status = {} if before.due == each.due else {"status": "planned"}
+        milestones[each.id] = before.model_copy(update=moved | status)
+    milestones |= {id: milestones[id].model_copy(update={"status": "waived"}) for id in fact.dropped}
+    return _counted(row, milestones) | {"programme": fact.programme, "programme_version": fact.programme_version}
+
+
+def _row_paused(row: Board, event: Event[JourneyPaused]) -> Updates:
+    return _counted(row, row.milestones, "paused") | {"away": Away(since=event.data.since, until=event.data.until)}
+
+
+def _row_resumed(row: Board, event: Event[JourneyResumed]) -> Updates:
+    again = {
+        id: each.model_copy(update={"due": event.data.due.get(id, each.due), "status": "planned"})
+        for id, each in row.milestones.items()
+        if each.status in OPEN
+    }
+    return _counted(row, row.milestones | again, "active") | {"away": None}
+
+
+def _row_ended(row: Board, event: Event[JourneyEnded]) -> Updates:
+    gone = {} if event.data.outcome == "completed" else {"last_day": None}
+    return _counted(row, row.milestones, event.data.outcome) | gone
+
+
+def _row_reopened(row: Board, event: Event[JourneyReopened]) -> Updates:
+    return _counted(row, row.milestones, "active" if row.away is None else "paused")
+
+
+def _row_added(row: Board, event: Event[MilestoneAdded]) -> Updates:
+    fact = event.data
+    return _counted(
+        row,
+        row.milestones | {fact.milestone_id: BoardMilestone(owner=fact.owner, due=fact.due, optional=fact.optional)},
+    )
+
+
+def _row_changed(change: Callable[[Any], Updates]) -> Callable[[Board, Event[Any]], Updates | None]:
+    def apply(row: Board, event: Event[Any]) -> Updates | None:
         milestone = row.milestones.get(event.data.milestone_id)
         if milestone is None or milestone.status == "done":
             return None
-        return _counted(row, row.milestones | {event.data.milestone_id: milestone.model_copy(update={"status": status})})
+        changed = milestone.model_copy(update=change(event.data))
+        return _counted(row, row.milestones | {event.data.milestone_id: changed})
 
-    return change
+    return apply
 
 
-def _row_status(status: JourneyStatus) -> Callable[[Board, Event[Any]], Updates]:
-    return lambda row, event: _counted(row, row.milestones, status)
+def _row_milestone(status: MilestoneStatus) -> Callable[[Board, Event[Any]], Updates | None]:
+    return _row_changed(lambda _: {"status": status})
+
+
+def _row_due_anew(row: Board, event: Event[Any]) -> Updates | None:
+    return _row_changed(lambda fact: {"due": fact.due, "status": "planned"})(row, event)
 
 
 def _row_met(row: Board, event: Event[MeetingHeld]) -> Updates:
@@ -261,10 +335,19 @@ _BOARD: Mapping[type[Fact], Callable[[Board, Event[Any]], Updates | None]] = {
     MilestoneCompleted: _row_milestone("done"),
     MilestoneLate: _row_milestone("late"),
     MilestoneWaived: _row_milestone("waived"),
+    MilestoneReopened: _row_due_anew,
+    MilestoneAdded: _row_added,
+    MilestoneMoved: _row_due_anew,
+    MilestoneReassigned: _row_changed(lambda fact: {"owner": fact.owner}),
     MeetingHeld: _row_met,
-    JourneyCancelled: _row_status("cancelled"),
-    JourneyEnded: lambda row, event: _counted(row, row.milestones, event.data.outcome),
-    JourneyReopened: _row_status("active"),
+    JourneyReplanned: _row_replanned,
+    JourneyPaused: _row_paused,
+    JourneyResumed: _row_resumed,
+    LeavingPlanned: lambda row, event: {"last_day": event.data.last_day},
+    LeavingCancelled: lambda row, event: {"last_day": None},
+    JourneyCancelled: lambda row, event: _counted(row, row.milestones, "cancelled") | {"last_day": None},
+    JourneyEnded: _row_ended,
+    JourneyReopened: _row_reopened,
     MentorAssigned: _row_assigned,
     MentorReleased: _row_released,
     HireWaitlisted: _row_waitlisted,

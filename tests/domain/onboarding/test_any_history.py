@@ -7,8 +7,17 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.onboarding.commands import AnswerSurvey, CompleteMilestone, LogMeeting, ReviewDueDays, WaiveMilestone
-from services.onboarding.journey import Journey, evolve
+from services.onboarding.commands import (
+    AnswerSurvey,
+    CompleteMilestone,
+    LogMeeting,
+    ReassignMilestone,
+    ReviewDueDays,
+    WaiveMilestone,
+)
+from services.onboarding.deciding.days import due_days
+from services.onboarding.evolution import evolve
+from services.onboarding.journey import Journey
 from services.onboarding.programme import Person, Programmes
 from services.onboarding.projections.board import Board, fold_board
 from services.onboarding.projections.timeline import fold_timeline
@@ -44,6 +53,7 @@ from tests.domain.onboarding.history import (
     updated,
     waitlisted,
 )
+from tests.domain.onboarding.plan_changes import RESUME, add, follow, move, pause, reopen, two_programmes, waive
 
 LONG_AFTER = 100_000  # minutes: later than any fact of these histories, so that no clock is ahead
 
@@ -57,6 +67,7 @@ profiles = st.fixed_dictionaries(
         "work_arrangement": st.sampled_from(["remote", "onsite"]),
     },
 )
+last_days = st.sampled_from([None, date(2026, 12, 1), START, START + timedelta(days=20), START + timedelta(days=400)])
 hr_data = st.one_of(
     st.builds(lambda start, profile: hired(start, **profile), starts, profiles),
     st.builds(lambda start, profile: rehired(start, **profile), starts, profiles),
@@ -65,7 +76,7 @@ hr_data = st.one_of(
     st.builds(moved, starts),
     st.builds(lambda profile: snapshot(**profile), profiles),
     st.just(HireRescinded(employee_id=ADA)),
-    st.just(EmployeeTerminated(employee_id=ADA)),
+    st.builds(lambda day: EmployeeTerminated(employee_id=ADA, last_day=day), last_days),
     st.just(TerminationCancelled(employee_id=ADA)),
 )
 times = st.integers(0, 60).map(at)
@@ -163,7 +174,28 @@ commands = st.one_of(
     st.builds(AnswerSurvey, employee_id=st.just(ADA), survey_id=st.just("pulse"), ratings=st.just({"mood": 3})),
     st.just(ReviewDueDays(employee_id=ADA)),
 )
-anything = st.lists(st.tuples(st.one_of(hr_data, assignment_data, message_data, commands), st.integers(0, 200_000)), max_size=12)
+some_days = st.sampled_from([START + timedelta(days=number) for number in (-3, 2, 9, 45, 200)])
+some_ids = st.sampled_from(["access", "lunch", "pulse", "meet_long", "shipped", "own_1"])
+changes = st.one_of(
+    st.builds(waive, some_ids),
+    st.builds(reopen, some_ids),
+    st.builds(move, some_ids, some_days),
+    st.builds(lambda due, own: add(due, milestone_id=own), some_days, st.sampled_from(["own_1", "own_2"])),
+    st.builds(
+        ReassignMilestone,
+        employee_id=st.just(ADA),
+        milestone_id=some_ids,
+        owner=st.sampled_from(["hire", "manager"]),
+        reassigned_by=mentors,
+    ),
+    st.builds(follow, st.sampled_from(["small", "other"])),
+    st.builds(pause, st.none() | some_days),
+    st.just(RESUME),
+)
+causes = st.one_of(hr_data, assignment_data, message_data, commands, changes)
+histories = st.lists(st.tuples(causes, st.integers(0, 200_000)), max_size=14)
+begun = st.tuples(st.builds(hired, starts), st.integers(0, 20_000))
+anything = histories | st.tuples(begun, histories).map(lambda pair: [pair[0], *pair[1]])  # most causes mean nothing before a hire
 
 
 def live_through(life: Life, history: Sequence[tuple[Any, int]]) -> None:
@@ -181,7 +213,7 @@ def live_through(life: Life, history: Sequence[tuple[Any, int]]) -> None:
 @settings(max_examples=100, deadline=None)
 @given(anything)
 def test_the_state_is_the_fold_of_the_journeys_own_facts(history: list[tuple[Any, int]]) -> None:
-    life = Life()
+    life = Life(two_programmes())
     live_through(life, history)
     again = Journey(employee_id=ADA)
     for moment, fact in life.told:
@@ -193,7 +225,7 @@ def test_the_state_is_the_fold_of_the_journeys_own_facts(history: list[tuple[Any
 @settings(max_examples=100, deadline=None)
 @given(anything)
 def test_nothing_completed_is_undone_and_open_days_follow_the_start_date(history: list[tuple[Any, int]]) -> None:
-    life = Life()
+    life = Life(two_programmes())
     moment = life.now
     for data, minutes in history:
         number, done = life.journey.number, {id: life.milestone(id) for id in life.done}
@@ -206,18 +238,23 @@ def test_nothing_completed_is_undone_and_open_days_follow_the_start_date(history
 
 
 def assert_planned(life: Life) -> None:
+    """The days of what is open follow from start date, place, pauses and what people set; no other day is possible."""
     journey = life.journey
     assert journey.start_date is not None
-    still_open = [id for id, each in journey.milestones.items() if not each.settled]
     person = Person.of(life.directory.get(ADA))
     programme = life.programmes.pinned(journey.programme or "", journey.programme_version or "")
-    assert programme.due_days(still_open, journey.start_date, person) == {id: life.milestone(id).due for id in still_open}
+    due = {id: life.milestone(id).due for id in journey.still_open}
+    assert due_days(journey, programme, journey.still_open, journey.start_date, person) == due
+    untouched = [id for id in due if not life.milestone(id).own_day and life.milestone(id).not_before is None]
+    if not journey.pauses:
+        expected = programme.due_days(untouched, journey.start_date, person)
+        assert expected == {id: due[id] for id in untouched}
 
 
 @settings(max_examples=100, deadline=None)
 @given(anything)
 def test_an_event_told_twice_in_a_row_decides_nothing_the_second_time(history: list[tuple[Any, int]]) -> None:
-    life = Life()
+    life = Life(two_programmes())
     for data, minutes in history:
         live_through(life, [(data, minutes)])
         before = essence(life.journey)
@@ -229,7 +266,7 @@ def test_an_event_told_twice_in_a_row_decides_nothing_the_second_time(history: l
 @settings(max_examples=100, deadline=None)
 @given(anything)
 def test_the_calendar_is_asked_again_exactly_when_it_has_something_to_say(history: list[tuple[Any, int]]) -> None:
-    life = Life()
+    life = Life(two_programmes())
     live_through(life, history)
     wake_at = life.journey.wake_at
     life.on(ReviewDueDays(employee_id=ADA))
@@ -244,7 +281,7 @@ def test_the_calendar_is_asked_again_exactly_when_it_has_something_to_say(histor
 def test_every_interleaving_ends_in_the_same_board_and_timeline(
     data: st.DataObject, history: list[tuple[Any, int]], mentor_events: list[Event[Any]], message_events: list[Event[Any]]
 ) -> None:
-    life = Life()
+    life = Life(two_programmes())
     live_through(life, history)
     topics = [published(life.told), mentor_events, message_events]
     straight = [event for events in topics for event in events]
@@ -263,7 +300,7 @@ def folded(fold: Any, events: Sequence[Event[Any]]) -> Any:
 @settings(max_examples=100, deadline=None)
 @given(anything)
 def test_the_board_shows_what_the_journey_is(history: list[tuple[Any, int]]) -> None:
-    life = Life()
+    life = Life(two_programmes())
     live_through(life, history)
     row: Board | None = folded(fold_board, published(life.told))
     journey = life.journey
@@ -277,8 +314,10 @@ def test_the_board_shows_what_the_journey_is(history: list[tuple[Any, int]]) -> 
         journey.manager_id,
         journey.number,
     )
-    assert {id: (each.status, each.due) for id, each in row.milestones.items()} == {
-        id: (each.status, each.due) for id, each in journey.milestones.items()
+    assert {id: (each.status, each.due, each.owner, each.optional) for id, each in row.milestones.items()} == {
+        id: (each.status, each.due, each.owner, each.optional) for id, each in journey.milestones.items()
     }
+    assert (row.programme, row.last_day) == (journey.programme, journey.last_day)
+    assert (row.away and (row.away.since, row.away.until)) == (journey.pause and (journey.pause.since, journey.pause.back_on))
     assert (row.done, row.total) == journey.progress
     assert row.meetings == len(journey.meetings)

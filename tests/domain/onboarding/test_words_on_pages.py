@@ -6,8 +6,9 @@ import pytest
 
 from services.onboarding.board_view import BoardView
 from services.onboarding.cards import card_of, note_of, start_of, waiting_words
+from services.onboarding.evolution import evolve
 from services.onboarding.happenings import happenings, messages_in, people_in
-from services.onboarding.journey import Journey, evolve
+from services.onboarding.journey import Journey
 from services.onboarding.people import is_named
 from services.onboarding.person_pages import grade, ratings_in, reasons_of
 from services.onboarding.programme import Person

@@ -1,0 +1,1 @@
+"""What each cause has as its effect on a journey, by subject; `domain.DECISIONS` is the list. Pure."""

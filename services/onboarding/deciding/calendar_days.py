@@ -1,0 +1,42 @@
+"""What the calendar alone does to a journey: what is late, who is still here, who is back and who is gone. Pure."""
+
+from datetime import date, datetime, timedelta
+
+from services.onboarding.deciding.case import Case, Facts
+from services.onboarding.deciding.changes import resume
+from services.onboarding.deciding.hr import leave
+from services.onboarding.journey import SYSTEM, Journey, day_end
+from services.onboarding.milestones import late, next_wake, retained
+from services.onboarding.programme import Person, Programme
+
+
+def follow_the_calendar_on_due_days(case: Case) -> Facts:
+    """Days that are over where the hire works. Who is gone by now was late with nothing on the way."""
+    journey = case.journey
+    if not journey.live:
+        return []
+    if journey.last_day is not None and day_end(journey.last_day, case.person.time_zone) <= case.now:
+        return leave(case, journey.last_day)
+    facts = _back(case)
+    case = case.after(facts)
+    if case.journey.status == "paused":
+        return facts
+    facts += late(case.journey, case.person, case.now)
+    return [*facts, *retained(case.journey, case.programme, case.person, case.now)]
+
+
+def _back(case: Case) -> Facts:
+    pause = case.journey.pause
+    if pause is None or pause.back_on is None or case.today < pause.back_on:
+        return []
+    return resume(case, pause.back_on, SYSTEM)
+
+
+def wake_at(journey: Journey, programme: Programme, person: Person) -> datetime | None:
+    """The next instant at which the calendar alone changes something in a live journey, or None."""
+    ends: list[date] = [] if journey.last_day is None else [journey.last_day]
+    if journey.pause is not None and journey.pause.back_on is not None:
+        ends.append(journey.pause.back_on - timedelta(days=1))
+    times = [day_end(day, person.time_zone) for day in ends]
+    following = next_wake(journey, programme, person) if journey.pause is None else None
+    return min([*times, following] if following else times, default=None)
