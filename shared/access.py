@@ -34,6 +34,7 @@ Action = Literal[
     "see_board",
     "see_journey",
     "complete_milestone",
+    "change_plan",
     "log_meeting",
     "answer_survey",
     "see_assignment",
@@ -54,6 +55,7 @@ _ABOVE: frozenset[Relation] = _STAFF | {"manager"}
 MAY: Mapping[Action, frozenset[Relation]] = {
     "see_board": _ABOVE | {"self"},  # the subject is the person whose reporting tree it shows; none means everybody's
     "see_journey": _ABOVE | {"self", "mentor"},
+    "change_plan": _ABOVE,
     "log_meeting": _STAFF | {"self", "mentor"},  # the two who met, or who keeps the books
     "answer_survey": frozenset({"self", "operator"}),  # nobody answers for another; the operator imports answers
     "see_assignment": _ABOVE | {"self", "mentor"},
@@ -90,6 +92,7 @@ _DOING: Mapping[Action, str] = {
     "see_board": "see this board",
     "see_journey": "see this journey",
     "complete_milestone": "mark this milestone as done or as not needed",
+    "change_plan": "change this plan",
     "log_meeting": "log a meeting here",
     "answer_survey": "answer this survey",
     "see_assignment": "see why somebody has this mentor",

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.onboarding import store
 from services.onboarding.desk import Desk
 from services.onboarding.journey import Journey, JourneyStatus, MilestoneState, MilestoneStatus
+from services.onboarding.plan_api import plan_routes
 from services.onboarding.programme import Programme, Programmes, text_in
 from services.onboarding.store import BoardRow
 from shared.access import CurrentViewer, check
@@ -230,4 +231,5 @@ def api(db: Database, programmes: Programmes, clock: Clock) -> APIRouter:
         journey = await desk.answer_survey(viewer, employee_id, survey_id, reply.ratings, reply.comment, idempotency_key)
         return await shown(journey, accept_language)
 
+    router.include_router(plan_routes(db, programmes, clock, desk, shown, JourneyView))
     return router

@@ -95,8 +95,12 @@ def _replanned(journey: Journey, fact: JourneyReplanned, at: datetime) -> Journe
         milestones[each.id] = moved.model_copy(update={"owner": each.owner, "optional": each.optional})
     settled = {"status": "waived", "settled_at": at, "settled_by": SYSTEM, "cause": fact.cause}
     milestones |= {id: milestones[id].model_copy(update=settled) for id in fact.dropped}
-    followed = {"programme": fact.programme, "programme_version": fact.programme_version}
-    return journey.model_copy(update={"milestones": milestones} | followed)
+    update: dict[str, Any] = {"milestones": milestones}
+    followed = (journey.programme or "", journey.programme_version or "")
+    if followed != (fact.programme, fact.programme_version):
+        update |= {"programme": fact.programme, "programme_version": fact.programme_version}
+        update |= {"earlier": [*(each for each in journey.earlier if each != followed), followed]}
+    return journey.model_copy(update=update)
 
 
 def _paused(journey: Journey, fact: JourneyPaused, at: datetime) -> Journey:

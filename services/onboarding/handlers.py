@@ -23,7 +23,7 @@ from shared.clock import Clock
 from shared.directory import NAMES, Directory
 from shared.events import Event, Fact, new_event
 from shared.events.notifications import MessageSent
-from shared.events.onboarding import JourneyStarted, SurveyAnswered
+from shared.events.onboarding import JourneyReplanned, JourneyStarted, MilestoneAdded, MilestoneMoved, SurveyAnswered
 from shared.lease import Fence, LeaseLost
 from shared.mongo import Database
 from shared.processing import Processor
@@ -76,8 +76,10 @@ class JourneyWork:
         if after != before:
             stream.put(after)
         for fact in facts:
-            stream.emit(fact, now, event)
+            emitted = stream.emit(fact, now, event)
             self._keep_beside(fact, event, after, now)
+            if isinstance(fact, (MilestoneAdded, MilestoneMoved)):
+                self._keep_words(fact.milestone_id, event.data, after, emitted.sequence or 0)
 
     def _is_unawaited(self, data: Any) -> bool:
         # Half of what is read are messages that no milestone waits for: not even a note of them is worth a write.
@@ -87,11 +89,19 @@ class JourneyWork:
 
     def _keep_beside(self, fact: Fact, cause: Event[Any], journey: Journey, now: datetime) -> None:
         """What a fact brings with it that is kept outside the journey: its programme version, free text of an answer."""
-        if isinstance(fact, JourneyStarted) and (pin := (fact.programme, fact.programme_version)) not in self._pinned:
+        if (
+            isinstance(fact, (JourneyStarted, JourneyReplanned))
+            and (pin := (fact.programme, fact.programme_version)) not in self._pinned
+        ):
             self._pinned.add(pin)  # once a batch: most of its journeys follow the same programme
             store.pin_programme(self._changes, self._programmes.pinned(*pin))
         if isinstance(fact, SurveyAnswered) and isinstance(cause.data, AnswerSurvey) and cause.data.comment:
             store.keep_comment(self._changes, journey.employee_id, journey.number, fact.survey_id, cause.data.comment, now)
+
+    def _keep_words(self, milestone_id: str, said: Any, journey: Journey, sequence: int) -> None:
+        words = {name: text for name in ("title", "reason") if (text := getattr(said, name, ""))}
+        if words:
+            store.keep_words(self._changes, journey, sequence, milestone_id, words)
 
     def conclude(self, now: datetime) -> None:
         """Nothing is decided for a batch as a whole."""

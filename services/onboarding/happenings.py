@@ -8,6 +8,7 @@ from services.onboarding.cards import Words
 from services.onboarding.programme import Programme, text_in
 from services.onboarding.projections.timeline import Entry
 from services.onboarding.views import LANGUAGES, NOT_PEOPLE, OWNERS, by_whom, title_of
+from shared.events.onboarding import TOPIC as JOURNEYS
 from shared.events.onboarding import Owner
 from shared.pages.words import day, humane, moment, plural
 
@@ -40,14 +41,23 @@ def people_in(entries: Iterable[Entry]) -> set[str]:
 
 
 def happenings(
-    entries: Iterable[Entry], programme: Programme | None, names: Mapping[str, str], zone: str | None
+    entries: Iterable[Entry],
+    programme: Programme | None,
+    names: Mapping[str, str],
+    zone: str | None,
+    reasons: Mapping[int, str] | None = None,
 ) -> list[Happening]:
-    """What happened, newest first, at the time of day where the hire works; messages have their own list."""
+    """What happened, newest first, at the time of day where the hire works; messages have their own list.
+
+    `reasons` are what people wrote, by the sequence number of the fact that they explain.
+    """
     shown = []
     for entry in reversed(list(entries)):
         words = _WORDS.get(entry.kind)
         if words is not None and entry.details.get("cause") not in _TOLD_ALREADY:
-            shown.append(Happening(moment(entry.at, zone), words(_Told(entry, programme, names)), _kind(entry)))
+            why = (reasons or {}).get(entry.sequence) if entry.topic == JOURNEYS else None
+            said = words(_Told(entry, programme, names)) + (f": {why}" if why else "")
+            shown.append(Happening(moment(entry.at, zone), said, _kind(entry)))
     return shown
 
 

@@ -114,7 +114,8 @@ class Heard(_State):
 class Journey(_State):
     """One employee's journey. `number` counts this person's journeys from 1 (0: none yet).
 
-    `since` is where this journey's part of the outside facts begins (None: all are its own); `pause` is the present time
+    `since` is where this journey's part of the outside facts begins (None: all are its own); `earlier` are
+    the programmes (id, version) that it followed before; `pause` is the present time
     away and `pauses` the earlier ones; `last_day` is set while the person is about to leave; `wake_at` is the next instant
     at which the calendar alone changes something.
     """
@@ -132,6 +133,7 @@ class Journey(_State):
     meetings: list[Meeting] = []
     surveys: dict[str, Answers] = {}
     past: list[PastJourney] = []
+    earlier: list[tuple[str, str]] = []
     pause: Pause | None = None
     pauses: list[Pause] = []
     last_day: date | None = None

@@ -247,7 +247,8 @@ def person_pages(db: Database, desk: Desk, clock: Clock, pages: Templates) -> AP
         mentor_id = case.journey.mentor_id
         mentor = await people(db, [mentor_id]) if mentor_id else {}
         zone = case.person.get("time_zone")
-        happened = happenings(entries, case.programme, names, zone)
+        reasons = (await store.written(db, employee_id)).reasons
+        happened = happenings(entries, case.programme, names, zone, reasons)
         messages = messages_in(entries, names) if case.may("see_messages") else None
         return pages.render(
             request,

@@ -288,6 +288,16 @@ class Programme(Part):
         return self
 
 
+def with_others(programme: Programme, others: Iterable[Milestone]) -> Programme:
+    """The programme as a journey's pages show it: with milestones that only this journey has. Not one to pin or to plan by."""
+    known = programme.by_id
+    more = [each for each in others if each.id not in known]
+    if not more:
+        return programme
+    shown = {name: getattr(programme, name) for name in Programme.model_fields}
+    return Programme.model_construct(**(shown | {"milestones": [*programme.milestones, *more]}))
+
+
 class Programmes:
     """Every programme version this process knows: the current ones, from which new journeys choose, and pinned older ones."""
 

@@ -5,6 +5,7 @@
 | `journeys` | one stream a person: `journey.Journey` | the journey handlers |
 | `programmes` | programme versions that journeys are pinned to, `_id` = `id@version` | the journey handlers, once each |
 | `survey_comments` | free text of surveys, for its owner and coordinators alone | the journey handlers |
+| `journey_words` | titles and reasons that people wrote for one journey: free words never travel | the journey handlers |
 | `directory` | who is who (`shared.directory`) | the journey handlers |
 | `board`, `timeline` | one stream a person, as in `projections` | the read-model handlers |
 """
@@ -25,6 +26,7 @@ from shared.mongo import ASCENDING, Database, Document, IndexModel, UpdateOne
 from shared.web import decode_cursor, encode_cursor
 
 JOURNEYS, PROGRAMMES, COMMENTS, BOARD, TIMELINE = "journeys", "programmes", "survey_comments", "board", "timeline"
+WORDS = "journey_words"
 ACTIVE: Sequence[Standing] = ("late", "attention", "track")
 SHOWN: Sequence[Standing] = (*ACTIVE, "paused", "completed", "left", "cancelled")  # `expected` is no journey yet
 PAGE = 50
@@ -36,6 +38,8 @@ async def ensure_indexes(db: Database) -> None:
     # `$gt ""` picks the texts among texts and nulls, and unlike `$type` the planner sees that the queries lie within it.
     waking = {"state.wake_at": {"$gt": ""}}
     await db[JOURNEYS].create_indexes([IndexModel([("state.wake_at", ASCENDING)], partialFilterExpression=waking)])
+    await db[JOURNEYS].create_indexes([IndexModel([(field, ASCENDING) for field in ("state.programme", "state.status", "_id")])])
+    await db[WORDS].create_indexes([IndexModel([("employee_id", ASCENDING), ("number", ASCENDING)])])
     await db[COMMENTS].create_indexes([IndexModel([("employee_id", ASCENDING), ("at", ASCENDING)])])
     await ensure_board_indexes(db, BOARD)
 
@@ -101,6 +105,52 @@ async def programme_of(db: Database, programmes: Programmes, id: str, version: s
     """The version that a journey is pinned to. Raises `LookupError` when it is stored nowhere."""
     await load_pinned(db, programmes, [(id, version)])
     return programmes.pinned(id, version)
+
+
+async def outdated(db: Database, programme: Programme, after: str, limit: int) -> list[Journey]:
+    """Active journeys that follow another version of this programme, in order of employee id after `after`; by index."""
+    found = db[JOURNEYS].find(outdated_query(programme, after), {"state": 1}).sort("_id", ASCENDING).limit(limit)
+    return [Journey.model_validate(each["state"]) async for each in found]
+
+
+def outdated_query(programme: Programme, after: str) -> Document:
+    """What `outdated` looks for."""
+    return {
+        "state.programme": programme.id,
+        "state.status": "active",
+        "state.programme_version": {"$ne": programme.version},
+        "_id": {"$gt": after},
+    }
+
+
+# Words that people wrote --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What people wrote for one journey: titles by milestone, reasons by the sequence number of the fact they explain."""
+
+    titles: Mapping[str, str] = field(default_factory=dict, repr=False)
+    reasons: Mapping[int, str] = field(default_factory=dict, repr=False)
+
+
+def keep_words(changes: Changes, journey: Journey, sequence: int, milestone_id: str, words: Mapping[str, str]) -> None:
+    """Keep the `title` or `reason` that came with the fact of this sequence number."""
+    content = {"employee_id": journey.employee_id, "number": journey.number, "sequence": sequence, "milestone_id": milestone_id}
+    key = {"_id": f"{journey.employee_id}/{sequence}"}
+    changes.write(WORDS, UpdateOne(key, {"$setOnInsert": content | dict(words)}, upsert=True))
+
+
+async def written(db: Database, employee_id: str) -> Written:
+    """What people wrote for this person's journeys; of a title given twice the later."""
+    titles: dict[str, str] = {}
+    reasons: dict[int, str] = {}
+    async for each in db[WORDS].find({"employee_id": employee_id}).sort("number", ASCENDING):
+        if each.get("title"):
+            titles[each["milestone_id"]] = each["title"]
+        if each.get("reason"):
+            reasons[each["sequence"]] = each["reason"]
+    return Written(titles, reasons)
 
 
 # Free text of surveys ----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
+from services.onboarding.deciding.changes import OWN
 from services.onboarding.journey import SYSTEM, Journey, MilestoneState
 from services.onboarding.programme import (
     ByMeetingHeld,
@@ -67,6 +68,8 @@ class Tasks:
 def title_of(programme: Programme | None, milestone_id: str) -> str:
     """A milestone's title; its id in words where the programme does not have it."""
     planned = programme.by_id.get(milestone_id) if programme else None
+    if planned is None and milestone_id.startswith(OWN):
+        return "A milestone of their own"  # its title is on their page
     return text_in(planned.title, LANGUAGES) if planned else humane(milestone_id)
 
 

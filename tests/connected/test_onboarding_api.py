@@ -264,5 +264,12 @@ async def test_every_operation_is_described(app: FastAPI) -> None:
         f"{JOURNEYS}/{{employee_id}}/milestones/{{milestone_id}}/waiver",
         f"{JOURNEYS}/{{employee_id}}/meetings",
         f"{JOURNEYS}/{{employee_id}}/surveys/{{survey_id}}",
+        f"{JOURNEYS}/{{employee_id}}/milestones",
+        f"{JOURNEYS}/{{employee_id}}/milestones/{{milestone_id}}/due",
+        f"{JOURNEYS}/{{employee_id}}/milestones/{{milestone_id}}/owner",
+        f"{JOURNEYS}/{{employee_id}}/milestones/{{milestone_id}}/reopening",
+        f"{JOURNEYS}/{{employee_id}}/pause",
+        f"{JOURNEYS}/{{employee_id}}/resumption",
+        f"{JOURNEYS}/{{employee_id}}/programme",
     }
     assert all(operation["description"] for path in paths.values() for operation in path.values())

@@ -46,6 +46,7 @@ complete_milestone   hire         yes  no     yes     yes        no       yes   
 complete_milestone   mentor       no   yes    yes     yes        no       yes         yes
 complete_milestone   manager      no   no     yes     yes        no       yes         yes
 complete_milestone   coordinator  no   no     yes     yes        no       yes         yes
+change_plan          -            no   no     yes     yes        no       yes         yes
 log_meeting          -            yes  yes    no      no         no       yes         yes
 answer_survey        -            yes  no     no      no         no       no          yes
 see_assignment       -            yes  yes    yes     yes        no       yes         yes

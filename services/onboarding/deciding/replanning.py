@@ -29,6 +29,15 @@ def follow_other_programme_on_a_persons_word(case: Case) -> Facts:
     return [] if fact is None else [fact]
 
 
+def named_programme(programmes: Programmes, id: str) -> Programme:
+    """The present version of a programme. Raises `Refused` 404 with the known ones."""
+    found = next((each for each in programmes.current if each.id == id), None)
+    if found is None:
+        known = ", ".join(each.id for each in programmes.current)
+        raise not_found(f"there is no programme '{id}'; there are: {known}", "unknown_programme")
+    return found
+
+
 def change_of_programme(
     journey: Journey, programme_id: str, person: Person, programmes: Programmes, now: datetime, by: str
 ) -> JourneyReplanned | None:
@@ -36,10 +45,7 @@ def change_of_programme(
 
     Raises `Refused`: 404 for an unknown programme, 409 for a journey that is completed.
     """
-    target = next((each for each in programmes.current if each.id == programme_id), None)
-    if target is None:
-        known = ", ".join(each.id for each in programmes.current)
-        raise not_found(f"there is no programme '{programme_id}'; there are: {known}", "unknown_programme")
+    target = named_programme(programmes, programme_id)
     if (target.id, target.version) == (journey.programme, journey.programme_version):
         return None
     if journey.status == "completed":
