@@ -20,6 +20,7 @@ from rich.table import Table
 
 from deploy.answers import Data, Json, fail, found, result, run, tell, with_database
 from deploy.policy_cli import policy_app
+from deploy.programme_cli import programme_app
 from shared.clock import now
 
 ROOT = Path(__file__).parent.parent
@@ -30,6 +31,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 letters_app = typer.Typer(no_args_is_help=True, help="What could not be processed: list, show, replay, drop.")
 app.add_typer(letters_app, name="dead-letters")
 app.add_typer(policy_app, name="policy")
+app.add_typer(programme_app, name="programme")
 
 Id = Annotated[str, typer.Argument(help="As `dead-letters list` names it.")]
 

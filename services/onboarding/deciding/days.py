@@ -1,6 +1,6 @@
 """On which day a milestone of this journey is due: the programme's day, the time away, and what people set by hand. Pure.
 
-The rules (docs/decisions/0019-a-plan-that-moves.md):
+The rules (docs/decisions/0018-a-plan-that-moves.md):
 
 * The programme counts from the start date; days away after the start don't count, so a pause moves what comes after it.
 * Nothing is due before the day of return, nor before the day on which a milestone came into a running journey.
