@@ -21,6 +21,8 @@ from shared.events.onboarding import Owner
 
 EMAIL = "email"
 MATCH_GRACE = timedelta(seconds=30)  # matching answers within a second; a manager's notice waits this long to name the mentor
+WELCOME_UNTIL = timedelta(days=30)  # a month in, nobody wants to be welcomed, nor told that somebody new starts
+PAIRED_UNTIL = timedelta(days=90)  # the shipped programme's length: whose first weeks are long over meets nobody by mail
 MORNING = time(9)  # a reminder is read when the day begins, and nobody's evening is spoilt by it
 
 Template = Literal[
@@ -71,6 +73,7 @@ class Assignment(State):
     event_id: str
     mentor_id: str
     contributions: tuple[Contribution, ...] = ()
+    decided_by: str = "policy"
 
 
 class LateMilestone(State):
@@ -84,11 +87,11 @@ class LateMilestone(State):
 class Correspondence(State):
     """Everything notifications knows and has written about one employee.
 
-    `chapter` counts the times this person was hired; `moves` the changes of the start date, last said at `start_said_at`;
-    `over_at` is when HR said that the hire is over; `enrolment` the fact that made this person a mentor; `nominated` says that
-    only their training (or a coordinator's word) is missing for that; `endings` maps the
-    fact that gave a mentor to why that ended; `owners` a milestone to who owns it; `told` maps "role/recipient" to the start
-    date that person was last told; `letters` is keyed by message id.
+    `chapter` counts the times this person was hired, the last time heard of on the day `hired_on`; `moves` the changes of the
+    start date, last said at `start_said_at`; `over_at` is when HR said that the hire is over; `enrolment` the fact that made
+    this person a mentor; `nominated` says that only their training (or a coordinator's word) is missing for that; `endings`
+    maps the fact that gave a mentor to why that ended; `owners` a milestone to who owns it; `told` maps "role/recipient" to
+    the start date that person was last told; `letters` is keyed by message id.
     """
 
     employee_id: str
@@ -98,6 +101,7 @@ class Correspondence(State):
     start_date: date | None = None
     start_said_at: datetime | None = None
     over_at: datetime | None = None
+    hired_on: date | None = None
     manager_id: str | None = None
     enrolment: str | None = None
     nominated: bool = False
@@ -112,6 +116,12 @@ class Correspondence(State):
     def cause(self, fact: str) -> str:
         """The cause of a letter that follows from HR's facts alone, whatever ids HR gave the events that told them."""
         return f"{self.employee_id}/{fact}"
+
+    def started_before(self, we_heard: timedelta) -> bool:
+        """Whether the first day was longer ago than that when we heard of the hire: late data, not news."""
+        if self.start_date is None or self.hired_on is None:
+            return False
+        return self.start_date + we_heard < self.hired_on
 
     def was_sent(self, template: Template, cause: str, recipient_id: str) -> bool:
         """Whether this recipient has this letter."""
@@ -255,6 +265,8 @@ def _wanted(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Want
 
 
 def _to_hire(state: Correspondence) -> Iterator[Wanted]:
+    if state.started_before(WELCOME_UNTIL):
+        return
     hired = state.cause(f"hire-{state.chapter}")
     yield Wanted("welcome", "hire", state.employee_id, hired)
     if state.manager_id not in (None, state.employee_id):  # in a wrong reporting line somebody leads themselves
@@ -262,6 +274,9 @@ def _to_hire(state: Correspondence) -> Iterator[Wanted]:
 
 
 def _about_pair(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Wanted]:
+    chosen = state.assignment is not None and state.assignment.decided_by != "policy"
+    if state.started_before(PAIRED_UNTIL) and not chosen:
+        return
     if state.assignment is not None:
         yield Wanted("mentor_introduction", "hire", state.employee_id, state.assignment.event_id)
         yield Wanted("mentor_brief", "mentor", state.assignment.mentor_id, state.assignment.event_id)

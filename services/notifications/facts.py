@@ -56,7 +56,9 @@ def evolve(state: Correspondence | None, event: Event[Any], now: datetime) -> Co
     if learn is None:
         return state
     # An HR system whose clock is ahead of ours must not outrank what it says later.
-    return learn(state or Correspondence(employee_id=event.subject), replace(event, time=min(event.time, now)))
+    before = state or Correspondence(employee_id=event.subject)
+    after = learn(before, replace(event, time=min(event.time, now)))
+    return after if after.chapter == before.chapter else _with(after, hired_on=now.date())
 
 
 def _with(state: Correspondence, **changes: Any) -> Correspondence:
@@ -155,9 +157,13 @@ def _assigned(state: Correspondence, event: Event[MentorAssigned]) -> Correspond
     contributions = tuple(data.contributions)
     if before is not None and before.mentor_id == data.mentor_id:
         # Confirmed or decided anew with the same outcome: nobody needs to hear it twice.
-        return _with(state, assignment=before.model_copy(update={"contributions": contributions}), waitlisted_by=None)
+        return _with(
+            state,
+            assignment=before.model_copy(update={"contributions": contributions, "decided_by": data.decided_by}),
+            waitlisted_by=None,
+        )
     endings = state.endings | ({before.event_id: data.previous_cause or "replaced"} if before is not None else {})
-    assignment = Assignment(event_id=event.id, mentor_id=data.mentor_id, contributions=contributions)
+    assignment = Assignment(event_id=event.id, mentor_id=data.mentor_id, contributions=contributions, decided_by=data.decided_by)
     return _with(state, assignment=assignment, endings=endings, waitlisted_by=None)
 
 

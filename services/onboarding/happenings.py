@@ -131,6 +131,7 @@ _REPLANNED: Mapping[str, str] = {
     "transfer": "Transfer",
     "programme": "Another programme",
     "migration": "The programme's new version",
+    "late_data": "Told long after the start",
 }
 
 

@@ -12,7 +12,7 @@ TOPIC = "onboarding.journeys"
 Owner = Literal["hire", "mentor", "manager", "coordinator"]
 Rating = Annotated[int, Field(ge=1, le=5)]
 RescheduleCause = Literal["start_date", "place_of_work"]
-ReplanCause = Literal["transfer", "programme", "migration"]
+ReplanCause = Literal["transfer", "programme", "migration", "late_data"]
 
 
 class JourneyFact(Fact):
@@ -59,7 +59,8 @@ class JourneyRescheduled(JourneyFact):
 
 
 class JourneyReplanned(JourneyFact):
-    """The journey has other milestones: by a `transfer`, by another `programme`, or by another version of its own (`migration`).
+    """The journey has other milestones: by a `transfer`, another `programme`, another version of its own (`migration`), or since
+    the hire was told long after the start (`late_data`).
 
     `added` came new (or came back), `changed` have another owner, day or weight, `dropped` are not needed any more and were not
     done; one in `added` and `dropped` belongs to a stretch that is behind this person. `decided_on` is the day where the hire

@@ -241,11 +241,17 @@ async def test_the_calendar_catches_up_in_batches(office: Office, monkeypatch: p
     assert len({event.subject for event in await office.published() if "late" in event.type}) == 35
 
 
-async def test_a_storm_of_late_data_brings_no_late_notice(office: Office) -> None:
+async def test_a_storm_of_late_data_brings_no_late_notice_and_leaves_nothing_to_do(office: Office) -> None:
     office.now = datetime(2027, 7, 1, tzinfo=UTC)
-    await office.tell(*(hire(f"E-{number}", date(2027, 1, 4)) for number in range(50)))
-    await review_due_days(office.db, await fence(office.db), office.programmes, office.clock)
-    assert set(await office.published_kinds()) == {"JourneyStarted"}
+    await office.tell(*(hire(f"E-{number}", date(2027, 1, 4)) for number in range(600)))
+    mine = await fence(office.db)
+    for _ in range(3):
+        await review_due_days(office.db, mine, office.programmes, office.clock)
+        office.now += timedelta(days=7)
+    told = await office.published_kinds()
+    assert set(told) == {"JourneyStarted", "JourneyReplanned", "JourneyEnded", "MilestoneCompleted"}
+    assert told.count("MilestoneCompleted") == 600  # still here on day 180, two days after we heard
+    assert (await state(office.db, "E-7")).status == "completed"
 
 
 async def test_a_journey_that_can_not_be_reviewed_holds_up_nobody_else(office: Office) -> None:

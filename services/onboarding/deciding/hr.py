@@ -4,10 +4,12 @@ Of HR's statements of the start date the one said last counts, however late it a
 A rescission or termination told before its hire ends the journey as it starts.
 """
 
+from collections.abc import Callable
 from datetime import date
 
 from services.onboarding.deciding.case import Case, Facts
 from services.onboarding.deciding.days import plan_end, reschedule
+from services.onboarding.deciding.late_data import drop_what_is_long_over, take_back_what_lies_ahead
 from services.onboarding.deciding.replanning import add_and_drop_milestones_on_transfer
 from services.onboarding.journey import day_end
 from services.onboarding.milestones import retained
@@ -59,7 +61,7 @@ def follow_profile_on_employee_updated(case: Case) -> Facts:
 
 def reschedule_journey_on_start_date_changed(case: Case) -> Facts:
     """What is not done moves with the start date. Without a live journey the date is remembered for it."""
-    return reschedule(case) if case.journey.live else []
+    return _each_in_turn(case, reschedule, take_back_what_lies_ahead) if case.journey.live else []
 
 
 def cancel_journey_on_hire_rescinded(case: Case) -> Facts:
@@ -105,7 +107,7 @@ def _start(case: Case) -> Facts:
         return [started, JourneyCancelled(employee_id=case.id)]
     if heard.over == "left":
         return [started, *leave(case.after([started]), heard.last_day)]
-    return [started]
+    return [started, *drop_what_is_long_over(case, programme, started)]
 
 
 def _start_after_last_day(case: Case) -> Facts:
@@ -124,8 +126,13 @@ def _reopen(case: Case) -> Facts:
 
 def _follow(case: Case) -> Facts:
     """Manager, days and milestones as HR's profile has them now."""
+    effects = (_follow_manager, reschedule, take_back_what_lies_ahead, add_and_drop_milestones_on_transfer)
+    return _each_in_turn(case, *effects)
+
+
+def _each_in_turn(case: Case, *effects: Callable[[Case], Facts]) -> Facts:
     facts: Facts = []
-    for effect in (_follow_manager, reschedule, add_and_drop_milestones_on_transfer):
+    for effect in effects:
         facts += effect(case.after(facts))
     return facts
 

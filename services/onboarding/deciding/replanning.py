@@ -83,8 +83,10 @@ def replanned(
 
 def _is_new(journey: Journey, id: str, cause: ReplanCause) -> bool:
     state = journey.milestones.get(id)
+    if state is None or not state.dropped:
+        return state is None
     # Another programme or version decides anew; a transfer only takes back what a transfer has dropped.
-    return state is None or (state.dropped and (cause != "transfer" or state.cause == "transfer"))
+    return state.cause == "transfer" if cause == "transfer" else state.cause != "late_data"
 
 
 def _planned_day(journey: Journey, planned: PlannedMilestone, person: Person) -> date:

@@ -28,6 +28,7 @@ from tests.domain.notifications.correspondence import (
     MENTOR,
     NOW,
     OTHER_MENTOR,
+    START,
     Post,
     assigned,
     hired,
@@ -403,3 +404,41 @@ def test_the_start_date_in_a_snapshot_moves_nothing():
     post = matched()
     post.hear(EmployeeSnapshot(employee_id=HIRE, given_name="Ada", start_date=NEW_START))
     assert not post.planned()
+
+
+@pytest.mark.parametrize(("days_ago", "drafts"), [(0, 2), (30, 2), (31, 0), (182, 0)])
+def test_who_has_been_here_for_a_month_when_we_hear_of_it_is_not_welcomed(days_ago: int, drafts: int):
+    post = Post()
+    post.hear(hired(start_date=NOW.date() - timedelta(days=days_ago)))
+    assert len(post.drafts()) == drafts
+
+
+@pytest.mark.parametrize(("days_ago", "told"), [(80, True), (182, False)])
+def test_a_match_for_somebody_whose_first_weeks_are_long_over_is_no_news(days_ago: int, told: bool):
+    post = Post()
+    post.hear(hired(start_date=NOW.date() - timedelta(days=days_ago)))
+    post.hear(assigned(), topic="matching")
+    assert (("mentor_brief", MENTOR) in post.drafts()) is told
+    assert (("mentor_introduction", HIRE) in post.drafts()) is told
+
+
+def test_a_mentor_whom_a_person_chose_is_news_however_long_somebody_is_here():
+    post = Post()
+    post.hear(hired(start_date=NOW.date() - timedelta(days=182)))
+    post.hear(assigned(decided_by=COORDINATOR), topic="matching")
+    assert ("mentor_brief", MENTOR) in post.drafts()
+
+
+def test_coordinators_are_not_told_that_somebody_waits_whose_first_weeks_are_long_over():
+    post = Post()
+    post.hear(hired(start_date=NOW.date() - timedelta(days=182)))
+    post.hear(waitlisted(), topic="matching")
+    assert post.drafts() == set()
+
+
+def test_a_start_date_that_was_a_mistake_and_is_corrected_is_welcomed():
+    post = Post()
+    post.hear(hired(start_date=date(2025, 1, 13)))
+    assert post.drafts() == set()
+    post.hear(StartDateChanged(employee_id=HIRE, start_date=START))
+    assert ("welcome", HIRE) in post.drafts()
