@@ -16,7 +16,6 @@ from services.onboarding.projections.board import Board
 from shared import lease
 from shared.events import Event
 from shared.events.hr import EmployeeHired, HireRescinded
-from shared.lease import LeaseLost
 from shared.mongo import Database
 from shared.refusals import Refused
 from tests.connected.onboarding_office import Office
@@ -206,72 +205,6 @@ async def fence(db: Database, holder: str = "a") -> lease.Fence:
     taken = await lease.take(db, "onboarding", holder)
     assert taken is not None
     return taken
-
-
-async def test_late_milestones_are_announced_once_by_the_calendar_in_each_zone(office: Office) -> None:
-    zones = {"E-1": "Asia/Tokyo", "E-2": "Europe/Paris", "E-3": "America/Los_Angeles"}
-    await office.tell(*(hire(id, time_zone=zone) for id, zone in zones.items()))
-    mine = await fence(office.db)
-
-    async def late() -> list[str]:
-        await review_due_days(office.db, mine, office.programmes, office.clock)
-        return sorted({event.subject for event in await office.published() if "late" in event.type})
-
-    office.now = datetime(2027, 1, 4, 14, tzinfo=UTC)
-    assert await late() == []
-    office.now = datetime(2027, 1, 4, 15, tzinfo=UTC)
-    assert await late() == ["E-1"]
-    office.now = datetime(2027, 1, 4, 23, tzinfo=UTC)
-    assert await late() == ["E-1", "E-2"]
-    office.now = datetime(2027, 1, 5, 8, tzinfo=UTC)
-    assert await late() == ["E-1", "E-2", "E-3"]
-    told = len(await office.published())
-    await late()
-    assert len(await office.published()) == told
-    await office.project_published()
-    assert (await board(office.db, "E-1")).late == ["welcome_sent", "mentor_assigned", "mentor_brief_sent"]
-
-
-async def test_the_calendar_catches_up_in_batches(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.onboarding.handlers.REVIEW_BATCH", 10)
-    await office.tell(*(hire(f"E-{number}") for number in range(35)))
-    office.now = NOW + timedelta(days=60)
-    await review_due_days(office.db, await fence(office.db), office.programmes, office.clock)
-    assert await store.waking(office.db, office.now, 100) == []
-    assert len({event.subject for event in await office.published() if "late" in event.type}) == 35
-
-
-async def test_a_storm_of_late_data_brings_no_late_notice_and_leaves_nothing_to_do(office: Office) -> None:
-    office.now = datetime(2027, 7, 1, tzinfo=UTC)
-    await office.tell(*(hire(f"E-{number}", date(2027, 1, 4)) for number in range(600)))
-    mine = await fence(office.db)
-    for _ in range(3):
-        await review_due_days(office.db, mine, office.programmes, office.clock)
-        office.now += timedelta(days=7)
-    told = await office.published_kinds()
-    assert set(told) == {"JourneyStarted", "JourneyReplanned", "JourneyEnded", "MilestoneCompleted"}
-    assert told.count("MilestoneCompleted") == 600  # still here on day 180, two days after we heard
-    assert (await state(office.db, "E-7")).status == "completed"
-
-
-async def test_a_journey_that_can_not_be_reviewed_holds_up_nobody_else(office: Office) -> None:
-    await office.tell(*(hire(f"E-{number}") for number in range(4)))
-    broken = {"state.programme_version": "gone"}
-    await office.db[store.JOURNEYS].update_one({"_id": "E-2"}, {"$set": broken})
-    office.now = NOW + timedelta(days=60)
-    await review_due_days(office.db, await fence(office.db), office.programmes, office.clock)
-    assert await store.waking(office.db, office.now, 10) == ["E-2"]
-
-
-async def test_who_lost_the_lease_announces_nothing(office: Office) -> None:
-    await office.tell(hr(hired()))
-    old = await fence(office.db)
-    await lease.release(office.db, old)
-    await fence(office.db, "b")
-    office.now = NOW + timedelta(days=60)
-    with pytest.raises(LeaseLost):
-        await review_due_days(office.db, old, office.programmes, office.clock)
-    assert await office.published_kinds() == ["JourneyStarted"]
 
 
 async def filled_board(office: Office) -> None:
