@@ -11,6 +11,7 @@ from services.onboarding.desk import Desk
 from services.onboarding.my_page import my_page
 from services.onboarding.people import sample_people, someone
 from services.onboarding.person_pages import person_pages
+from services.onboarding.plan_pages import plan_pages
 from services.onboarding.programme import Programmes
 from shared.access import Viewer, is_local, viewer_or_none
 from shared.clock import Clock
@@ -30,6 +31,7 @@ def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock
     router.include_router(sign_in_pages(db, settings, found))
     router.include_router(board_pages(db, programmes, clock, found))
     router.include_router(person_pages(db, desk, clock, found))
+    router.include_router(plan_pages(db, programmes, desk, clock, found))
     router.include_router(my_page(db, desk, clock, found))
     return router
 

@@ -192,6 +192,8 @@ def badges_of(case: Case) -> list[Words]:
     """The states beside a person's name."""
     start = start_of(case.journey.status, case.journey.start_date, case.today)
     badges = [Words(start.words, "info" if case.journey.live else "muted", "calendar")]
+    if case.journey.last_day is not None:
+        badges.append(Words(f"Leaves after {day(case.journey.last_day, case.today)}", "muted", "minus"))
     if case.progress.late:
         badges.append(Words(f"{case.progress.late} late", "late", "alert"))
     return badges
@@ -269,6 +271,7 @@ def person_pages(db: Database, desk: Desk, clock: Clock, pages: Templates) -> AP
             meetings=case.meetings_words if case.journey.meetings else "",
             messages=messages[:MESSAGES_SHOWN] if messages is not None else None,
             facts=facts_of(case),
+            plan=f"/people/{case.id}/plan" if case.may("change_plan") and case.journey.live else "",
             zone_words=f"in {zone.replace('_', ' ')}" if zone else "in UTC",
             happened=happened[:HAPPENINGS_SHOWN],
             earlier=happened[HAPPENINGS_SHOWN:],

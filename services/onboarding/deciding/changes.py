@@ -53,7 +53,7 @@ def add_milestone_on_a_persons_word(case: Case) -> Facts:
     """A milestone that this person alone has; one with an id that is there already changes nothing."""
     journey, said = case.journey, case.data
     require_running(journey)
-    id = said.milestone_id or _next_own(journey)
+    id = said.milestone_id or next_own(journey)
     if id in journey.milestones:
         if journey.milestones[id].own:
             return []
@@ -75,7 +75,8 @@ def add_milestone_on_a_persons_word(case: Case) -> Facts:
     ]
 
 
-def _next_own(journey: Journey) -> str:
+def next_own(journey: Journey) -> str:
+    """The id of the next milestone that this person alone has."""
     return f"{OWN}{1 + sum(each.own for each in journey.milestones.values())}"
 
 

@@ -1,0 +1,135 @@
+"""The page on which a manager changes one person's plan, over HTTP as a browser without scripts sends it."""
+
+import html
+
+import httpx
+import pytest
+
+from services.onboarding.programme import Programmes
+from services.onboarding.programme_files import SHIPPED, read_programme
+from shared.events.hr import EmployeeTerminated
+from shared.mongo import Database
+from tests.connected.pages_server import (
+    ADA,
+    BO,
+    COORDINATOR,
+    LEAD,
+    MENTOR,
+    STRANGER,
+    Server,
+    Told,
+    serving,
+    signed_in,
+    small_company,
+)
+
+PLAN = f"/people/{ADA}/plan"
+
+
+@pytest.fixture
+async def told(database: Database) -> Told:
+    return await small_company(database)
+
+
+@pytest.fixture
+async def server(database: Database, told: Told):
+    async with serving(database, told) as server:
+        yield server
+
+
+async def sent(browser: httpx.AsyncClient, told: Told, what: str, **fields: str) -> str:
+    """Send a form of the page; gives the page it leads to."""
+    answer = await browser.post(f"{PLAN}/{what}", data=fields)
+    assert answer.status_code == 303, answer.text
+    await told.relay()
+    page = await browser.get(answer.headers["location"])
+    assert "The plan is changed." in page.text
+    return html.unescape(page.text)
+
+
+@pytest.mark.parametrize(("who", "status"), [(ADA, 403), (MENTOR, 403), (STRANGER, 403), (LEAD, 200), (COORDINATOR, 200)])
+async def test_who_may_change_a_plan_finds_the_way_there_and_nobody_else(server: Server, who: str, status: int) -> None:
+    async with signed_in(server, who) as browser:
+        assert (await browser.get(PLAN)).status_code == status
+        page = await browser.get(f"/people/{ADA}")
+        assert (f'href="{PLAN}"' in page.text) is (status == 200)
+
+
+async def test_a_manager_adds_and_moves_with_reasons_that_the_timeline_tells(server: Server, told: Told) -> None:
+    async with signed_in(server, LEAD) as browser:
+        fields = {"title": "Meet <the> works council", "owner": "hire", "due": "2027-02-03", "milestone_id": "own_1"}
+        for _ in range(2):  # a double click
+            page = await sent(browser, told, "milestones", **fields, reason="asked for")
+        assert page.count(">Meet <the> works council (Wed 3 Feb)</option>") == 3  # move, owner, not needed
+        await sent(browser, told, "due", milestone_id="goals_30", due="2027-02-24", reason="on holiday before")
+        person = html.unescape((await browser.get(f"/people/{ADA}")).text)
+        assert "Meet <the> works council: added by Lin Lead, due Wed 3 Feb 2027: asked for" in person
+        assert "moved to Wed 24 Feb 2027 by Lin Lead: on holiday before" in person
+        assert "<the>" not in (await browser.get(f"/people/{ADA}")).text
+
+
+async def test_a_manager_pauses_and_resumes_and_the_board_says_so(server: Server, told: Told) -> None:
+    async with signed_in(server, LEAD) as browser:
+        page = await sent(browser, told, "pause", until="2027-06-01")
+        assert "Away since" in page
+        assert "back on Tue 1 Jun" in page
+        assert "One more milestone" not in page
+        board = (await browser.get("/board?show=paused")).text
+        assert f'data-live-key="{ADA}"' in board
+        assert "Away for a while" in board
+        page = await sent(browser, told, "resumption")
+        assert "Pause from today" in page
+
+
+async def test_what_is_not_needed_can_be_needed_after_all_and_owned_by_somebody_else(server: Server, told: Told) -> None:
+    async with signed_in(server, LEAD) as browser:
+        page = await sent(browser, told, "waiver", milestone_id="goals_30")
+        assert "Needed after all" in page
+        page = await sent(browser, told, "reopening", milestone_id="goals_30")
+        assert "Needed after all" not in page
+        await sent(browser, told, "owner", milestone_id="goals_30", owner="manager")
+
+
+async def test_another_programme_is_shown_before_it_is_followed(database: Database, told: Told, tmp_path) -> None:
+    shipped = (SHIPPED / "default.yaml").read_text()
+    (tmp_path / "default.yaml").write_text(shipped)
+    short = """
+id: short
+title: {en: Two weeks}
+when: {department: Sales}
+milestones:
+  - {id: access_ready, title: {en: Access}, owner: manager, day: 0}
+  - {id: demo, title: {en: First demo}, owner: hire, day: 14}
+"""
+    (tmp_path / "short.yaml").write_text(short)
+    assert Programmes([read_programme(short, "short.yaml"), read_programme(shipped, "default.yaml")])
+    async with serving(database, told, programmes_dir=tmp_path) as server, signed_in(server, LEAD) as browser:
+        seen = html.unescape((await browser.get(PLAN, params={"programme": "short"})).text)
+        assert "New: First demo, Mon 25 Jan." in seen
+        assert "What is done stays done (2)." in seen
+        page = await sent(browser, told, "programme", programme="short")
+        assert "First demo (Mon 25 Jan)" in page
+        person = html.unescape((await browser.get(f"/people/{ADA}")).text)
+        assert "Another programme by Lin Lead" in person
+        assert "Mentor assigned" in person  # done under the programme before, and still called so
+
+
+async def test_a_form_that_can_not_be_says_why(server: Server) -> None:
+    async with signed_in(server, LEAD) as browser:
+        nothing = {"title": " ", "owner": "hire", "due": "2027-02-01", "milestone_id": "own_1"}
+        for what, fields, words in (
+            ("due", {"milestone_id": "goals_30", "due": "2027-01-01"}, "lies in the past"),
+            ("pause", {"until": "soon"}, "is no day"),
+            ("milestones", nothing, "say what is to be done"),
+        ):
+            answer = await browser.post(f"{PLAN}/{what}", data=fields)
+            assert answer.status_code == 422
+            assert words in html.unescape(answer.text)
+
+
+async def test_a_leaving_ahead_stands_beside_the_name_and_what_is_over_offers_no_change(server: Server, told: Told) -> None:
+    await told.fact(EmployeeTerminated(employee_id=ADA, last_day="2027-01-29"))
+    await told.fact(EmployeeTerminated(employee_id=BO))
+    async with signed_in(server, LEAD) as browser:
+        assert "Leaves after Fri 29 Jan" in (await browser.get(f"/people/{ADA}")).text
+        assert "there is nothing to change" in (await browser.get(f"/people/{BO}/plan")).text
