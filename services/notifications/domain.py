@@ -77,11 +77,16 @@ class Assignment(State):
 
 
 class LateMilestone(State):
-    """A milestone that is late; `event_id` is the fact that said so."""
+    """A milestone that is late; `event_id` is the fact that said so, told at `told_at`."""
 
     event_id: str
     due: date
     owner: Owner
+    told_at: datetime | None = None
+
+    def cause(self, employee_id: str) -> str:
+        """What a reminder of it tells of: everything that its owner heard of at one time, so that it is one letter, not five."""
+        return self.event_id if self.told_at is None else f"{employee_id}/late-{self.owner}-{self.told_at.isoformat()}"
 
 
 class Correspondence(State):
@@ -327,7 +332,7 @@ def _moved_start(state: Correspondence) -> Iterator[Wanted]:
 def _late_milestones(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Wanted]:
     for late in state.late.values():
         for recipient_id in _owners(late.owner, state, coordinators):
-            yield Wanted("milestone_late", late.owner, recipient_id, late.event_id)
+            yield Wanted("milestone_late", late.owner, recipient_id, late.cause(state.employee_id))
 
 
 def _owners(owner: Owner, state: Correspondence, coordinators: Sequence[str]) -> Sequence[str]:

@@ -215,7 +215,8 @@ def _milestone_late(state: Correspondence, event: Event[MilestoneLate]) -> Corre
     data, owner = event.data, state.owners.get(event.data.milestone_id)
     if owner is None:
         return state
-    return _with(state, late=state.late | {data.milestone_id: LateMilestone(event_id=event.id, due=data.due, owner=owner)})
+    late = LateMilestone(event_id=event.id, due=data.due, owner=owner, told_at=event.time)
+    return _with(state, late=state.late | {data.milestone_id: late})
 
 
 def _milestone_in_order(

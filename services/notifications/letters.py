@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from services.notifications.domain import TELLS_START, Correspondence, Letter
+from services.notifications.domain import TELLS_START, Correspondence, LateMilestone, Letter
 from services.notifications.rendering import Rendered, Renderer, Tongue, tongue_of
 from shared.directory import name_of
 
@@ -108,7 +108,7 @@ def compose(
 def _context(letter: Letter, state: Correspondence, people: Mapping[str, Person], now: datetime) -> dict[str, Any]:
     hire = people.get(state.employee_id, {})
     mentor_id = _mentor_of(letter, state)
-    late = next((late for late in state.late.items() if late[1].event_id == letter.cause), None)
+    late = _late_in(letter, state)
     return {
         "role": letter.role,
         "reader": figure(people.get(letter.recipient_id, {}), letter.recipient_id, now),
@@ -121,11 +121,18 @@ def _context(letter: Letter, state: Correspondence, people: Mapping[str, Person]
         "renewed": any(other.template == letter.template and other.status == "sent" for other in state.letters.values()),
         "waitlisted": state.waitlisted_by is not None,
         "ending": _ending(letter, state),
-        "milestone": late[0] if late else "",
-        "due": late[1].due if late else None,
+        "milestone": late[0][0] if late else "",
+        "due": late[0][1].due if late else None,
+        "also": [(id, other.due) for id, other in late[1:]],
         "pair": (hire, people.get(mentor_id, {})) if mentor_id else (hire, {}),
         "criteria": _criteria(state),
     }
+
+
+def _late_in(letter: Letter, state: Correspondence) -> list[tuple[str, LateMilestone]]:
+    """What is late of that which the letter tells of, by day."""
+    told = [late for late in state.late.items() if late[1].cause(state.employee_id) == letter.cause]
+    return sorted(told, key=lambda late: (late[1].due, late[0]))
 
 
 def _mentor_of(letter: Letter, state: Correspondence) -> str | None:

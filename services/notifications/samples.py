@@ -148,6 +148,9 @@ def _states(template: Template) -> Iterator[Correspondence]:
         yield known.model_copy(update={"assignment": None, "waitlisted_by": "matching/E-1/2"})
     if template == "mentor_introduction" and known.assignment is not None:
         yield known.model_copy(update={"assignment": known.assignment.model_copy(update={"contributions": ()}), "letters": {}})
+    if template == "milestone_late":
+        also = LateMilestone(event_id=GIVEN_BY, due=START, owner="mentor")
+        yield known.model_copy(update={"late": known.late | {"mentor_meeting_2": also}})
     if template == "mentor_release":
         for cause in ("mentor_paused", "journey_ended", "replaced"):
             yield known.model_copy(update={"endings": {GIVEN_BY: cause}})

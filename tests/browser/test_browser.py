@@ -262,6 +262,7 @@ PLACES = [
     (CEO, "/board?show=over"),
     (CEO, "/board?q=nobody-of-this-name"),
     (CEO, "/people/E-1001"),
+    (CEO, "/people/E-1001/plan"),
     ("coordinator", "/board"),
     ("coordinator", "/coordinator"),
     ("coordinator", "/coordinator/proposals"),

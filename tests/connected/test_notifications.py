@@ -393,6 +393,7 @@ async def test_a_reminder_waits_for_the_readers_morning_and_is_withdrawn_when_it
     for milestone in milestones:
         late = {"employee_id": "E-1", "milestone_id": milestone["id"], "due": milestone["due"]}
         await office.hear(MilestoneLate.model_validate(late))
+        office.now += timedelta(minutes=1)  # told at one time, they would be one reminder
     done = {"milestone_id": "mentor_meeting_2", "completed_at": office.now, "completed_by": "M-1", "cause": "person"}
     await office.hear(MilestoneCompleted.model_validate({"employee_id": "E-1"} | done))
     await office.send()

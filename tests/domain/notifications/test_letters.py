@@ -321,3 +321,13 @@ def test_every_kind_of_letter_has_a_sample():
 @given(st.text())
 def test_one_line_is_one_line(text):
     assert not {"\n", "\r", "\0", "\u202e", "\u2028"} & set(one_line(text))
+
+
+@pytest.mark.parametrize(("locale", "words"), [("en", "Also still open:"), ("de", "Ebenfalls noch offen:")])
+def test_one_reminder_names_everything_that_became_late_at_one_time(locale: str, words: str):
+    several = [each for each in samples() if each.letter.template == "milestone_late" and len(each.state.late) > 1]
+    for sample in several:
+        text = preview(RENDERER, sample, locale).rendered.text
+        assert words in text
+        assert text.count("2027") >= 2
+    assert several

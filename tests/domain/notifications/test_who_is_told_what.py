@@ -20,7 +20,7 @@ from shared.events.mentoring import (
     MentorTrained,
     MentorWithdrawn,
 )
-from shared.events.onboarding import JourneyStarted, MilestoneCompleted, MilestoneLate, PlannedMilestone
+from shared.events.onboarding import JourneyPaused, JourneyStarted, MilestoneCompleted, MilestoneLate, PlannedMilestone
 from tests.domain.notifications.correspondence import (
     COORDINATOR,
     HIRE,
@@ -308,6 +308,38 @@ def test_a_late_milestone_is_told_to_its_owner_in_the_morning(owner, reader):
         employee_id=HIRE, milestone_id="first_meeting", completed_at=NOW, completed_by=reader, cause="person"
     )
     post.hear(done, topic="onboarding")
+    assert not post.planned()
+
+
+def test_what_its_owner_hears_to_be_late_at_one_time_is_one_reminder():
+    post = matched()
+    ids = ["first_meeting", "second_meeting", "third_meeting"]
+    milestones = [PlannedMilestone(id=id, owner="mentor", due=date(2026, 11, 28)) for id in ids]
+    started = JourneyStarted(
+        employee_id=HIRE, start_date=date(2027, 1, 11), programme="default", programme_version="1", milestones=milestones
+    )
+    lates = [MilestoneLate(employee_id=HIRE, milestone_id=id, due=date(2026, 11, 28)) for id in ids]
+    post.hear(started, *lates, topic="onboarding")
+    (letter,) = post.planned()
+    assert letter.template == "milestone_late"
+    done = {"completed_at": NOW, "completed_by": MENTOR, "cause": "person"}
+    post.hear(MilestoneCompleted(employee_id=HIRE, milestone_id="first_meeting", **done), topic="onboarding")
+    assert post.planned() == [letter]
+    post.send_all()
+    post.hear(MilestoneCompleted(employee_id=HIRE, milestone_id="second_meeting", **done), topic="onboarding")
+    assert post.planned() == []
+
+
+def test_who_pauses_is_not_reminded():
+    post = matched()
+    milestone = PlannedMilestone(id="first_meeting", owner="mentor", due=date(2026, 11, 30))
+    started = JourneyStarted(
+        employee_id=HIRE, start_date=date(2027, 1, 11), programme="default", programme_version="1", milestones=[milestone]
+    )
+    late = MilestoneLate(employee_id=HIRE, milestone_id="first_meeting", due=date(2026, 11, 30))
+    post.hear(started, late, topic="onboarding")
+    assert post.planned()
+    post.hear(JourneyPaused(employee_id=HIRE, since=NOW.date(), paused_by=MANAGER), topic="onboarding")
     assert not post.planned()
 
 
