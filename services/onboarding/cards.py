@@ -107,7 +107,7 @@ def card_of(row: BoardRow, programme: Programme | None, now: datetime) -> Card:
         mentor=row.mentor_name or "",
         no_mentor=no_mentor_words(board.assignment),
         next=_next(board, programme, today),
-        no_next=_OVER.get(board.status, "Nothing is open"),
+        no_next=_away_words(board, today) or _OVER.get(board.status, "Nothing is open"),
         mail=mail_words(board.mail),
         flags=_flags(board, programme, today) if board.status == "active" else [],
     )
@@ -150,6 +150,10 @@ def _next(board: Board, programme: Programme | None, today: date) -> Next | None
     when = relative(following.due, today)
     title = title_of(programme, following.id)
     return Next(title, OWNERS[following.owner], f"due {when}" if following.due < today else when)
+
+
+def _away_words(board: Board, today: date) -> str:
+    return f"Back {day(board.away.until, today)}" if board.away and board.away.until and board.status == "paused" else ""
 
 
 def no_mentor_words(assignment: Assignment) -> str:

@@ -90,8 +90,9 @@ def step(journey: Journey, event: Event[Any], person: Person, programmes: Progra
         return heard, []
     case = Case(heard, event, person, programmes, now)
     facts = decision(case)
-    following = _what_follows(case.after(facts))
-    after = evolved(heard, [*facts, *following], now)
+    decided = case.after(facts)
+    following = _what_follows(decided)
+    after = evolved(decided.journey, following, now)
     wake = wake_at(after, pinned_programme(after, programmes), person) if after.live else None
     return (after if after.wake_at == wake else after.model_copy(update={"wake_at": wake})), facts + following
 

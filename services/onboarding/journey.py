@@ -5,10 +5,11 @@ others told (a mentor, a message, the times of HR's statements), which it only r
 """
 
 from datetime import UTC, date, datetime, time, timedelta
+from operator import not_
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.onboarding.programme import fact_key
 from shared.events.onboarding import Owner
@@ -29,7 +30,8 @@ class MilestoneState(_State):
     """One milestone. `planned_at` is when it got its present due day; `settled_*` say who completed or waived it, when, why.
 
     `own`: this person alone has it, no programme; `own_day` and `own_owner`: somebody set these for this person; `not_before`
-    is the day it came into a running journey, before which it is never due.
+    is the day it came into a running journey, before which it is never due. Few milestones have these, so that they are stored
+    where they say something: mongod is what throughput waits for.
     """
 
     id: str
@@ -41,10 +43,10 @@ class MilestoneState(_State):
     settled_at: datetime | None = None
     settled_by: str | None = None
     cause: str | None = None
-    own: bool = False
-    own_day: bool = False
-    own_owner: bool = False
-    not_before: date | None = None
+    own: bool = Field(default=False, exclude_if=not_)
+    own_day: bool = Field(default=False, exclude_if=not_)
+    own_owner: bool = Field(default=False, exclude_if=not_)
+    not_before: date | None = Field(default=None, exclude_if=not_)
 
     @property
     def settled(self) -> bool:

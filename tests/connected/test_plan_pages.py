@@ -77,6 +77,7 @@ async def test_a_manager_pauses_and_resumes_and_the_board_says_so(server: Server
         board = (await browser.get("/board?show=paused")).text
         assert f'data-live-key="{ADA}"' in board
         assert "Away for a while" in board
+        assert "Back Tue 1 Jun" in board
         page = await sent(browser, told, "resumption")
         assert "Pause from today" in page
 

@@ -4,7 +4,7 @@ What was over for a month when we heard of it is waived by the system: nobody is
 happens. A start date that was a mistake and is corrected brings it back.
 """
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 from services.onboarding.calendar import place
 from services.onboarding.deciding.case import Case, Facts
@@ -17,7 +17,8 @@ BEHIND = timedelta(days=30)  # notifications welcomes nobody after as long: a mo
 
 def drop_what_is_long_over(case: Case, programme: Programme, started: JourneyStarted) -> Facts:
     """What of a journey that starts now lies so far back that nobody would still do it."""
-    long_over = [each.id for each in started.milestones if _awaits_somebody(programme, each.id) and _is_behind(case, each.due)]
+    behind = case.today - BEHIND
+    long_over = [each.id for each in started.milestones if each.due < behind and _awaits_somebody(programme, each.id)]
     return [_late_data(case, programme, dropped=long_over)] if long_over else []
 
 
@@ -29,16 +30,13 @@ def take_back_what_lies_ahead(case: Case) -> Facts:
     dropped = [id for id, each in journey.milestones.items() if each.dropped and each.cause == "late_data" and id in planned]
     where = place(case.person.location)
     days = {id: programme_day(journey, planned[id].due, start, where) for id in dropped}
-    ahead = [planned[id].model_copy(update={"due": day}) for id, day in days.items() if not _is_behind(case, day)]
+    behind = case.today - BEHIND
+    ahead = [planned[id].model_copy(update={"due": day}) for id, day in days.items() if day >= behind]
     return [_late_data(case, programme, added=ahead)] if ahead else []
 
 
 def _awaits_somebody(programme: Programme, id: str) -> bool:
     return not isinstance(programme.by_id[id].completed_by, ByStillEmployed)
-
-
-def _is_behind(case: Case, day: date) -> bool:
-    return day + BEHIND < case.today
 
 
 def _late_data(
