@@ -47,6 +47,15 @@ milestones:
   - {id: mentor, title: {en: Mentor}, owner: coordinator, working_day: -2, completed_by: mentor_assigned}
 """
 
+CONDITIONAL = """
+id: conditional
+title: {en: Events that complete what only some people have}
+milestones:
+  - {id: welcome, title: {en: Welcome}, owner: coordinator, day: 20, completed_by: {event: message_sent, template: welcome}}
+  - {id: mentor, title: {en: Mentor}, owner: mentor, day: 30, completed_by: mentor_assigned, when: {work_arrangement: remote}}
+  - {id: site, title: {en: Site}, owner: coordinator, day: 1, completed_by: mentor_assigned, when: {location: FR}}
+"""
+
 
 def programmes(text: str = SMALL) -> Programmes:
     """A registry with the programme in `text` alone."""

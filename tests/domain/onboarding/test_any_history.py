@@ -30,6 +30,7 @@ from tests.domain.onboarding.history import (
     ADA,
     AUTOMATIC,
     BOSS,
+    CONDITIONAL,
     MENTOR,
     NEW_BOSS,
     OTHER_MENTOR,
@@ -111,7 +112,7 @@ def topic(source: str, data: st.SearchStrategy[Any], longest: int) -> st.SearchS
 hr_topic = topic("hr", hr_data, 7)
 assignments = topic("matching", assignment_data, 5)
 messages = topic("notifications", message_data, 4)
-registries = st.sampled_from([programmes(SMALL), programmes(AUTOMATIC), SHIPPED])
+registries = st.sampled_from([programmes(SMALL), programmes(AUTOMATIC), programmes(CONDITIONAL), SHIPPED])
 
 
 @st.composite

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from services.onboarding.api import languages
+from services.onboarding.commands import PauseJourney
 from services.onboarding.projections.board import Board, fold_board
 from services.onboarding.projections.reading import TOPICS
 from services.onboarding.projections.timeline import KINDS, TIMELINE_ENTRIES, Timeline, fold_timeline
 from shared.events import EVENT_TYPES, Event
-from shared.events.hr import HrEvent
+from shared.events.hr import EmployeeTerminated, HrEvent, TerminationCancelled
 from shared.events.mentoring import Contribution, HireUnlisted, MentorAssigned
 from shared.events.notifications import MessageSuppressed
 from shared.events.onboarding import (
@@ -26,7 +27,23 @@ from shared.events.onboarding import (
     PlannedMilestone,
     SurveyAnswered,
 )
-from tests.domain.onboarding.history import ADA, BOSS, MENTOR, START, assigned, at, counted, failed, released, sent, waitlisted
+from tests.domain.onboarding.history import (
+    ADA,
+    BOSS,
+    MENTOR,
+    NOW,
+    START,
+    Life,
+    assigned,
+    at,
+    counted,
+    failed,
+    hired,
+    published,
+    released,
+    sent,
+    waitlisted,
+)
 
 STARTED = JourneyStarted(
     employee_id=ADA,
@@ -176,3 +193,25 @@ def test_titles_are_in_the_language_that_the_reader_likes_best() -> None:
     assert languages("de;q=0.5, fr-FR, en;q=0.8") == ["fr-FR", "en", "de"]
     assert languages("") == []
     assert languages("de;q=high, en") == ["en"]
+
+
+def test_who_left_while_away_and_stays_after_all_is_away_again_on_the_board() -> None:
+    life = Life()
+    life.on(hired(), PauseJourney(employee_id=ADA, paused_by=BOSS))
+    life.on(EmployeeTerminated(employee_id=ADA), TerminationCancelled(employee_id=ADA))
+    row = None
+    for event in published(life.told):
+        row = fold_board(row, event)
+    assert row is not None
+    assert (row.status, row.standing, row.attention) == ("paused", "paused", [])
+    assert row.away is not None
+
+
+def test_whoever_is_about_to_leave_needs_no_mentor() -> None:
+    life = Life()
+    life.on(hired(), EmployeeTerminated(employee_id=ADA, last_day=START))
+    row = None
+    for event in [*published(life.told), counted("matching", released(), 1, NOW)]:
+        row = fold_board(row, event)
+    assert row is not None
+    assert (row.last_day, row.attention, row.standing) == (START, [], "track")
