@@ -185,7 +185,9 @@ def surveys_to_answer(journey: Journey, programme: Programme, today: date) -> li
     for state in journey.milestones.values():
         planned = programme.by_id.get(state.id)
         condition = planned.completed_by if planned else None
-        if isinstance(condition, BySurveyAnswered) and state.due <= today and condition.survey not in journey.surveys:
+        if state.settled or state.due > today:
+            continue
+        if isinstance(condition, BySurveyAnswered) and condition.survey not in journey.surveys:
             survey = programme.surveys[condition.survey]
             questions = [Question(id, text_in(texts, LANGUAGES)) for id, texts in survey.questions.items()]
             title, comment = (text_in(texts, LANGUAGES) for texts in (survey.title, survey.comment))

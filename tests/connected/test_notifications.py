@@ -11,7 +11,7 @@ import pytest
 from services.notifications import store
 from services.notifications.retries import GIVE_UP_AFTER
 from shared.events.hr import EmployeeRehired, EmployeeTerminated, EmployeeUpdated, HireRescinded, StartDateChanged
-from shared.events.mentoring import HireWaitlisted
+from shared.events.mentoring import HireWaitlisted, MentorReleased
 from shared.events.onboarding import JourneyStarted, MilestoneCompleted, MilestoneLate
 from shared.lease import LeaseLost
 from shared.mongo import Database
@@ -43,6 +43,17 @@ async def test_a_hire_their_mentor_and_their_manager_get_their_mail_and_the_ledg
     assert [step.state for step in welcome.transitions] == ["planned", "due", "sending", "sent"]
     ids = {mail["X-Firstmate-Template"]: mail["Message-ID"] for _, mail in post.accepted}
     assert ids["welcome"] == f"<{welcome.message_id}@firstmate.example>"
+
+
+async def test_a_storm_of_hires_of_half_a_year_ago_writes_to_nobody(office: Office, post: PostOffice):
+    long_ago = (office.now - timedelta(days=182)).date().isoformat()
+    ids = [f"E-{number}" for number in range(300)]
+    await office.hear(*(office.hired(id, start_date=long_ago) for id in ids))
+    await office.hear(*(office.assigned(id) for id in ids[:100]))
+    await office.hear(*(HireWaitlisted(employee_id=id, policy_version="1") for id in ids[100:]))
+    await office.hear(*(MentorReleased(employee_id=id, mentor_id="M-1", cause="journey_ended") for id in ids[:100]))
+    await office.send()
+    assert (post.accepted, await office.ledger()) == ([], [])
 
 
 async def test_each_message_sent_is_told_to_the_other_services_once(office: Office):

@@ -259,6 +259,8 @@ def test_surveys_are_asked_from_their_day_on_until_they_are_answered():
     )
     answered = journey(started(), SurveyAnswered(employee_id=ADA, survey_id="pulse_7", ratings={"satisfaction": 4}))
     assert surveys_to_answer(answered, PROGRAMME, NOW.date()) == []
+    waived = MilestoneWaived(employee_id=ADA, milestone_id=form.milestone_id, waived_by=BOSS)
+    assert surveys_to_answer(journey(started(), waived), PROGRAMME, NOW.date()) == []
 
 
 def test_ratings_are_read_from_a_form_by_question():
