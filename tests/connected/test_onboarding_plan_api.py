@@ -11,7 +11,7 @@ from services.onboarding import store
 from services.onboarding.api import api
 from services.onboarding.migration import migrate, preview
 from shared.access import install_access
-from shared.events.hr import EmployeeHired, EmployeeSnapshot
+from shared.events.hr import EmployeeHired, EmployeeSnapshot, HireRescinded
 from shared.mongo import Database
 from shared.web import make_app
 from tests.connected.onboarding_office import Office
@@ -66,6 +66,18 @@ async def test_a_plan_is_changed_by_those_above_the_hire_alone(
         assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
     for who in (BOSS, TOP, COORDINATOR):
         assert (await post(http, path, body, who)).status_code == 200, who
+
+
+@pytest.mark.parametrize(("path", "body"), CHANGES)
+async def test_nothing_of_a_journey_that_is_over_or_not_there_can_be_changed(
+    http: httpx.AsyncClient, office: Office, path: str, body: dict[str, Any] | None
+) -> None:
+    await office.tell(hr(HireRescinded(employee_id=ADA), at(5)))
+    over = await post(http, path, body)
+    assert (over.status_code, over.json()["code"]) == (409, "journey_over")
+    missing = await http.post(f"{JOURNEYS}/E-404{path}", headers=operator(), json=body)
+    assert (missing.status_code, missing.json()["code"]) == (404, "no_journey")
+    assert (await office.published_kinds())[-1] == "JourneyCancelled"
 
 
 async def test_a_paused_journey_stands_apart_on_the_board_and_needs_nobody(http: httpx.AsyncClient, office: Office) -> None:
