@@ -12,8 +12,8 @@ from services.matching.person import Seeker
 from services.matching.policy import Policy
 from services.matching.pool import Bools, Pool, identity
 from services.matching.solving.flow import Int64s
+from services.matching.solving.problem import Int16s, Problem, scores_of
 from services.matching.solving.sharing import READS, SharedLookups
-from services.matching.solving.solver import Int16s, Problem, scores_of
 from services.matching.solving.ties import TIE_BITS, tie_break
 
 KEPT_CELLS = 1 << 25  # scores kept between rounds, 64 MB; above that they are computed anew each time, block by block

@@ -6,7 +6,7 @@ Nothing here is shared with the solver but the problem and the solution's number
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.solving.solver import Problem, Solution
+from services.matching.solving.problem import Problem, Solution
 
 BLOCK_CELLS = 1 << 18
 

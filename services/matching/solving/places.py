@@ -15,7 +15,8 @@ from services.matching.policy import Policy
 from services.matching.pool import Bools, Candidate, Pool
 from services.matching.solving.batch import Batch, batch_of
 from services.matching.solving.flow import Int64s
-from services.matching.solving.solver import Problem, scores_of, solve
+from services.matching.solving.problem import Problem, scores_of
+from services.matching.solving.solver import solve
 from shared.events.mentoring import MAX_CAPACITY
 
 NOWHERE = 1 << 60  # the cost of a place nobody can fill

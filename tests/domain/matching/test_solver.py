@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from services.matching.solving.certificate import faults
-from services.matching.solving.solver import Problem, Solution, solve
+from services.matching.solving.dense import assigned
+from services.matching.solving.problem import Problem, Solution
+from services.matching.solving.solver import by_flow, solve
 from services.matching.solving.ties import TIE_BITS, tie_break
 from tests.domain.matching.populations import steady
 
@@ -46,9 +48,14 @@ class Dense:
         )
 
     def solved(self) -> NDArray[np.intp]:
-        """The mentors, from a solution that the certificate finds no fault with."""
+        """The mentors, from a solution that the certificate finds no fault with; the flow finds the same, with the same duals."""
         solution = solve(self.problem)
         assert faults(self.problem, solution) == []
+        if 0 not in (*self.scores.shape, self.place_points.shape[1]):
+            flow = by_flow(self.problem)
+            assert (flow.mentors == solution.mentors).all()
+            assert (flow.prices == solution.prices).all()
+            assert (flow.worth == solution.worth).all()
         return solution.mentors
 
 
@@ -106,7 +113,7 @@ def test_hires_who_are_alike_all_find_a_place_where_a_fixed_number_of_best_mento
     given = dense(5, 300, 400, places=1, alike=0.9)
     given.scores[range(270), range(270)] = 1  # a trifle of their own each, so that no two are one node of the flow
     assert worth(given, given.solved()) == dense_optimum(given)
-    assert solve(given.problem).rounds[0] > 1
+    assert by_flow(given.problem).rounds[0] > 1
 
 
 def mix(given: Dense, hires: NDArray[np.int64], mentors: NDArray[np.int64]) -> Dense:
@@ -117,6 +124,24 @@ def mix(given: Dense, hires: NDArray[np.int64], mentors: NDArray[np.int64]) -> D
         given.mentor_keys[mentors],
         given.ranks[hires],
     )
+
+
+@pytest.mark.parametrize(
+    ("hires", "mentors", "places", "answers"),
+    [
+        (40, 60, 3, True),  # places to spare
+        (30, 60, 1, True),
+        (60, 20, 9, True),  # several places each, few to spare
+        (60, 20, 1, False),  # some must wait
+        (500, 900, 5, False),  # too many cells
+    ],
+)
+def test_a_small_batch_in_which_nobody_waits_is_solved_without_the_flow(
+    hires: int, mentors: int, places: int, answers: bool
+) -> None:
+    given = dense(4, hires, mentors, places=places, coarse=500)
+    assert (assigned(given.problem) is not None) == answers
+    given.solved()
 
 
 @pytest.mark.parametrize("coarse", [1, 1000, 9000])
@@ -208,9 +233,9 @@ def test_a_rule_of_one_hire_alone_equals_a_row_of_their_own() -> None:
     plain[rows, hires] = [-1, -1, 700, -1]
     exceptions = np.array([rows, hires, [-1, -1, 700, -1]])
     problem = replace(given.problem, exceptions=exceptions)
-    solution = solve(problem)
-    assert faults(problem, solution) == []
-    assert (solution.mentors == replace(given, scores=plain).solved()).all()
+    for solution in (solve(problem), by_flow(problem)):
+        assert faults(problem, solution) == []
+        assert (solution.mentors == replace(given, scores=plain).solved()).all()
 
 
 def test_ten_thousand_hires_with_a_rank_each_fit_one_exact_solve() -> None:
