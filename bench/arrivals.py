@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from bench.crowd import Intake
 from bench.dense import optimum
-from services.matching.engine import Parts, match, parts_of
+from services.matching.engine import match, parts_of
+from services.matching.explanations import Parts
 from services.matching.person import Seeker
 from services.matching.policy import Policy
 from services.matching.pool import Pool

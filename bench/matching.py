@@ -24,7 +24,8 @@ from bench.chain import cores
 from bench.crowd import Intake, hires, intake, mentors, shuffled
 from bench.dense import optimum
 from bench.memory import UNIT, peak_mb
-from services.matching.engine import Match, match
+from services.matching.engine import match
+from services.matching.explanations import Match
 from services.matching.policy_file import load_policy
 from services.matching.pool import Pool
 from services.matching.solving.batch import batch_of

@@ -10,7 +10,7 @@ from typing import Any
 from deploy.endpoints import NotRunning
 from deploy.found import database, find
 from services.intake.table import read_table
-from services.matching import engine, policies, rules, words
+from services.matching import engine, explanations, policies, rules, words
 from services.matching.criteria import evidence
 from services.matching.facts import MENTOR_FOLDS
 from services.matching.memory import Memory, candidate
@@ -143,7 +143,7 @@ async def pair(policy: Policy, hire_id: str, mentor_id: str, data: Path | None, 
         "hire_id": hire_id,
         "mentor_id": mentor_id,
         "policy_version": policy.version,
-        "score": engine.total(parts),
+        "score": explanations.total(parts),
         "criteria": [
             {
                 "criterion": part.criterion,

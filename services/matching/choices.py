@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from services.matching import engine, rules
+from services.matching import engine, explanations, rules
 from services.matching.decisions import reasons_of
 from services.matching.domain import Decision, RunnerUp
 from services.matching.person import Seeker
@@ -24,15 +24,15 @@ def chosen(
     mentor = pool[mentor_id]
     ours, *theirs = engine.parts_of(pool, policy, seeker, [(row, 0) for row in (_row(pool, mentor_id), *rows)])
     runners = [
-        RunnerUp(mentor_id=pool.ids[row], score=engine.total(parts), points={part.criterion: part.points for part in parts})
+        RunnerUp(mentor_id=pool.ids[row], score=explanations.total(parts), points={part.criterion: part.points for part in parts})
         for row, parts in zip(rows, theirs, strict=True)
     ]
-    runners.sort(key=lambda runner: (-runner.score, -engine.tie_of(seeker.person.id, runner.mentor_id), runner.mentor_id))
+    runners.sort(key=lambda runner: (-runner.score, -explanations.tie_of(seeker.person.id, runner.mentor_id), runner.mentor_id))
     return Decision(
         mentor_id=mentor_id,
-        score=engine.total(ours),
+        score=explanations.total(ours),
         reasons=reasons_of(ours, seeker, mentor, policy),
-        runners_up=runners[: engine.RUNNERS_UP],
+        runners_up=runners[: explanations.RUNNERS_UP],
         policy_version=policy.version,
         decided_at=now,
         **more,

@@ -77,21 +77,30 @@ def _role(pool: Pool, seeker: Seeker, role: Role, rows: Rows) -> tuple[Ints, NDA
     return pool.column("role", rows), pool.table(("role", ours, role), pool.roles, lambda theirs: _role_value(ours, theirs, role))
 
 
+def earned(shared: Ints, named: int | Ints, enough: int) -> NDArray[np.int16]:
+    """The value of sharing so many of the `named` words, where `enough` (or all named) of them earn everything."""
+    needed = np.maximum(np.minimum(enough, named), 1)
+    return (np.minimum(shared, needed).astype(np.int64) * FULL // needed).astype(np.int16)
+
+
 @lru_cache(maxsize=1024)  # a few words, in a few policies
 def _share_of(enough: int, named: int) -> NDArray[np.int16]:
-    """Value by number of shared words 0..`named`, where `enough` (or all named) of them earn everything."""
-    needed = max(min(enough, named), 1)
-    return (np.minimum(np.arange(named + 1), needed) * FULL // needed).astype(np.int16)
+    """Value by number of shared words 0..`named`."""
+    return earned(np.arange(named + 1), named, enough)
+
+
+def _shared_words(pool: Pool, seeker: Seeker, name: str, enough: int, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
+    """A criterion of words: those of the seeker's that a mentor has too."""
+    named = seeker.person.words(name)
+    return pool.words[name].shared(named, len(pool), rows), _share_of(enough, len(named))
 
 
 def _skills(pool: Pool, seeker: Seeker, skills: Skills, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
-    named = seeker.person.skills
-    return pool.skills.shared(named, len(pool), rows), _share_of(skills.enough, len(named))
+    return _shared_words(pool, seeker, "skills", skills.enough, rows)
 
 
 def _interests(pool: Pool, seeker: Seeker, interests: Interests, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
-    named = seeker.person.interests
-    return pool.interests.shared(named, len(pool), rows), _share_of(interests.enough, len(named))
+    return _shared_words(pool, seeker, "interests", interests.enough, rows)
 
 
 def nearest(ours: tuple[str, ...], theirs: tuple[str, ...], meaning: Meaning) -> list[int]:
@@ -114,8 +123,7 @@ def _meaning(pool: Pool, seeker: Seeker, meaning: Meaning, rows: Rows) -> tuple[
 
 
 def _values(pool: Pool, seeker: Seeker, values: Values, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:
-    named = seeker.person.values
-    return pool.values.shared(named, len(pool), rows), _share_of(values.enough, len(named))
+    return _shared_words(pool, seeker, "values", values.enough, rows)
 
 
 @lru_cache(maxsize=65_536)  # about 600 zones, and the days on which hires start
@@ -246,6 +254,13 @@ PLACES = np.array(
     [[load_value(load, capacity) for load in range(LOADS)] for capacity in range(MAX_CAPACITY + 1)], np.int16
 ).ravel()
 """The value of each code of the pool's column `places`; the code after it is one mentee more."""
+
+
+def place_codes(pool: Pool, rows: NDArray[np.intp], more: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """The codes of the mentors in `rows` (any shape) with so many mentees `more` than the pool knows."""
+    capacity, load = np.divmod(pool.column("places", rows).astype(np.int64), LOADS)
+    codes: NDArray[np.int64] = capacity * LOADS + np.minimum(load + more, LOADS - 1)
+    return codes
 
 
 def _load(pool: Pool, _: Seeker, __: Load, rows: Rows) -> tuple[Ints, NDArray[np.int16]]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from services.matching import engine
+from services.matching import engine, explanations
 from services.matching.criteria import evidence
 from services.matching.domain import Change, Decision, NearMiss, Reason, RunnerUp, Waitlisting
 from services.matching.person import Seeker
@@ -11,7 +11,7 @@ from services.matching.policy import Policy
 from services.matching.pool import Candidate
 
 
-def reasons_of(parts: tuple[engine.Part, ...], seeker: Seeker, mentor: Candidate, policy: Policy) -> list[Reason]:
+def reasons_of(parts: tuple[explanations.Part, ...], seeker: Seeker, mentor: Candidate, policy: Policy) -> list[Reason]:
     """Each criterion's part with the facts behind it; `mentor` with the load that the parts were computed for."""
     return [
         Reason(
@@ -25,7 +25,7 @@ def reasons_of(parts: tuple[engine.Part, ...], seeker: Seeker, mentor: Candidate
     ]
 
 
-def decision_of(found: engine.Match, seeker: Seeker, mentor: Candidate, policy: Policy, now: datetime) -> Decision:
+def decision_of(found: explanations.Match, seeker: Seeker, mentor: Candidate, policy: Policy, now: datetime) -> Decision:
     """The policy's decision for one hire."""
     change = found.change
     return Decision(

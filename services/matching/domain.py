@@ -97,7 +97,7 @@ class RunnerUp(_State):
 
 
 class Change(_State):
-    """The smallest change that would have picked a runner-up: see `engine.Change`."""
+    """The smallest change that would have picked a runner-up: see `explanations.Change`."""
 
     mentor_id: str
     difference: int

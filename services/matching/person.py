@@ -47,6 +47,8 @@ _STEPS: dict[str, int] = {
 LEVELS = ("A1", "A2", "B1", "B2", "C1", "C2")  # of the Common European Framework of Reference for Languages
 UNTOLD = len(LEVELS)  # a language without a level counts as spoken well: most systems know no levels
 
+WORDS = ("skills", "interests", "values")  # sets of words that people have in common or not
+
 Spoken = tuple[tuple[str, ...], tuple[int, ...]]
 """Languages, the best first, and the level of each: 0 (A1) to 5 (C2), or `UNTOLD`."""
 
@@ -77,6 +79,11 @@ class Person:
     def spoken(self) -> Spoken:
         """The languages with a level for each."""
         return self.languages, (*self.levels[: len(self.languages)], *(UNTOLD for _ in self.languages[len(self.levels) :]))
+
+    def words(self, name: str) -> tuple[str, ...]:
+        """One of the sets in `WORDS`."""
+        found: tuple[str, ...] = getattr(self, name)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Row order is a matter of history and means nothing; whatever is decided orders by ids.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from services.matching.person import LADDER, Person, Spoken
+from services.matching.person import LADDER, WORDS, Person, Spoken
 from shared.events.mentoring import MAX_CAPACITY
 
 FIRST_ROOM = 64
@@ -121,6 +121,21 @@ class Bits:
             counts += count
         return np.asarray(counts, np.uint8)
 
+    def shared_by_each(self, words: Sequence[Iterable[str]], rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """How many of somebody's words some mentors each have: `words` of each, and `rows` of theirs, shape (each, mentors)."""
+        known = [
+            (place, *divmod(code, 64))
+            for place, some in enumerate(words)
+            for word in some
+            if (code := self.words.find(word)) is not None
+        ]
+        counts = np.zeros(rows.shape, np.uint8)
+        if known:
+            places, in_row, bits = np.array(known, np.intp).T
+            has = self._rows[in_row[:, None], rows[places]] >> bits[:, None].astype(np.uint64) & np.uint64(1)
+            np.add.at(counts, places, has.astype(np.uint8))
+        return counts
+
 
 def identity(id: str) -> int:
     """A stable 64-bit number of an id (BLAKE2b), the same on every machine."""
@@ -141,9 +156,7 @@ class Pool:
         self.languages: Vocabulary[Spoken] = Vocabulary()
         self.interest_sets: Vocabulary[tuple[str, ...]] = Vocabulary()
         self.ratings: Vocabulary[tuple[int, int]] = Vocabulary()
-        self.skills = Bits()
-        self.interests = Bits()
-        self.values = Bits()
+        self.words = {name: Bits() for name in WORDS}
         self.rated = (0, 0)  # every mentor's ratings together: what somebody without any is taken to be worth
         self._rows: dict[str, int] = {}
         self._columns: dict[str, NDArray[Any]] = {
@@ -230,9 +243,8 @@ class Pool:
         }
         for name, value in values.items():
             self._columns[name][row] = value
-        self.skills.put(row, person.skills)
-        self.interests.put(row, person.interests)
-        self.values.put(row, person.values)
+        for name, bits in self.words.items():
+            bits.put(row, person.words(name))
 
     def remove(self, id: str) -> None:
         """Drop a mentor; nobody of that id is no error. The last row moves into the hole."""
@@ -246,9 +258,8 @@ class Pool:
             self._rows[self.ids[row]] = row
             for column in self._columns.values():
                 column[row] = column[last]
-            self.skills.move(last, row)
-            self.interests.move(last, row)
-            self.values.move(last, row)
+            for bits in self.words.values():
+                bits.move(last, row)
         self.ids.pop()
         self.candidates.pop()
         self._order = None
@@ -281,9 +292,8 @@ class Pool:
         if row == room:
             for name, column in self._columns.items():
                 self._columns[name] = np.concatenate([column, np.zeros(room, column.dtype)])
-            self.skills.widen(2 * room)
-            self.interests.widen(2 * room)
-            self.values.widen(2 * room)
+            for bits in self.words.values():
+                bits.widen(2 * room)
         self.ids.append(id)
         self.candidates.append(Candidate(Person(id), 0))
         self._rows[id] = row

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from services.matching.engine import Match, Parts, parts_of, total
+from services.matching.engine import parts_of
+from services.matching.explanations import Match, Parts, total
 from services.matching.person import Seeker
 from services.matching.policy import Policy
 from services.matching.pool import Pool

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean, pstdev
 
 from services.matching import engine
+from services.matching.explanations import Match, total
 from services.matching.person import Seeker
 from services.matching.policy import Policy
 from services.matching.pool import Candidate, Pool
@@ -118,7 +119,7 @@ def _given_back(mentors: Sequence[Candidate], held: Sequence[str]) -> list[Candi
     return [replace(mentor, load=max(mentor.load - places.get(mentor.person.id, 0), 0)) for mentor in mentors]
 
 
-def _scores(pool: Pool, now: Policy, then: Policy, seeker: Seeker, found: engine.Match | None) -> tuple[int | None, int | None]:
+def _scores(pool: Pool, now: Policy, then: Policy, seeker: Seeker, found: Match | None) -> tuple[int | None, int | None]:
     """A pair's score by both policies, with the place that the mentor had left for it."""
     if found is None:
         return None, None
@@ -126,14 +127,14 @@ def _scores(pool: Pool, now: Policy, then: Policy, seeker: Seeker, found: engine
     if row is None:
         raise AssertionError("the engine assigns mentors of the pool only")
     at = [(row, found.load - pool.candidates[row].load)]
-    today, other = (engine.total(engine.parts_of(pool, policy, seeker, at)[0]) for policy in (now, then))
+    today, other = (total(engine.parts_of(pool, policy, seeker, at)[0]) for policy in (now, then))
     return today, other
 
 
 def _side(
     pool: Pool,
     seekers: Sequence[Seeker],
-    found: Sequence[engine.Match | None],
+    found: Sequence[Match | None],
     scores: Sequence[tuple[int | None, int | None]],
 ) -> Side:
     taken: dict[str, int] = {}

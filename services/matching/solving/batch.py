@@ -146,35 +146,38 @@ def _place_points(pool: Pool, policy: Policy, rows: NDArray[np.intp], free: Int6
     return np.where(free[:, None] > later, points.take(codes[:, None] + later, mode="clip"), np.int16(-1))
 
 
-def best_of_each(problem: Problem, count: int) -> list[list[int]]:
-    """Each hire's `count` best mentors as they are now, one by one and not as a batch: by score, hash, order of mentors."""
+def best_of_each(problem: Problem, count: int) -> NDArray[np.intp]:
+    """Each hire's `count` best mentors as they are now, one by one and not as a batch: by score, hash, order of mentors.
+
+    Shape (hires, `count`), -1 where there are no more.
+    """
     classes = problem.classes
-    members: list[list[int]] = [[] for _ in range(len(classes))]
-    for hire, number in enumerate(classes.of_hire.tolist()):
-        members[number].append(hire)
-    best: list[list[int]] = [[] for _ in problem.profiles]
+    best = np.full((len(problem.profiles), count), -1, np.intp)
+    members = np.argsort(classes.of_hire, kind="stable")
+    ends = np.cumsum(classes.sizes)
     now = problem.place_points[:, 0]
-    height = max(RANKED_CELLS // max(len(now), 1), 1)
+    width = max(len(now), 1)
+    height = max(RANKED_CELLS // width, 1)
     for first in range(0, len(classes), height):
-        scores = scores_of(problem, classes, first, min(first + height, len(classes)))
+        last = min(first + height, len(classes))
+        scores = scores_of(problem, classes, first, last)
         scores = np.where(scores >= 0, scores + now, np.int16(-1))
-        limits = np.partition(scores, -count, axis=1)[:, -count] if scores.shape[1] > count else np.zeros(len(scores), np.int16)
-        for row, limit, hires in zip(scores, np.maximum(limits, 0), members[first : first + height], strict=False):
-            among = np.flatnonzero(row >= limit)
-            step = max(RANKED_CELLS // max(len(among), 1), 1)
-            for begin in range(0, len(hires), step):
-                some = hires[begin : begin + step]
-                keys = sort_keys(problem.hire_keys[some][:, None], problem.mentor_keys[among], row[among])
-                for hire, order in zip(some, _largest(keys, count), strict=True):
-                    best[hire] = among[order].tolist()
+        limits = np.partition(scores, -count, axis=1)[:, -count] if width > count else np.zeros(len(scores), np.int16)
+        among = scores >= np.maximum(limits, 0)[:, None]
+        hires = members[ends[first] - classes.sizes[first] : ends[last - 1]]
+        for begin in range(0, len(hires), height):
+            some = hires[begin : begin + height]
+            rows = classes.of_hire[some] - first
+            places, mentors = np.nonzero(among[rows])
+            keys = sort_keys(problem.hire_keys[some[places]], problem.mentor_keys[mentors], scores[rows[places], mentors])
+            order = np.lexsort((-keys, places))
+            places, mentors = places[order], mentors[order]
+            rank = np.arange(len(places)) - np.searchsorted(places, places)
+            kept = rank < count
+            best[some[places[kept]], rank[kept]] = mentors[kept]
     return best
 
 
 def sort_keys(hire_keys: NDArray[np.uint64], mentor_keys: NDArray[np.uint64], scores: NDArray[np.signedinteger]) -> Int64s:
     """Scores and hashes in one number, larger is better."""
     return (scores.astype(np.int64) << TIE_BITS) + tie_break(hire_keys, mentor_keys)
-
-
-def _largest(keys: Int64s, count: int) -> NDArray[np.intp]:
-    """The places of the `count` largest keys of each row, equals in the order they stand."""
-    return np.argsort(-keys, axis=1, kind="stable")[:, :count]

@@ -2,11 +2,8 @@
 
 from collections.abc import Callable, Hashable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from services.matching.criteria import Lookup, lookup_of
-from services.matching.person import Seeker
+from services.matching.person import WORDS, Seeker
 from services.matching.policy import Policy
 from services.matching.pool import ALL, Pool
 
@@ -28,7 +25,7 @@ READS: dict[str, Callable[[Seeker], Hashable]] = {
     "cross_group": lambda seeker: (seeker.person.department, seeker.person.division),
 }
 """What of a hire each criterion reads: two who are alike in it get the same values."""
-WORDS = frozenset({"skills", "interests", "meaning", "values"})  # so various that hardly two hires share a lookup
+VARIOUS = frozenset({*WORDS, "meaning"})  # so various that hardly two hires share a lookup
 
 
 class SharedLookups:
@@ -42,21 +39,11 @@ class SharedLookups:
 
     def __call__(self, seeker: Seeker) -> list[Lookup]:
         """Every used criterion for one hire, as `lookups` gives them."""
-        return [self._one(seeker, name, share) for name, share in self._policy.shares.items()]
+        return [self.one(seeker, name, share) for name, share in self._policy.shares.items()]
 
-    def at(self, seeker: Seeker, rows: NDArray[np.intp]) -> list[Lookup]:
-        """The same of the mentors in a few rows only."""
-        few = []
-        for name, share in self._policy.shares.items():
-            if name in WORDS:
-                few.append(lookup_of(self._pool, self._policy, seeker, name, share, rows))
-            else:
-                one = self._one(seeker, name, share)
-                few.append(Lookup(name, one.weight, share, one.codes[rows], one.values, one.points))
-        return few
-
-    def _one(self, seeker: Seeker, name: str, share: int) -> Lookup:
-        if name in WORDS:
+    def one(self, seeker: Seeker, name: str, share: int) -> Lookup:
+        """One criterion for one hire; `share` as the policy has it."""
+        if name in VARIOUS:
             return lookup_of(self._pool, self._policy, seeker, name, share, ALL)
         key = (name, READS[name](seeker))
         found = self._made.get(key)

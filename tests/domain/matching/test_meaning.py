@@ -7,7 +7,8 @@ import pytest
 
 from services.matching import meaning, policy_file, words
 from services.matching.criteria import evidence
-from services.matching.engine import match, total
+from services.matching.engine import match
+from services.matching.explanations import total
 from services.matching.person import Person, Seeker
 from services.matching.policy import FULL, Meaning
 from services.matching.policy_file import PolicyError, load_policy, parse_policy
