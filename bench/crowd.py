@@ -62,7 +62,7 @@ def hires(choose: random.Random, count: int, alike: float, pool: int) -> list[Se
     found = []
     for number in range(count):
         id = f"H-{number:06}"
-        profile = replace(one, id=id) if number < alike * count else person(choose, id, DAY)
+        profile = one._replace(id=id) if number < alike * count else person(choose, id, DAY)
         own = f"M-{choose.randrange(pool):06}" if choose.random() < MENTORING_MANAGERS else f"B-{choose.randrange(100)}"
         found.append(Seeker(profile, DAY, managers=(own, f"B-{choose.randrange(10)}")))
     return found
@@ -81,7 +81,7 @@ def intake(count: int, pool: int, alike: float, places_per_hire: float, seed: in
             load=capacity - share,
             active=True,
             trained=True,
-            person=replace(one.person, start=DAY - timedelta(days=choose.randrange(200, 4000)), languages=EVERYBODYS),
+            person=one.person._replace(start=DAY - timedelta(days=choose.randrange(200, 4000)), languages=EVERYBODYS),
         )
         for one, share in zip(everybody, shares, strict=True)
     ]

@@ -99,6 +99,15 @@ class Bits:
         for row, mask in masks.items():
             self._rows[row, mentor] = mask
 
+    def fill(self, words: Sequence[Iterable[str]]) -> None:
+        """Set exactly these words for the first mentors of the pool, in the order of its rows: `put` of each, in one go."""
+        known = [(mentor, *divmod(self.words.code(word), 64)) for mentor, some in enumerate(words) for word in some]
+        if not known:
+            return
+        mentors, rows, bits = np.array(known, np.int64).T
+        self._rows = np.zeros((int(rows.max()) + 1, self._rows.shape[1]), np.uint64)
+        np.bitwise_or.at(self._rows, (rows, mentors), np.uint64(1) << bits.astype(np.uint64))
+
     def move(self, source: int, target: int) -> None:
         """Copy one mentor's words to another row of the pool."""
         self._rows[:, target] = self._rows[:, source]
@@ -159,28 +168,28 @@ class Pool:
         self.words = {name: Bits() for name in WORDS}
         self.rated = (0, 0)  # every mentor's ratings together: what somebody without any is taken to be worth
         self._rows: dict[str, int] = {}
-        self._columns: dict[str, NDArray[Any]] = {
-            "role": np.zeros(FIRST_ROOM, np.int32),
-            "department": np.zeros(FIRST_ROOM, np.int32),
-            "division": np.zeros(FIRST_ROOM, np.int32),
-            "place": np.zeros(FIRST_ROOM, np.int32),
-            "zone": np.zeros(FIRST_ROOM, np.int32),
-            "languages": np.zeros(FIRST_ROOM, np.int32),
-            "start": np.zeros(FIRST_ROOM, np.int32),
-            "available": np.zeros(FIRST_ROOM, np.int32),
-            "interest_set": np.zeros(FIRST_ROOM, np.int32),
-            "rating": np.zeros(FIRST_ROOM, np.int32),
-            "seniority": np.zeros(FIRST_ROOM, np.uint8),
-            "free": np.zeros(FIRST_ROOM, np.int16),
-            "places": np.zeros(FIRST_ROOM, np.uint16),
-            "closed": np.zeros(FIRST_ROOM, np.uint8),
-            "identity": np.zeros(FIRST_ROOM, np.uint64),
-        }
+        self._columns: dict[str, NDArray[Any]] = {name: np.zeros(FIRST_ROOM, kind) for name, kind in _KINDS.items()}
         self._tables: dict[Hashable, NDArray[np.int16]] = {}
         self._derived: dict[tuple[int, int], tuple[NDArray[np.int16], NDArray[np.int16]]] = {}
         self._order: NDArray[np.intp] | None = None
+        self._fill(list({candidate.person.id: candidate for candidate in candidates}.values()))
+
+    def _fill(self, candidates: list[Candidate]) -> None:
+        """The first mentors, column by column: a fraction of what `put` of each takes."""
+        count = len(candidates)
+        while len(self._columns["free"]) < count:
+            self._widen()
+        self.candidates = candidates
+        self.ids = [candidate.person.id for candidate in candidates]
+        self._rows = {id: row for row, id in enumerate(self.ids)}
+        for name, of_person in _OF_PERSON.items():
+            self._columns[name][:count] = [of_person(self, candidate.person) for candidate in candidates]
+        for name, of_candidate in _OF_CANDIDATE.items():
+            self._columns[name][:count] = [of_candidate(self, candidate) for candidate in candidates]
+        for name, bits in self.words.items():
+            bits.fill([candidate.person.words(name) for candidate in candidates])
         for candidate in candidates:
-            self.put(candidate)
+            self._rate((0, 0), candidate.ratings)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -218,31 +227,15 @@ class Pool:
             self._put_person(row, person)
         self._rate(self.candidates[row].ratings, candidate.ratings)
         self.candidates[row] = candidate
-        columns = self._columns
-        columns["rating"][row] = self.ratings.code(candidate.ratings)
-        columns["available"][row] = candidate.available_from.toordinal() if candidate.available_from else 0
-        columns["free"][row] = max(candidate.capacity - candidate.load, 0)
-        columns["places"][row] = min(candidate.capacity, MAX_CAPACITY) * LOADS + min(candidate.load, LOADS - 1)
-        columns["closed"][row] = candidate.closed
+        for name, of_candidate in _OF_CANDIDATE.items():
+            self._columns[name][row] = of_candidate(self, candidate)
 
     def _rate(self, before: tuple[int, int], after: tuple[int, int]) -> None:
         self.rated = (self.rated[0] + after[0] - before[0], self.rated[1] + after[1] - before[1])
 
     def _put_person(self, row: int, person: Person) -> None:
-        values: dict[str, int] = {
-            "role": self.roles.code(person.role),
-            "department": self.departments.code(person.department),
-            "division": self.divisions.code(person.division),
-            "place": self.places.code(person.place),
-            "zone": self.zones.code(person.time_zone),
-            "languages": self.languages.code(person.spoken),
-            "seniority": len(LADDER) if person.seniority is None else person.seniority,
-            "interest_set": self.interest_sets.code(person.interests),
-            "start": person.start.toordinal() if person.start else NEVER,
-            "identity": identity(person.id),
-        }
-        for name, value in values.items():
-            self._columns[name][row] = value
+        for name, of_person in _OF_PERSON.items():
+            self._columns[name][row] = of_person(self, person)
         for name, bits in self.words.items():
             bits.put(row, person.words(name))
 
@@ -288,14 +281,47 @@ class Pool:
 
     def _append(self, id: str) -> int:
         row = len(self.ids)
-        room = len(self._columns["free"])
-        if row == room:
-            for name, column in self._columns.items():
-                self._columns[name] = np.concatenate([column, np.zeros(room, column.dtype)])
-            for bits in self.words.values():
-                bits.widen(2 * room)
+        if row == len(self._columns["free"]):
+            self._widen()
         self.ids.append(id)
         self.candidates.append(Candidate(Person(id), 0))
         self._rows[id] = row
         self._order = None
         return row
+
+    def _widen(self) -> None:
+        room = len(self._columns["free"])
+        for name, column in self._columns.items():
+            self._columns[name] = np.concatenate([column, np.zeros(room, column.dtype)])
+        for bits in self.words.values():
+            bits.widen(2 * room)
+
+
+_OF_PERSON: dict[str, Callable[[Pool, Person], int]] = {
+    "role": lambda pool, person: pool.roles.code(person.role),
+    "department": lambda pool, person: pool.departments.code(person.department),
+    "division": lambda pool, person: pool.divisions.code(person.division),
+    "place": lambda pool, person: pool.places.code(person.place),
+    "zone": lambda pool, person: pool.zones.code(person.time_zone),
+    "languages": lambda pool, person: pool.languages.code(person.spoken),
+    "interest_set": lambda pool, person: pool.interest_sets.code(person.interests),
+    "seniority": lambda _, person: len(LADDER) if person.seniority is None else person.seniority,
+    "start": lambda _, person: person.start.toordinal() if person.start else NEVER,
+    "identity": lambda _, person: identity(person.id),
+}
+_OF_CANDIDATE: dict[str, Callable[[Pool, Candidate], int]] = {
+    "rating": lambda pool, mentor: pool.ratings.code(mentor.ratings),
+    "available": lambda _, mentor: mentor.available_from.toordinal() if mentor.available_from else 0,
+    "free": lambda _, mentor: max(mentor.capacity - mentor.load, 0),
+    "places": lambda _, mentor: min(mentor.capacity, MAX_CAPACITY) * LOADS + min(mentor.load, LOADS - 1),
+    "closed": lambda _, mentor: mentor.closed,
+}
+_NARROW: dict[str, type[np.generic]] = {
+    "seniority": np.uint8,
+    "free": np.int16,
+    "places": np.uint16,
+    "closed": np.uint8,
+    "identity": np.uint64,
+}
+_KINDS = {name: _NARROW.get(name, np.int32) for name in (*_OF_PERSON, *_OF_CANDIDATE)}
+"""Every column by its name: what it holds of a mentor, and how wide it is."""
