@@ -123,6 +123,8 @@ async def _mentor_line(origin: Origin, halden: Company, hire: Hire) -> str:
     if found["status"] == "assigned":
         names = {person.id: person.name for person in halden.people}
         return f"mentor {names.get(found['mentor_id'], found['mentor_id'])}, score {found['score'] / 100:.0f} of 100"
+    if found["status"] == "proposed":
+        return "a mentor is proposed; it stands once a coordinator approves it, or its time is over"
     return f"waits for a mentor: {why_waiting(found)}"
 
 
