@@ -3,10 +3,11 @@
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Path
+from fastapi import APIRouter, Body, Header, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.onboarding import store
+from services.onboarding.commands import FreeWords
 from services.onboarding.desk import Desk
 from services.onboarding.journey import Journey, JourneyStatus, MilestoneState, MilestoneStatus
 from services.onboarding.plan_api import plan_routes
@@ -99,6 +100,12 @@ class SurveyReply(_Body):
 
     ratings: Annotated[dict[str, Rating], Field(max_length=20)]
     comment: Annotated[str, Field(max_length=4000)] = ""
+
+
+class Waiver(_Body):
+    """Why a milestone is not needed: seen by whoever sees the journey, never published."""
+
+    reason: FreeWords = ""
 
 
 def languages(accept_language: str) -> list[str]:
@@ -200,11 +207,14 @@ def api(db: Database, programmes: Programmes, clock: Clock) -> APIRouter:
         viewer: CurrentViewer,
         employee_id: Employee,
         milestone_id: Id,
+        said: Annotated[Waiver | None, Body()] = None,
         idempotency_key: IdempotencyKey = None,
         accept_language: AcceptLanguage = "",
     ) -> JourneyView:
         """A milestone is not needed for this person: the word of a manager above the hire, or a coordinator."""
-        return await shown(await desk.waive_milestone(viewer, employee_id, milestone_id, idempotency_key), accept_language)
+        reason = said.reason if said else ""
+        journey = await desk.waive_milestone(viewer, employee_id, milestone_id, idempotency_key, reason)
+        return await shown(journey, accept_language)
 
     @router.post("/journeys/{employee_id}/meetings")
     async def log_meeting(

@@ -36,10 +36,11 @@ class CompleteMilestone(Command):
 
 
 class WaiveMilestone(Command):
-    """Someone says that this person does not need it."""
+    """Someone says that this person does not need it; `reason` stays beside the journey."""
 
     TYPE: ClassVar[str] = "onboarding.waive_milestone"
     milestone_id: str
+    reason: FreeWords = ""
     waived_by: str
 
 

@@ -53,10 +53,12 @@ class Desk:
         command = CompleteMilestone(employee_id=employee_id, milestone_id=milestone_id, completed_by=viewer.by)
         return await self.carry_out(viewer, command, key)
 
-    async def waive_milestone(self, viewer: Viewer, employee_id: str, milestone_id: str, key: str | None = None) -> Journey:
-        """Say that this person does not need a milestone."""
+    async def waive_milestone(
+        self, viewer: Viewer, employee_id: str, milestone_id: str, key: str | None = None, reason: str = ""
+    ) -> Journey:
+        """Say that this person does not need a milestone, and why."""
         await self.checked(viewer, "complete_milestone", employee_id, WAIVER_OWNER)
-        command = WaiveMilestone(employee_id=employee_id, milestone_id=milestone_id, waived_by=viewer.by)
+        command = WaiveMilestone(employee_id=employee_id, milestone_id=milestone_id, reason=reason, waived_by=viewer.by)
         return await self.carry_out(viewer, command, key)
 
     async def log_meeting(

@@ -23,7 +23,14 @@ from shared.clock import Clock
 from shared.directory import NAMES, Directory
 from shared.events import Event, Fact, new_event
 from shared.events.notifications import MessageSent
-from shared.events.onboarding import JourneyReplanned, JourneyStarted, MilestoneAdded, MilestoneMoved, SurveyAnswered
+from shared.events.onboarding import (
+    JourneyReplanned,
+    JourneyStarted,
+    MilestoneAdded,
+    MilestoneMoved,
+    MilestoneWaived,
+    SurveyAnswered,
+)
 from shared.lease import Fence, LeaseLost
 from shared.mongo import Database
 from shared.processing import Processor
@@ -78,7 +85,7 @@ class JourneyWork:
         for fact in facts:
             emitted = stream.emit(fact, now, event)
             self._keep_beside(fact, event, after, now)
-            if isinstance(fact, (MilestoneAdded, MilestoneMoved)):
+            if isinstance(fact, (MilestoneAdded, MilestoneMoved, MilestoneWaived)):
                 self._keep_words(fact.milestone_id, event.data, after, emitted.sequence or 0)
 
     def _is_unawaited(self, data: Any) -> bool:

@@ -189,8 +189,8 @@ def plan_forms(desk: Desk, plans: PlanDesk) -> APIRouter:
         return _back(employee_id)
 
     @router.post("/people/{employee_id}/plan/waiver")
-    async def waive(viewer: CurrentViewer, employee_id: Employee, milestone_id: Id) -> RedirectResponse:
-        await desk.waive_milestone(viewer, employee_id, milestone_id)
+    async def waive(viewer: CurrentViewer, employee_id: Employee, milestone_id: Id, reason: Reason = "") -> RedirectResponse:
+        await desk.waive_milestone(viewer, employee_id, milestone_id, reason=reason)
         return _back(employee_id)
 
     @router.post("/people/{employee_id}/plan/reopening")

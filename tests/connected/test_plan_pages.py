@@ -84,8 +84,10 @@ async def test_a_manager_pauses_and_resumes_and_the_board_says_so(server: Server
 
 async def test_what_is_not_needed_can_be_needed_after_all_and_owned_by_somebody_else(server: Server, told: Told) -> None:
     async with signed_in(server, LEAD) as browser:
-        page = await sent(browser, told, "waiver", milestone_id="goals_30")
+        page = await sent(browser, told, "waiver", milestone_id="goals_30", reason="agreed before the start")
         assert "Needed after all" in page
+        person = html.unescape((await browser.get(f"/people/{ADA}")).text)
+        assert "not needed, said by Lin Lead: agreed before the start" in person
         page = await sent(browser, told, "reopening", milestone_id="goals_30")
         assert "Needed after all" not in page
         await sent(browser, told, "owner", milestone_id="goals_30", owner="manager")
