@@ -2,7 +2,7 @@
 at once. Objects are made of them for whoever reads one.
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple, overload
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching.criteria import PLACES, earned, place_codes
-from services.matching.person import WORDS, Seeker
+from services.matching.person import WORDS
 from services.matching.policy import FULL, Policy
 from services.matching.pool import Pool, identity
 from services.matching.solving.batch import Batch, best_of_each
 from services.matching.solving.flow import Int64s
-from services.matching.solving.sharing import READS
+from services.matching.solving.sharing import READS, alike
 from services.matching.solving.ties import tie_break_one
 
 RUNNERS_UP = 3
@@ -218,16 +218,7 @@ def values_of(pool: Pool, policy: Policy, batch: Batch, rows: NDArray[np.intp], 
             counts = np.array([len(words) for words in named])[:, None]
             values[place] = earned(pool.words[name].shared_by_each(named, rows), counts, getattr(policy.criteria, name).enough)
         else:
-            for hires, seeker in _alike(name, batch.seekers):
+            for hires, seeker in alike(batch.seekers, READS[name]):
                 lookup = batch.shared.one(seeker, name, share)
                 values[place, hires] = lookup.values[lookup.codes[rows[hires]]]
     return values
-
-
-def _alike(name: str, seekers: Sequence[Seeker]) -> Iterator[tuple[list[int], Seeker]]:
-    """The hires whom a criterion can't tell apart, by their places, and one of them."""
-    groups: dict[Hashable, list[int]] = {}
-    for hire, seeker in enumerate(seekers):
-        groups.setdefault(READS[name](seeker), []).append(hire)
-    for hires in groups.values():
-        yield hires, seekers[hires[0]]

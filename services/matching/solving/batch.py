@@ -13,7 +13,7 @@ from services.matching.policy import Policy
 from services.matching.pool import Bools, Pool, identity
 from services.matching.solving.flow import Int64s
 from services.matching.solving.problem import Int16s, Problem, scores_of
-from services.matching.solving.sharing import READS, SharedLookups
+from services.matching.solving.sharing import READS, SharedLookups, alike
 from services.matching.solving.ties import TIE_BITS, tie_break
 
 KEPT_CELLS = 1 << 25  # scores kept between rounds, 64 MB; above that they are computed anew each time, block by block
@@ -71,20 +71,33 @@ class ProfileScores:
     def __call__(self, wanted: Int64s) -> Int16s:
         """Scores of these profiles; a fresh array."""
         if self._kept is None:
-            found = np.empty((len(wanted), len(self._rows)), np.int16)
-            for place, profile in enumerate(wanted.tolist()):
-                found[place] = self._row(profile)
-            return found
-        for profile in wanted[~self._known[wanted]].tolist():
-            self._kept[profile] = self._row(profile)
-            self._known[profile] = True
+            return self._scored(wanted)
+        missing = wanted[~self._known[wanted]]
+        height = max(RANKED_CELLS // max(len(self._rows), 1), 1)
+        for first in range(0, len(missing), height):
+            some = missing[first : first + height]
+            self._kept[some] = self._scored(some)
+            self._known[some] = True
         kept: Int16s = self._kept[wanted]
         return kept
 
-    def _row(self, profile: int) -> Int16s:
-        seeker = self._profiles[profile]
-        scores = without_load(self._shared(seeker), len(self._pool))[self._rows]
-        scores[self._forbidden(seeker)] = -1
+    def _scored(self, wanted: Int64s) -> Int16s:
+        seekers = [self._profiles[profile] for profile in wanted.tolist()]
+        points = np.zeros((len(seekers), len(self._pool)), np.int16)
+        for name, share in self._policy.shares.items():
+            if name == "load":  # depends on the place, not on the pair
+                continue
+            for places, seeker in alike(seekers, READS[name]):
+                added = self._shared.one(seeker, name, share).scores
+                if len(places) == 1:
+                    points[places[0]] += added
+                else:
+                    points[places] += added
+        scores: Int16s = points[:, self._rows]
+        for places, seeker in alike(seekers, lambda seeker: rules.reads(self._policy, seeker)):
+            forbidden = np.flatnonzero(self._forbidden(seeker))
+            if len(forbidden):
+                scores[np.ix_(np.array(places), forbidden)] = -1
         return scores
 
     def _forbidden(self, seeker: Seeker) -> Bools:

@@ -1,19 +1,22 @@
-"""Small batches in which everybody finds a mentor: dense assignment, a column per place, in a tenth of the flow's time.
+"""Small batches in which everybody finds a mentor: dense assignment, a column per place, in a fraction of the flow's time.
 
-The same two stages as in `solver.py`, each by SciPy's `linear_sum_assignment` (Crouse, 2016): first the total score, then, among
-the pairs that an optimal assignment may use, the hash. It works in floating point, which is exact here: all costs are integers,
-and no sum along a path of so few hires reaches 2^53.
+The same two stages as in `solver.py`: first the total score, by SciPy's `linear_sum_assignment` (Crouse, 2016); then, among the
+few pairs that an optimal assignment may use, the hash, by its sparse kin (LAPJVsp; Jonker and Volgenant, 1987). Both work in
+floating point, which is exact here: all costs are integers, and no sum along a path of so few hires reaches 2^53.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from services.matching.solving.flow import FULL_UP, NONE, Int64s
 from services.matching.solving.problem import Problem, Solution, scores_of
-from services.matching.solving.ties import tie_break
+from services.matching.solving.ties import TIE_BITS, tie_break
 
 CELLS = 1 << 19  # hires × places: 4 MB, and 724 hires at most; above that the flow, which knows who is alike, catches up
+LARGEST_TIE = 1 << TIE_BITS  # above every hash, so that no cost is 0: a sparse matrix would take it for no pair
 
 Floats = NDArray[np.float64]
 
@@ -67,24 +70,44 @@ def _duals(problem: Problem, costs: Floats, mentors: NDArray[np.intp]) -> tuple[
 
 
 def _by_hash(problem: Problem, tight: NDArray[np.bool_], prices: Floats) -> NDArray[np.intp] | None:
-    """Of all assignments as good as the best, that with the largest sum of hashes; None where it takes too many places.
+    """Of all assignments as good as the best, that with the largest sum of hashes; None where it takes too many pairs.
 
     Places that cost less than their mentor's price are filled in every one of them, those that cost as much may be. So nobody
     but a hire may fill the former; rows beyond the hires fill what is left of the latter.
     """
-    hires = len(tight)
+    hires, mentors = tight.shape
     whole = _whole(prices)[:, None]
     must = (problem.place_costs < whole).sum(axis=1)
     may = np.minimum((problem.place_costs <= whole).sum(axis=1) - must, hires)
-    columns = np.concatenate([np.repeat(np.arange(len(must)), must), np.repeat(np.arange(len(may)), may)])
-    filled = int(must.sum())
-    spare = len(columns) - hires if filled else 0
-    if (hires + spare) * len(columns) > 2 * CELLS:
-        return None
-    hashes = np.full(tight.shape, np.inf)
+    filled, optional = int(must.sum()), int(may.sum())
+    spare = filled + optional - hires if filled else 0
     some, theirs = np.nonzero(tight)
-    hashes[some, theirs] = -tie_break(problem.hire_keys[some], problem.mentor_keys[theirs])
-    costs = np.zeros((hires + spare, len(columns)))
-    costs[:hires] = hashes[:, columns]
-    costs[hires:, :filled] = np.inf
-    return np.asarray(columns[linear_sum_assignment(costs)[1][:hires]], np.intp)
+    if int((must + may)[theirs].sum()) + spare * optional > CELLS:
+        return None
+    costs = LARGEST_TIE - tie_break(problem.hire_keys[some], problem.mentor_keys[theirs])
+    pairs, columns = _columns(theirs, must, 0)
+    more, others = _columns(theirs, may, filled)
+    pairs = np.concatenate([pairs, more])
+    graph = csr_array(
+        (
+            np.concatenate([costs[pairs], np.ones(spare * optional, np.int64)]).astype(np.float64),
+            (
+                np.concatenate([some[pairs], np.repeat(np.arange(hires, hires + spare), optional)]),
+                np.concatenate([columns, others, np.tile(np.arange(filled, filled + optional), spare)]),
+            ),
+        ),
+        shape=(hires + spare, filled + optional),
+    )
+    chosen = min_weight_full_bipartite_matching(graph)[1][:hires]
+    return np.asarray(np.repeat(np.tile(np.arange(mentors), 2), np.concatenate([must, may]))[chosen], np.intp)
+
+
+def _columns(mentors: NDArray[np.intp], places: Int64s, first: int) -> tuple[NDArray[np.intp], Int64s]:
+    """Every column of each of these mentors, who have so many `places` one after another from column `first` on.
+
+    Two arrays: which of the mentors, and the column.
+    """
+    counts = places[mentors]
+    which = np.repeat(np.arange(len(mentors)), counts)
+    within = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return which, first + (np.cumsum(places) - places)[mentors[which]] + within

@@ -1,6 +1,6 @@
 """What hires of a batch have in common: each criterion is looked up once for all who are alike in what it reads."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator, Sequence
 
 from services.matching.criteria import Lookup, lookup_of
 from services.matching.person import WORDS, Seeker
@@ -26,6 +26,15 @@ READS: dict[str, Callable[[Seeker], Hashable]] = {
 }
 """What of a hire each criterion reads: two who are alike in it get the same values."""
 VARIOUS = frozenset({*WORDS, "meaning"})  # so various that hardly two hires share a lookup
+
+
+def alike(seekers: Sequence[Seeker], reads: Callable[[Seeker], Hashable]) -> Iterator[tuple[list[int], Seeker]]:
+    """Those who are equal in what is read of them, by their places, and one of them."""
+    groups: dict[Hashable, list[int]] = {}
+    for place, seeker in enumerate(seekers):
+        groups.setdefault(reads(seeker), []).append(place)
+    for places in groups.values():
+        yield places, seekers[places[0]]
 
 
 class SharedLookups:
