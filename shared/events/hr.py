@@ -22,6 +22,7 @@ REMOVED = "[removed]"
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 EARLIEST_START = date(2000, 1, 1)  # outside these two a start date is a typing error, not a plan
 LATEST_START = date(2100, 1, 1)
+EARLIEST_EMPLOYED = date(1940, 1, 1)  # nobody who works today has been there for longer
 
 FORBIDDEN_FIELDS = frozenset(
     {
@@ -248,6 +249,12 @@ def _plausible(value: date) -> date:
     return value
 
 
+def _of_somebody_employed(value: date) -> date:
+    if not EARLIEST_EMPLOYED <= value < LATEST_START:
+        raise ValueError(f"must lie between {EARLIEST_EMPLOYED} and {LATEST_START}")
+    return value
+
+
 def _printable(value: str) -> str:
     if _UNPRINTABLE.search(value):
         raise ValueError("must not contain line breaks, control characters or changes of the writing direction")
@@ -274,6 +281,7 @@ LanguageLevels = Annotated[
     dict[Language, Literal["A1", "A2", "B1", "B2", "C1", "C2"]], Field(max_length=20), BeforeValidator(_levels)
 ]
 StartDate = Annotated[date, BeforeValidator(_calendar_date), AfterValidator(_plausible)]
+EmployedSince = Annotated[date, BeforeValidator(_calendar_date), AfterValidator(_of_somebody_employed)]
 Words = Annotated[list[Text], Field(max_length=50)]
 WorkArrangement = Literal["onsite", "hybrid", "remote"]
 
@@ -362,9 +370,10 @@ class EmployeeRehired(_NamedProfile):
 
 
 class EmployeeSnapshot(_NamedProfile):
-    """An existing employee: fills the directories, starts nothing."""
+    """An existing employee, who may have joined decades ago: fills the directories, starts nothing."""
 
     TYPE: ClassVar[str] = "hr.employee.snapshot.v1"
+    start_date: EmployedSince | None = None
 
 
 class EmployeeUpdated(Profile):

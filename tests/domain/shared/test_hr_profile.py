@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from shared.events.hr import EmployeeHired, EmployeeUpdated
+from shared.events.hr import EmployeeHired, EmployeeSnapshot, EmployeeUpdated
 
 
 def hired(**more: Any) -> EmployeeHired:
@@ -37,3 +38,21 @@ def test_an_update_without_languages_says_nothing_about_levels() -> None:
         "languages": ["fr"],
         "language_levels": {"fr": "A2"},
     }
+
+
+@pytest.mark.parametrize(
+    ("start", "fits"), [("1939-12-31", False), ("1940-01-01", True), ("1987-04-01", True), ("2100-01-01", False)]
+)
+def test_an_employee_may_have_joined_decades_ago(start: str, fits: bool) -> None:
+    known = {"employee_id": "E-1", "display_name": "Ada", "start_date": start}
+    if fits:
+        assert str(EmployeeSnapshot.model_validate(known).start_date) == start
+    else:
+        with pytest.raises(ValidationError, match="must lie between 1940-01-01 and 2100-01-01"):
+            EmployeeSnapshot.model_validate(known)
+
+
+@pytest.mark.parametrize("start", ["1970-01-01", "1999-12-31", "2100-01-01", "2199-06-01"])
+def test_nobody_is_hired_for_a_day_that_is_a_typing_error(start: str) -> None:
+    with pytest.raises(ValidationError, match=r"start_date\n.*must lie between 2000-01-01 and 2100-01-01"):
+        EmployeeHired.model_validate({"employee_id": "E-1", "display_name": "Ada", "start_date": start})
