@@ -5,9 +5,10 @@ from datetime import date
 
 from services.onboarding import store
 from services.onboarding.commands import AnswerSurvey, Command, CompleteMilestone, LogMeeting, WaiveMilestone
+from services.onboarding.conditions import ByPerson
 from services.onboarding.handlers import JourneyWork, as_event, command_processor
 from services.onboarding.journey import Journey
-from services.onboarding.programme import FALLBACK_LANGUAGE, ByPerson, Milestone, Programme, Programmes, with_others
+from services.onboarding.programme import FALLBACK_LANGUAGE, Milestone, Programme, Programmes, with_others
 from shared.access import Action, Viewer, check
 from shared.clock import Clock
 from shared.directory import chain

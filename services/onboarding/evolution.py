@@ -24,6 +24,7 @@ from shared.events.onboarding import (
     MeetingHeld,
     MilestoneAdded,
     MilestoneCompleted,
+    MilestoneConfirmed,
     MilestoneLate,
     MilestoneMoved,
     MilestoneReassigned,
@@ -143,6 +144,10 @@ def _completed(journey: Journey, fact: MilestoneCompleted, at: datetime) -> Jour
     return _with_milestone(journey, fact.milestone_id, status="done", **settled)
 
 
+def _confirmed(journey: Journey, fact: MilestoneConfirmed, at: datetime) -> Journey:
+    return _with_milestone(journey, fact.milestone_id, said_at=at, said_by=fact.confirmed_by)
+
+
 def _late(journey: Journey, fact: MilestoneLate, at: datetime) -> Journey:
     return _with_milestone(journey, fact.milestone_id, status="late")
 
@@ -216,6 +221,7 @@ _EVOLUTIONS: Mapping[type[Fact], Callable[[Journey, Any, datetime], Journey]] = 
     LeavingCancelled: _leaving_cancelled,
     ManagerChanged: _manager_changed,
     MilestoneCompleted: _completed,
+    MilestoneConfirmed: _confirmed,
     MilestoneLate: _late,
     MilestoneWaived: _waived,
     MilestoneReopened: _milestone_reopened,

@@ -13,9 +13,10 @@ from pydantic import BaseModel
 
 from services.onboarding import store
 from services.onboarding.commands import AnswerSurvey, Command, ReviewDueDays
+from services.onboarding.conditions import fact_key
 from services.onboarding.domain import DECISIONS, step
 from services.onboarding.journey import Journey
-from services.onboarding.programme import PERSON_FIELDS, Person, Programmes, fact_key
+from services.onboarding.programme import PERSON_FIELDS, Person, Programmes
 from services.onboarding.projections.board import Board, fold_board
 from services.onboarding.projections.timeline import Timeline, fold_timeline
 from shared.changes import Changes

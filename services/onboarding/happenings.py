@@ -173,6 +173,7 @@ _WORDS: Mapping[str, Callable[[_Told], str]] = {
     "leaving_cancelled": lambda told: "Stays after all",
     "manager_changed": _manager_changed,
     "milestone_completed": lambda told: f"{told.title}: done{told.by}",
+    "milestone_confirmed": lambda told: f"{told.title}: done as far as a word goes, said{told.by}",
     "milestone_late": lambda told: f"{told.title}: late",
     "milestone_waived": lambda told: f"{told.title}: not needed, said{told.by}",
     "milestone_reopened": lambda told: f"{told.title}: needed after all by {day(told.text('due'))}, said{told.by}",

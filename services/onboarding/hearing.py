@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from services.onboarding.conditions import fact_key
 from services.onboarding.journey import Heard, Journey, is_older
-from services.onboarding.programme import fact_key
 from shared.events import Event
 from shared.events.hr import (
     EmployeeHired,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.onboarding.programme import fact_key
+from services.onboarding.conditions import fact_key
 from shared.events.onboarding import Owner
 
 JourneyStatus = Literal["expected", "active", "paused", "completed", "left", "cancelled"]
@@ -29,6 +29,7 @@ class _State(BaseModel):
 class MilestoneState(_State):
     """One milestone. `planned_at` is when it got its present due day; `settled_*` say who completed or waived it, when, why.
 
+    `said_*`: somebody's word for one that needs more than that.
     `own`: this person alone has it, no programme; `own_day` and `own_owner`: somebody set these for this person; `not_before`
     is the day it came into a running journey, before which it is never due. Few milestones have these, so that they are stored
     where they say something: mongod is what throughput waits for.
@@ -40,6 +41,8 @@ class MilestoneState(_State):
     optional: bool = False
     planned_at: datetime
     status: MilestoneStatus = "planned"
+    said_at: datetime | None = None
+    said_by: str | None = None
     settled_at: datetime | None = None
     settled_by: str | None = None
     cause: str | None = None

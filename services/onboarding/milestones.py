@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
+from services.onboarding.conditions import ByMeetingHeld, ByPerson, BySurveyAnswered, CompletedBy, conditions_in, heard_as
 from services.onboarding.journey import SYSTEM, Journey, MilestoneState, day_end, is_older, local_day
-from services.onboarding.programme import ByMeetingHeld, BySurveyAnswered, Milestone, Person, Programme
+from services.onboarding.programme import Person, Programme
 from shared.events import Fact
 from shared.events.onboarding import MilestoneCompleted, MilestoneLate
 
@@ -13,17 +14,22 @@ def conditions_met(journey: Journey, programme: Programme) -> list[Fact]:
     facts: list[Fact] = []
     for planned in programme.by_events:
         state = journey.milestones.get(planned.id)
-        met = None if state is None or (state.settled and not state.dropped) else _met(journey, planned)
+        met = None if state is None or (state.settled and not state.dropped) else _all_met(journey, state, planned.completed_by)
         if met is not None:
             facts.append(completed(journey, planned.id, *met, planned.completed_by.event))
     return facts
 
 
-def _met(journey: Journey, planned: Milestone) -> tuple[datetime, str] | None:
-    """When, and by whose doing, the milestone's condition was met; None while it is not."""
-    condition = planned.completed_by
-    if planned.waits_for is not None:
-        times = journey.heard.facts.get(planned.waits_for, [])
+def _all_met(journey: Journey, state: MilestoneState, condition: CompletedBy) -> tuple[datetime, str] | None:
+    """When, and by whose doing, the last of what the milestone needs was met; None while something is missing."""
+    met = [_met(journey, state, each) for each in conditions_in(condition)]
+    return max(((at, by) for at, by in filter(None, met)), key=lambda each: each[0]) if all(met) else None
+
+
+def _met(journey: Journey, state: MilestoneState, condition: CompletedBy) -> tuple[datetime, str] | None:
+    key = heard_as(condition)
+    if key is not None:
+        times = journey.heard.facts.get(key, [])
         return next(((at, SYSTEM) for at in times if not is_older(at, journey.since)), None)
     if isinstance(condition, ByMeetingHeld):
         long_enough = [meeting for meeting in journey.meetings if meeting.minutes >= condition.minutes]
@@ -31,6 +37,8 @@ def _met(journey: Journey, planned: Milestone) -> tuple[datetime, str] | None:
             return None
         meeting = long_enough[condition.number - 1]
         return meeting.reported_at, meeting.reported_by
+    if isinstance(condition, ByPerson) and state.said_at is not None:
+        return state.said_at, state.said_by or SYSTEM
     if isinstance(condition, BySurveyAnswered) and condition.survey in journey.surveys:
         return journey.surveys[condition.survey].answered_at, journey.employee_id
     return None

@@ -7,24 +7,33 @@ content, so that a changed file is a new version and a running journey keeps the
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from services.onboarding.calendar import Place, next_working_day, place, previous_working_day, shift_working_days
+from services.onboarding.conditions import (
+    ByPerson,
+    ByStillEmployed,
+    BySurveyAnswered,
+    CompletedBy,
+    Part,
+    Slug,
+    conditions_in,
+    heard_as,
+    listed,
+)
 from shared.events.hr import WorkArrangement
-from shared.events.notifications import RecipientRole
 from shared.events.onboarding import Owner, PlannedMilestone
 
 FALLBACK_LANGUAGE = "en"
 EARLIEST_DAY, LATEST_DAY = -180, 1095  # half a year before the start, three years after it: beyond is a typing error
 MAX_MILESTONES = 200  # a journey is one document and one page; the shipped programme has about 25
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 Day = Annotated[int, Field(ge=EARLIEST_DAY, le=LATEST_DAY)]
@@ -48,69 +57,6 @@ def text_in(texts: Mapping[str, str], languages: Iterable[str]) -> str:
             if candidate in texts:
                 return texts[candidate]
     return texts.get(FALLBACK_LANGUAGE, "")
-
-
-def listed(value: object) -> object:
-    """Accept one value where a list is meant: `department: Sales`."""
-    return value if isinstance(value, list) else [value]
-
-
-class Part(BaseModel):
-    """A piece of a programme: unknown fields are refused, nothing changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ByPerson(Part):
-    """Completed by someone's word."""
-
-    event: Literal["person"] = "person"
-
-
-class ByMentorAssigned(Part):
-    """Completed when the hire has a mentor."""
-
-    event: Literal["mentor_assigned"]
-
-
-class ByMessageSent(Part):
-    """Completed when the channel accepted a message made from `template` for this recipient."""
-
-    event: Literal["message_sent"]
-    template: Slug
-    recipient: RecipientRole = "hire"
-
-
-class ByMeetingHeld(Part):
-    """Completed by the `number`-th meeting of mentor and hire that took at least `minutes`."""
-
-    event: Literal["meeting_held"]
-    number: Annotated[int, Field(ge=1, le=100)] = 1
-    minutes: Annotated[int, Field(ge=1, le=480)] = 1
-
-
-class BySurveyAnswered(Part):
-    """Completed when the hire answered this survey of the programme."""
-
-    event: Literal["survey_answered"]
-    survey: Slug
-
-
-class ByStillEmployed(Part):
-    """Completed by the calendar: the due day is over and the person has not left."""
-
-    event: Literal["still_employed"]
-
-
-def _spelled_out(value: object) -> object:
-    return {"event": value} if isinstance(value, str) else value
-
-
-CompletedBy = Annotated[
-    ByPerson | ByMentorAssigned | ByMessageSent | ByMeetingHeld | BySurveyAnswered | ByStillEmployed,
-    Field(discriminator="event"),
-    BeforeValidator(_spelled_out),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +88,10 @@ class When(Part):
     `location` compares places: `DE` holds in all of Germany, `DE-BY` in Bavaria alone. Letters' case does not matter.
     """
 
-    work_arrangement: Annotated[list[WorkArrangement], BeforeValidator(listed)] = []
-    department: AnyOf = []
-    location: AnyOf = []
-    employment_type: AnyOf = []
+    work_arrangement: Annotated[list[WorkArrangement], BeforeValidator(listed)] = Field(default=[])
+    department: AnyOf = Field(default=[])
+    location: AnyOf = Field(default=[])
+    employment_type: AnyOf = Field(default=[])
 
     @property
     def conditions(self) -> int:
@@ -174,25 +120,27 @@ def _within(location: str | None, region: str) -> bool:
 
 
 class Milestone(Part):
-    """One milestone of a programme. `day` counts from the start date (day 0), in calendar or in working days."""
+    """One milestone of a programme.
+
+    `day` counts from the start date (day 0), or from the due day of the milestone `after` which it comes; in calendar or
+    in working days.
+    """
 
     id: Slug
     title: Texts
-    description: Texts = {}
+    description: Texts = Field(default={})
     owner: Owner
     day: Day
     in_working_days: bool = False
+    after: Slug | None = None
     completed_by: CompletedBy = ByPerson()
     optional: bool = False
     when: When = When()
 
     @cached_property
-    def waits_for(self) -> str | None:
-        """The key of the outside fact that completes it (see `fact_key`), or None where no outside fact does."""
-        condition = self.completed_by
-        if isinstance(condition, ByMessageSent):
-            return fact_key("message_sent", condition.template, condition.recipient)
-        return fact_key("mentor_assigned") if isinstance(condition, ByMentorAssigned) else None
+    def waits_for(self) -> frozenset[str]:
+        """The keys (see `conditions.fact_key`) of the outside facts that help to complete it."""
+        return frozenset(key for each in conditions_in(self.completed_by) if (key := heard_as(each)) is not None)
 
     @property
     def required(self) -> bool:
@@ -200,16 +148,34 @@ class Milestone(Part):
         return not self.optional and not isinstance(self.completed_by, ByStillEmployed)
 
     def due(self, start: date, where: Place) -> date:
-        """The day it is due: never a day off. Before the start it rolls back, from the start on it rolls forward."""
+        """The day it is due, counted from `start`: the start date, or the due day of the milestone it comes `after`.
+
+        Never a day off. Before `start` it rolls back, from then on it rolls forward.
+        """
         if self.in_working_days:
             return shift_working_days(start, self.day, where)
         day = start + timedelta(days=self.day)
         return previous_working_day(day, where) if self.day < 0 else next_working_day(day, where)
 
 
-def fact_key(*parts: str) -> str:
-    """How a journey files an outside fact that may complete a milestone: `message_sent:welcome:hire`."""
-    return ":".join(parts)
+def misplaced(after: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    """Milestones (id and what is wrong) that come after one that is not there, or after themselves.
+
+    `after` maps each milestone to the one it comes after. Of a cycle the first member is named, with all the others.
+    """
+    told: set[str] = set()
+    for id in after:
+        way = [id]
+        while (before := after[way[-1]]) in after and before not in way:
+            way.append(str(before))
+        if before is None:
+            continue
+        if before not in after:
+            if len(way) == 1:
+                yield id, f"comes after '{before}', which is no milestone of this programme"
+        elif before == id and not told & set(way):
+            told |= set(way)
+            yield id, f"comes after itself: {' after '.join([*way, id])}; give one of them a day from the start date instead"
 
 
 class Survey(Part):
@@ -217,7 +183,7 @@ class Survey(Part):
 
     title: Texts
     questions: Annotated[dict[Slug, Texts], Field(min_length=1, max_length=20)]
-    comment: Texts = {}
+    comment: Texts = Field(default={})
 
 
 class Programme(Part):
@@ -226,13 +192,18 @@ class Programme(Part):
     id: Slug
     title: Texts
     when: When = When()
-    surveys: dict[Slug, Survey] = {}
+    surveys: dict[Slug, Survey] = Field(default={})
     milestones: list[Milestone]
 
     @cached_property
     def version(self) -> str:
-        """A hash of the content: twelve hexadecimal digits of SHA-256 over its canonical JSON."""
-        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        """A hash of the content: twelve hexadecimal digits of SHA-256 over its canonical JSON.
+
+        What is left at its default is left out, so that a field that is new here makes no new version of old files. A
+        default, once released, is therefore never changed.
+        """
+        written = self.model_dump(mode="json", exclude_defaults=True)
+        content = json.dumps(written, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     @cached_property
@@ -242,7 +213,7 @@ class Programme(Part):
 
     @cached_property
     def by_events(self) -> Sequence[Milestone]:
-        """Its milestones that facts complete, and nobody's word."""
+        """Its milestones that facts complete: nobody's word, or not that alone."""
         return [each for each in self.milestones if not isinstance(each.completed_by, (ByPerson, ByStillEmployed))]
 
     @cached_property
@@ -253,15 +224,32 @@ class Programme(Part):
     @cached_property
     def last_required_day(self) -> int:
         """The latest day offset that a journey waits for (90 in the shipped programme), in calendar days."""
+        return max((self.day_of(each.id) for each in self.milestones if each.required), default=0)
+
+    def day_of(self, id: str) -> int:
+        """About how many calendar days after the start date (before it where negative) a milestone is due."""
         # Seven calendar days hold five working days everywhere but in weeks with holidays: near enough for an ending.
-        days = [m.day * 7 // 5 if m.in_working_days else m.day for m in self.milestones if m.required]
-        return max(days, default=0)
+        return sum(each.day * 7 // 5 if each.in_working_days else each.day for each in self.way_to(id))
+
+    def way_to(self, id: str) -> Sequence[Milestone]:
+        """The milestones whose days add up to this one's: those it comes after, the first one first, and itself."""
+        way = [self.by_id[id]]
+        while way[0].after is not None:  # ends: no milestone comes after itself (`misplaced`)
+            way.insert(0, self.by_id[way[0].after])
+        return way
+
+    def due(self, id: str, start: date, where: Place) -> date:
+        """The day a milestone is due for a start on `start`."""
+        day = start
+        for each in self.way_to(id):
+            day = each.due(day, where)
+        return day
 
     def plan(self, start: date, person: Person) -> list[PlannedMilestone]:
         """The milestones that apply to this person, with the days they are due."""
         where = place(person.location)
         return [
-            PlannedMilestone(id=each.id, owner=each.owner, due=each.due(start, where), optional=not each.required)
+            PlannedMilestone(id=each.id, owner=each.owner, due=self.due(each.id, start, where), optional=not each.required)
             for each in self.milestones
             if each.when.holds(person)
         ]
@@ -269,7 +257,7 @@ class Programme(Part):
     def due_days(self, ids: Iterable[str], start: date, person: Person) -> dict[str, date]:
         """The days these milestones are due for a start on `start`; ids of other programmes are left out."""
         where = place(person.location)
-        return {id: self.by_id[id].due(start, where) for id in ids if id in self.by_id}
+        return {id: self.due(id, start, where) for id in ids if id in self.by_id}
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -279,12 +267,15 @@ class Programme(Part):
         if not any(milestone.required and not milestone.when.conditions for milestone in self.milestones):
             raise ValueError("no milestone is required of everybody, so a journey would end when it starts; add one")
         for milestone in self.milestones:
-            condition = milestone.completed_by
-            if isinstance(condition, BySurveyAnswered) and condition.survey not in self.surveys:
-                known = ", ".join(self.surveys) or "none"
-                raise ValueError(
-                    f"milestone '{milestone.id}' waits for survey '{condition.survey}', which is not under 'surveys' ({known})"
-                )
+            for condition in conditions_in(milestone.completed_by):
+                if isinstance(condition, BySurveyAnswered) and condition.survey not in self.surveys:
+                    known = ", ".join(self.surveys) or "none"
+                    raise ValueError(
+                        f"milestone '{milestone.id}' waits for survey '{condition.survey}', not under 'surveys' ({known})"
+                    )
+        wrong = next(misplaced({each.id: each.after for each in self.milestones}), None)
+        if wrong is not None:
+            raise ValueError(f"milestone '{wrong[0]}' {wrong[1]}")
         return self
 
 
@@ -332,9 +323,12 @@ class Programmes:
         """Whether `pinned` would find it."""
         return (id, version) in self._known
 
-    def add(self, programme: Programme) -> None:
-        """Make an older version known; new journeys don't choose it."""
-        self._known[(programme.id, programme.version)] = programme
+    def add(self, programme: Programme, version: str | None = None) -> None:
+        """Make an older version known; new journeys don't choose it.
+
+        `version` is the one that it was stored under, which may be older than the present way to make one from the content.
+        """
+        self._known[(programme.id, version or programme.version)] = programme
         self._waited_for |= _keys(programme)
 
     def waits_for(self, key: str) -> bool:
@@ -343,4 +337,4 @@ class Programmes:
 
 
 def _keys(programme: Programme) -> set[str]:
-    return {key for each in programme.milestones if (key := each.waits_for) is not None}
+    return {key for each in programme.milestones for key in each.waits_for}

@@ -10,22 +10,30 @@ import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from services.onboarding.programme import (
-    MAX_MILESTONES,
+from services.onboarding.conditions import (
+    AllOf,
     ByMeetingHeld,
     ByPerson,
+    ByStillEmployed,
     BySurveyAnswered,
     CompletedBy,
+    Part,
+    Slug,
+    conditions_in,
+    listed,
+)
+from services.onboarding.programme import (
+    EARLIEST_DAY,
+    LATEST_DAY,
+    MAX_MILESTONES,
     Day,
     Milestone,
-    Part,
     Programme,
     Programmes,
-    Slug,
     Survey,
     Texts,
     When,
-    listed,
+    misplaced,
 )
 from shared.events.onboarding import Owner
 
@@ -70,6 +78,7 @@ class MilestoneEntry(Part):
     owner: Owner
     day: Days | None = None
     working_day: Days | None = None
+    after: Slug | None = None
     numbered_from: Annotated[int, Field(ge=1, le=100)] | None = None
     completed_by: CompletedBy = ByPerson()
     optional: bool = False
@@ -95,9 +104,7 @@ class MilestoneEntry(Part):
         return [self._milestone(day, number) for number, day in enumerate(self.days, start=self.numbered_from or 1)]
 
     def _milestone(self, day: int, number: int | None) -> Milestone:
-        condition = self.completed_by
-        if number is not None and isinstance(condition, ByMeetingHeld):
-            condition = condition.model_copy(update={"number": number})
+        condition = self.completed_by if number is None else _of_number(self.completed_by, number)
         return Milestone(
             id=self.id if number is None else f"{self.id}_{number}",
             title=_numbered(self.title, number),
@@ -105,10 +112,17 @@ class MilestoneEntry(Part):
             owner=self.owner,
             day=day,
             in_working_days=self.working_day is not None,
+            after=self.after,
             completed_by=condition,
             optional=self.optional,
             when=self.when,
         )
+
+
+def _of_number(condition: CompletedBy, number: int) -> CompletedBy:
+    if isinstance(condition, AllOf):
+        return condition.model_copy(update={"all": [_of_number(each, number) for each in condition.all]})
+    return condition.model_copy(update={"number": number}) if isinstance(condition, ByMeetingHeld) else condition
 
 
 def _numbered(texts: Mapping[str, str], number: int | None) -> dict[str, str]:
@@ -266,16 +280,48 @@ def _faults_between_parts(reader: _Reader, written: ProgrammeFile) -> Iterator[F
                 line, _ = reader.line_of(("milestones", index, "id"))
                 yield Fault(reader.file, line, f"milestone id '{milestone.id}' is used twice; give each its own")
             ids.add(milestone.id)
-        condition = entry.completed_by
-        if isinstance(condition, BySurveyAnswered) and condition.survey not in written.surveys:
-            line, _ = reader.line_of(("milestones", index, "completed_by"))
-            known = ", ".join(written.surveys) or "none is there"
-            yield Fault(
-                reader.file, line, f"survey '{condition.survey}' is not under 'surveys' ({known}); add it, or name one that is"
-            )
+        for condition in conditions_in(entry.completed_by):
+            if isinstance(condition, BySurveyAnswered) and condition.survey not in written.surveys:
+                line, _ = reader.line_of(("milestones", index, "completed_by"))
+                known = ", ".join(written.surveys) or "none is there"
+                yield Fault(
+                    reader.file,
+                    line,
+                    f"survey '{condition.survey}' is not under 'surveys' ({known}); add it, or name one that is",
+                )
+    yield from _faults_of_days(reader, written)
     if not any(each.required and not each.when.conditions for entry in written.milestones for each in entry.milestones()):
         line, _ = reader.line_of(("milestones",))
         yield Fault(reader.file, line, "no milestone is required of everybody, so a journey would end when it starts; add one")
+
+
+def _faults_of_days(reader: _Reader, written: ProgrammeFile) -> Iterator[Fault]:
+    """Milestones that come after nothing or after themselves, or whose days add up to one that can't be meant."""
+    places = {each.id: index for index, entry in enumerate(written.milestones) for each in entry.milestones()}
+    milestones = {each.id: each for entry in written.milestones for each in entry.milestones()}
+    wrong = list(misplaced({id: each.after for id, each in milestones.items()}))
+    for id, words in wrong:
+        line, _ = reader.line_of(("milestones", places[id], "after"))
+        near = difflib.get_close_matches(str(milestones[id].after), milestones.keys() - {id}, n=1)
+        hint = "" if milestones[id].after in milestones else f"; did you mean '{near[0]}'?" if near else "; name one that is"
+        yield Fault(reader.file, line, f"milestone '{id}' {words}{hint}")
+    if wrong:
+        return
+    for id, each in milestones.items():
+        day, before = each.day, each.after
+        while before is not None:
+            day, before = day + milestones[before].day, milestones[before].after
+        line, _ = reader.line_of(("milestones", places[id]))
+        if not EARLIEST_DAY <= day <= LATEST_DAY:
+            yield Fault(
+                reader.file, line, f"milestone '{id}' is due {day} days from the start date; keep to {EARLIEST_DAY}..{LATEST_DAY}"
+            )
+        if isinstance(each.completed_by, ByStillEmployed) and day < 0:
+            yield Fault(
+                reader.file,
+                line,
+                f"milestone '{id}' can never be reached: nobody is still employed before the start; use a later day",
+            )
 
 
 def read_programmes(folder: Path | None = None) -> Programmes:

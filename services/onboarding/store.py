@@ -91,7 +91,8 @@ async def load_pinned(db: Database, programmes: Programmes, wanted: Iterable[tup
     if not unknown:
         return
     async for document in db[PROGRAMMES].find({"_id": {"$in": unknown}}):
-        programmes.add(Programme.model_validate(document["programme"]))
+        version = document["_id"].rpartition("@")[2]
+        programmes.add(Programme.model_validate(document["programme"]), version)
 
 
 def pin_programme(changes: Changes, programme: Programme) -> None:

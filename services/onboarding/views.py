@@ -3,21 +3,22 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from services.onboarding.deciding.changes import OWN
-from services.onboarding.journey import SYSTEM, Journey, MilestoneState
-from services.onboarding.programme import (
+from services.onboarding.conditions import (
+    AllOf,
     ByMeetingHeld,
     ByMentorAssigned,
     ByMessageSent,
     ByPerson,
     ByStillEmployed,
     BySurveyAnswered,
-    Milestone,
-    Programme,
-    text_in,
+    conditions_in,
+    takes_a_word,
 )
+from services.onboarding.deciding.changes import OWN
+from services.onboarding.journey import SYSTEM, Journey, MilestoneState
+from services.onboarding.programme import Milestone, Programme, text_in
 from shared.access import OPERATOR
 from shared.events.onboarding import Owner
 from shared.pages.words import day, humane, relative
@@ -109,7 +110,7 @@ class _Wording:
 
 def _task(state: MilestoneState, programme: Programme, may_complete: bool, words: _Wording) -> Task:
     planned = programme.by_id.get(state.id)
-    by_hand = planned is None or isinstance(planned.completed_by, ByPerson)
+    by_hand = planned is None or (takes_a_word(planned.completed_by) and state.said_at is None)
     return Task(
         id=state.id,
         title=title_of(programme, state.id),
@@ -153,9 +154,25 @@ def by_whom(id: str | None, names: Mapping[str, str]) -> str:
 
 def _how(planned: Milestone) -> str:
     condition = planned.completed_by
+    if isinstance(condition, AllOf):
+        return f"Done when all of this is: {', '.join(_NEEDED[type(each)](each) for each in condition.all)}."
     if isinstance(condition, ByMeetingHeld):
-        return f"Done when meeting number {condition.number} with the mentor is logged."
+        return f"Done when {_meeting(condition)} is logged."
     return _HOW.get(type(condition), "")
+
+
+def _meeting(condition: ByMeetingHeld) -> str:
+    length = f" of at least {condition.minutes} minutes" if condition.minutes > 1 else ""
+    return f"meeting number {condition.number}{length} with the mentor"
+
+
+_NEEDED: Mapping[type, Callable[[Any], str]] = {
+    ByPerson: lambda _: "somebody says so",
+    ByMentorAssigned: lambda _: "a mentor is found",
+    ByMessageSent: lambda _: "the message is sent",
+    ByMeetingHeld: lambda condition: f"{_meeting(condition)} is logged",
+    BySurveyAnswered: lambda _: "the questions are answered",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +201,17 @@ def surveys_to_answer(journey: Journey, programme: Programme, today: date) -> li
     forms = []
     for state in journey.milestones.values():
         planned = programme.by_id.get(state.id)
-        condition = planned.completed_by if planned else None
-        if state.settled or state.due > today:
-            continue
-        if isinstance(condition, BySurveyAnswered) and condition.survey not in journey.surveys:
-            survey = programme.surveys[condition.survey]
-            questions = [Question(id, text_in(texts, LANGUAGES)) for id, texts in survey.questions.items()]
-            title, comment = (text_in(texts, LANGUAGES) for texts in (survey.title, survey.comment))
-            forms.append(SurveyForm(condition.survey, state.id, title, questions, comment))
+        asked = conditions_in(planned.completed_by) if planned and state.due <= today and not state.settled else []
+        forms += [
+            _form(condition.survey, state.id, programme)
+            for condition in asked
+            if isinstance(condition, BySurveyAnswered) and condition.survey not in journey.surveys
+        ]
     return forms
+
+
+def _form(id: str, milestone_id: str, programme: Programme) -> SurveyForm:
+    survey = programme.surveys[id]
+    questions = [Question(name, text_in(texts, LANGUAGES)) for name, texts in survey.questions.items()]
+    title, comment = (text_in(texts, LANGUAGES) for texts in (survey.title, survey.comment))
+    return SurveyForm(id, milestone_id, title, questions, comment)

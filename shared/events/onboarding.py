@@ -118,13 +118,21 @@ class ManagerChanged(JourneyFact):
 
 class MilestoneCompleted(JourneyFact):
     """`completed_by` is an employee id or `system`; `cause` the kind of fact that completed it (`person`, `mentor_assigned`,
-    `message_sent`, `meeting_held`, `survey_answered`)."""
+    `message_sent`, `meeting_held`, `survey_answered`, `still_employed`; `all` where several were needed)."""
 
     TYPE: ClassVar[str] = "onboarding.milestone.completed.v1"
     milestone_id: str
     completed_at: datetime
     completed_by: str
     cause: str
+
+
+class MilestoneConfirmed(JourneyFact):
+    """Somebody said that a milestone is done that needs more than a word; it is done when the rest is there too."""
+
+    TYPE: ClassVar[str] = "onboarding.milestone.confirmed.v1"
+    milestone_id: str
+    confirmed_by: str
 
 
 class MilestoneLate(JourneyFact):
@@ -230,6 +238,7 @@ ONBOARDING_EVENTS: tuple[type[Fact], ...] = (
     LeavingCancelled,
     ManagerChanged,
     MilestoneCompleted,
+    MilestoneConfirmed,
     MilestoneLate,
     MilestoneWaived,
     MilestoneReopened,

@@ -5,26 +5,32 @@ While a journey is paused, what happened may still be reported.
 
 from datetime import date
 
+from services.onboarding.conditions import AllOf, ByPerson, takes_a_word
 from services.onboarding.deciding.case import Case, Facts, milestone_of, require_live
 from services.onboarding.journey import Journey, MilestoneState, local_day
 from services.onboarding.milestones import completed
-from services.onboarding.programme import ByPerson
-from shared.events.onboarding import MeetingHeld, SurveyAnswered
+from shared.events.onboarding import MeetingHeld, MilestoneConfirmed, SurveyAnswered
 from shared.refusals import conflict, invalid, not_found
 
 
 def complete_milestone_on_a_persons_word(case: Case) -> Facts:
-    """Done is done: said again, it changes nothing. One that waits for an event takes nobody's word for it."""
+    """Done is done: said again, it changes nothing. One that waits for an event takes nobody's word for it.
+
+    Of one that needs a word and more, the word is kept until the rest is there.
+    """
     milestone = _reported(case)
     planned = case.programme.by_id.get(milestone.id)
     condition = planned.completed_by if planned else ByPerson()
-    if not isinstance(condition, ByPerson):
+    if not takes_a_word(condition):
         raise conflict(
             f"milestone '{milestone.id}' is completed by an event ({condition.event}), not by hand; report that, or waive it",
             "completed_by_event",
         )
-    if milestone.status == "done":
+    if milestone.status == "done" or milestone.said_at is not None:
         return []
+    if isinstance(condition, AllOf):
+        by = case.data.completed_by
+        return [MilestoneConfirmed(employee_id=case.journey.employee_id, milestone_id=milestone.id, confirmed_by=by)]
     return [completed(case.journey, milestone.id, case.now, case.data.completed_by, condition.event)]
 
 

@@ -229,3 +229,56 @@ def test_a_repeated_milestone_counts_working_days_too() -> None:
     programme = read_programme(text, "small.yaml")
     where = place("FR")
     assert programme.by_id["shipped_2"].due(date(2027, 1, 8), where) == date(2027, 1, 12)
+
+
+AFTER = SMALL.replace("day: 10,", "day: 3, after: access,").replace("day: 7,", "working_day: 1, after: meet_long,")
+
+
+def test_a_milestone_after_another_counts_from_its_due_day() -> None:
+    programme = read_programme(AFTER, "mine.yaml")
+    friday = date(2027, 1, 8)
+    due = {each.id: each.due for each in programme.plan(friday, FRANCE)}
+    assert due["access"] == friday
+    assert due["meet_long"] == date(2027, 1, 11)
+    assert due["pulse"] == date(2027, 1, 12)
+
+
+def test_a_cycle_is_refused_once_and_names_its_members() -> None:
+    text = AFTER.replace("owner: manager, day: 0", "owner: manager, day: 0, after: pulse")
+    (fault,) = faults_of(text)
+    assert fault[0] == line_of(text, "id: access")
+    for member in ("access", "pulse", "meet_long"):
+        assert member in fault[1]
+    assert "comes after itself" in fault[1]
+
+
+def test_a_milestone_after_one_that_is_not_there_is_refused_with_a_near_one() -> None:
+    assert "did you mean 'access'?" in faults_of(AFTER.replace("after: access", "after: acess"))[0][1]
+
+
+def test_days_after_days_keep_within_what_can_be_meant() -> None:
+    text = AFTER.replace("day: 3, after: access", "day: 900, after: access").replace(
+        "working_day: 1, after", "working_day: 900, after"
+    )
+    assert "1800 days" in faults_of(text)[0][1]
+
+
+def test_nobody_is_still_employed_before_the_start() -> None:
+    assert "never be reached" in faults_of(SMALL.replace("day: 365", "day: -1"))[0][1]
+
+
+def test_several_conditions_are_written_as_a_list_and_each_is_checked() -> None:
+    both = "completed_by: {all: [person, {event: survey_answered, survey: pulse}]}"
+    text = SMALL.replace("owner: manager, day: 0", f"owner: manager, day: 0, {both}")
+    programme = read_programme(text, "mine.yaml")
+    assert Programme.model_validate(programme.model_dump(mode="json")) == programme
+    assert "survey 'plus'" in faults_of(text.replace("survey: pulse}]", "survey: plus}]"))[0][1]
+    assert "twice" in faults_of(text.replace(both, "completed_by: {all: [person, person]}"))[0][1]
+    assert faults_of(text.replace(both, "completed_by: {all: [person]}"))
+    assert faults_of(text.replace(both, "completed_by: {all: [person, still_employed]}"))
+
+
+def test_a_stored_version_is_found_under_the_name_it_was_stored_by() -> None:
+    registry = programmes()
+    registry.add(only(registry), "0123456789ab")
+    assert registry.pinned("small", "0123456789ab") == only(registry)
