@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 programme_app = typer.Typer(no_args_is_help=True, help="Onboarding programmes: let running journeys follow a newer version.")
 
-_CHANGES = {"added": "new", "changed": "changed", "dropped": "not needed any more", "behind": "behind already, so not needed"}
+_CHANGES = {"added": "new", "changed": "changed", "dropped": "not needed any more", "behind": "behind already"}
 
 
 @programme_app.callback()
@@ -58,12 +58,7 @@ def migrate(
 def _said(summary: Mapping[str, Any]) -> Iterator[str]:
     would = "would follow" if summary["dry_run"] else "were to follow"
     yield f"{summary['journeys']} running journeys {would} version {summary['version']} of '{summary['programme']}'"
-    for name, words in (
-        ("added", "new"),
-        ("changed", "changed"),
-        ("dropped", "not needed any more"),
-        ("behind", "behind already"),
-    ):
+    for name, words in _CHANGES.items():
         counts = ", ".join(f"{id} ({count})" for id, count in sorted(summary[name].items()))
         if counts:
             yield f"  {words}: {counts}"

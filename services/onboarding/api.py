@@ -3,13 +3,14 @@
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Body, Header, Path
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Body
+from pydantic import BaseModel, Field
 
 from services.onboarding import store
 from services.onboarding.commands import FreeWords
 from services.onboarding.desk import Desk
 from services.onboarding.journey import Journey, JourneyStatus, MilestoneState, MilestoneStatus
+from services.onboarding.parameters import AcceptLanguage, Employee, Id, Said, languages
 from services.onboarding.plan_api import plan_routes
 from services.onboarding.programme import Programme, Programmes, text_in
 from services.onboarding.store import BoardRow
@@ -18,13 +19,8 @@ from shared.clock import Clock
 from shared.directory import chain
 from shared.events.hr import EmployeeId
 from shared.events.onboarding import Owner, Rating
-from shared.languages import accepted
 from shared.mongo import Database
 from shared.web import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page
-
-AcceptLanguage = Annotated[str, Header(max_length=200, description="Languages of titles, best first; English otherwise.")]
-Employee = Annotated[EmployeeId, Path(description="The hire's employee id.")]
-Id = Annotated[str, Path(max_length=64, pattern=r"^[a-z0-9_]+$")]
 
 
 class Progress(BaseModel):
@@ -83,11 +79,7 @@ class RowView(BaseModel):
     updated_at: datetime
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class MeetingReport(_Body):
+class MeetingReport(Said):
     """A meeting of mentor and hire. Without `meeting_id` it is the meeting of that day, however many report it."""
 
     held_on: date
@@ -95,22 +87,17 @@ class MeetingReport(_Body):
     meeting_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")] | None = None
 
 
-class SurveyReply(_Body):
+class SurveyReply(Said):
     """A rating 1..5 for every question of the survey; `comment` is seen by the hire and coordinators alone."""
 
     ratings: Annotated[dict[str, Rating], Field(max_length=20)]
     comment: Annotated[str, Field(max_length=4000)] = ""
 
 
-class Waiver(_Body):
+class Waiver(Said):
     """Why a milestone is not needed: seen by whoever sees the journey, never published."""
 
     reason: FreeWords = ""
-
-
-def languages(accept_language: str) -> list[str]:
-    """The tags of an Accept-Language header (RFC 9110), best first."""
-    return [tag for tag, _ in accepted(accept_language)]
 
 
 def journey_view(journey: Journey, programme: Programme, tags: list[str]) -> JourneyView:

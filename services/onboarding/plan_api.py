@@ -4,39 +4,31 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Header, Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Body, Query
+from pydantic import BaseModel, Field
 
 from services.onboarding.commands import FreeWords, MilestoneId, Title
 from services.onboarding.desk import Desk
 from services.onboarding.journey import Journey
+from services.onboarding.parameters import AcceptLanguage, Employee, Id, Said, languages
 from services.onboarding.plan_desk import PlanDesk
 from services.onboarding.programme import Programme, Programmes, text_in
 from shared.access import CurrentViewer
 from shared.clock import Clock
-from shared.events.hr import EmployeeId
 from shared.events.onboarding import JourneyReplanned, Owner, PlannedMilestone, ReplanCause
-from shared.languages import accepted
 from shared.mongo import Database
 from shared.web import IdempotencyKey
 
-AcceptLanguage = Annotated[str, Header(max_length=200, description="Languages of titles, best first; English otherwise.")]
-Employee = Annotated[EmployeeId, Path(description="The hire's employee id.")]
-Id = Annotated[str, Path(max_length=64, pattern=r"^[a-z0-9_]+$")]
 ProgrammeId = Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9_]+$")]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class PauseRequest(_Body):
+class PauseRequest(Said):
     """The person is away from today; `until` is the day of return, where it is known. No reason is asked for."""
 
     until: date | None = None
 
 
-class NewMilestone(_Body):
+class NewMilestone(Said):
     """A milestone for this person alone. `title` and `reason` are seen by whoever sees the journey, and never travel.
 
     The same `id` again changes nothing; without one it gets the next of its own.
@@ -50,20 +42,20 @@ class NewMilestone(_Body):
     id: MilestoneId | None = None
 
 
-class OtherDay(_Body):
+class OtherDay(Said):
     """Another day for a milestone, with the reason, which whoever sees the journey sees."""
 
     due: date
     reason: FreeWords = ""
 
 
-class OtherOwner(_Body):
+class OtherOwner(Said):
     """Another owner for a milestone."""
 
     owner: Owner
 
 
-class OtherProgramme(_Body):
+class OtherProgramme(Said):
     """The programme to follow from now on, in its present version."""
 
     programme: ProgrammeId
@@ -203,8 +195,7 @@ def plan_routes(db: Database, programmes: Programmes, clock: Clock, desk: Desk, 
         """What following a programme, in its present version, would change for this person now."""
         journey, fact = await plans.preview(viewer, employee_id, programme)
         target = programmes.pinned(fact.programme, fact.programme_version) if fact else None
-        tags = [tag for tag, _ in accepted(accept_language)]
-        return replan_view(journey, fact, programme, target, tags)
+        return replan_view(journey, fact, programme, target, languages(accept_language))
 
     @router.post("/journeys/{employee_id}/programme", response_model=response)
     async def change_programme(

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.matching import rules
-from services.matching.criteria import PLACES, Lookup, lookups, points_of
+from services.matching.criteria import PLACES, lookups, points_of
 from services.matching.person import Seeker
 from services.matching.policy import Policy
 from services.matching.pool import Bools, Pool, identity
@@ -40,13 +40,8 @@ def profile_of(policy: Policy, seeker: Seeker) -> Hashable:
 
 def base_scores(pool: Pool, policy: Policy, seeker: Seeker) -> Int16s:
     """The score with each mentor without what load adds, shape (mentors,)."""
-    return without_load(lookups(pool, policy, seeker), len(pool))
-
-
-def without_load(known: Sequence[Lookup], mentors: int) -> Int16s:
-    """The sum of the lookups but for load."""
-    scores = np.zeros(mentors, np.int16)
-    for lookup in known:
+    scores = np.zeros(len(pool), np.int16)
+    for lookup in lookups(pool, policy, seeker):
         if lookup.name != "load":
             scores += lookup.scores
     return scores

@@ -46,10 +46,6 @@ class SharedLookups:
         self._most = SHARED_BYTES // (2 * max(len(pool), 1))
         self._made: dict[tuple[str, Hashable], Lookup] = {}
 
-    def __call__(self, seeker: Seeker) -> list[Lookup]:
-        """Every used criterion for one hire, as `lookups` gives them."""
-        return [self.one(seeker, name, share) for name, share in self._policy.shares.items()]
-
     def one(self, seeker: Seeker, name: str, share: int) -> Lookup:
         """One criterion for one hire; `share` as the policy has it."""
         if name in VARIOUS:

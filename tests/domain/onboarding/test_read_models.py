@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.onboarding.api import languages
 from services.onboarding.commands import PauseJourney
+from services.onboarding.parameters import languages
 from services.onboarding.projections.board import Board, fold_board
 from services.onboarding.projections.reading import TOPICS
 from services.onboarding.projections.timeline import KINDS, TIMELINE_ENTRIES, Timeline, fold_timeline
