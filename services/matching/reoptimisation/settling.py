@@ -87,7 +87,7 @@ class SettleWork:
         self._loads: dict[str, int] = {}
 
     async def load(self, events: Sequence[Event[Any]]) -> None:
-        """The proposal, everybody in the steps, and their reporting lines: six queries."""
+        """The proposal, everybody in the steps, and their reporting lines: seven queries."""
         (event,) = events
         self._seen = await store.pool_version(self._db)
         await self.kept.load(self._db, [event.subject])
@@ -102,6 +102,9 @@ class SettleWork:
         self._loads = {stream.id: stream.state.load for stream in self.mentors if stream.state is not None}
         await self._people.load(self._db, hire_ids | mentor_ids)
         self._chains = await chains(self._db, hire_ids | mentor_ids)
+        # Once more, last: whoever was overtaken meanwhile hears that nothing is open, and not that a pair has changed.
+        self.kept = store.reoptimisations()
+        await self.kept.load(self._db, [event.subject])
 
     def decide(self, event: Event[Any], now: datetime) -> None:
         """Raises `Refused`: 404 for no such proposal or step, 409 with the first step's fault when none can be taken."""
