@@ -1,7 +1,7 @@
 """Load, decide, commit: one batch of facts and sending results becomes states, ledger entries and events in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,23 +63,27 @@ class CorrespondenceWork:
         self.streams = Streams(CORRESPONDENCES, Correspondence, SERVICE)
 
     async def load(self, events: Sequence[Event[Any]]) -> None:
-        """Read correspondences, ledger entries and people; the readers of reminders too, whose time zones matter."""
+        """Read correspondences, ledger entries and people; the readers of reminders too, whose time zones say when those go."""
         await asyncio.gather(
             self.streams.load(self._db, (event.subject for event in events)),
             self._ledger.load(self._db, (event.data.message_id for event in events if isinstance(event.data, SendResult))),
             self._people.load(self._db, (event.subject for event in events if isinstance(event.data, HrEvent))),
         )
-        reminded = {event.subject for event in events if isinstance(event.data, MilestoneLate)}
-        await self._people.load(self._db, self._readers(reminded))
+        await self._people.load(self._db, self._readers(events))
 
-    def _readers(self, reminded: Iterable[str]) -> set[str]:
-        readers: set[str] = set()
-        for employee_id in reminded:
-            state = self.streams[employee_id].state
-            mentor_id = state.assignment.mentor_id if state and state.assignment else None
-            manager_id = state.manager_id if state else None
-            readers |= {employee_id, *(id for id in (mentor_id, manager_id) if id), *self._coordinators}
-        return readers
+    def _readers(self, events: Sequence[Event[Any]]) -> set[str]:
+        """Whoever may get a reminder after these events: those around the hires of whom something is late, or gets late now."""
+        newly = {event.subject for event in events if isinstance(event.data, MilestoneLate)}
+        readers: set[str | None] = set()
+        for event in events:
+            state = self.streams[event.subject].state
+            if event.subject not in newly and not (state and state.late):
+                continue
+            readers |= {event.subject, *self._coordinators}
+            readers |= {getattr(event.data, "mentor_id", None), getattr(event.data, "manager_id", None)}  # who comes by it
+            if state is not None:
+                readers |= {state.manager_id, state.assignment.mentor_id if state.assignment else None}
+        return {id for id in readers if id is not None}
 
     def decide(self, event: Event[Any], now: datetime) -> None:
         """Fold one event by its cause."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -416,6 +416,22 @@ async def test_a_reminder_waits_for_the_readers_morning_and_is_withdrawn_when_it
     assert "First meeting between mentor and mentee" in post.to("noemie@acme.example")[-1].get_body(("html",)).get_content()
     steps = (await office.ledger(_id=waiting.message_id))[0].transitions
     assert [step.state for step in steps] == ["planned", "due", "sending", "sent"]
+
+
+@pytest.mark.parametrize("mentor_id", ["M-1", "M-2"])
+async def test_a_reminder_keeps_to_its_readers_morning_whatever_else_is_told_meanwhile(office: Office, mentor_id: str):
+    for id in ("M-1", "M-2"):
+        await office.hear(EmployeeUpdated(employee_id=id, time_zone="America/Los_Angeles"))
+    await office.hear(office.hired(manager_id=None), office.assigned())
+    milestone = {"id": "first_mentor_meeting", "owner": "mentor", "due": "2026-11-30"}
+    journey = {"start_date": "2027-01-11", "programme": "default", "programme_version": "1", "milestones": [milestone]}
+    await office.hear(JourneyStarted.model_validate({"employee_id": "E-1"} | journey))
+    office.now = datetime(2026, 12, 2, 3, tzinfo=UTC)
+    await office.hear(MilestoneLate(employee_id="E-1", milestone_id="first_mentor_meeting", due=date(2026, 11, 30)))
+    office.now = datetime(2026, 12, 2, 5, tzinfo=UTC)
+    await office.hear(office.assigned(mentor_id=mentor_id))  # the same mentor again, or another
+    (reminder,) = await office.ledger(template="milestone_late", reason=None)
+    assert (reminder.recipient_id, reminder.due_at) == (mentor_id, datetime(2026, 12, 2, 17, tzinfo=UTC))
 
 
 async def _accepted(post: PostOffice, address: str) -> bool:
