@@ -37,6 +37,7 @@ Action = Literal[
     "change_plan",
     "log_meeting",
     "answer_survey",
+    "see_survey_comments",
     "see_assignment",
     "see_messages",
     "manage_mentors",
@@ -58,6 +59,7 @@ MAY: Mapping[Action, frozenset[Relation]] = {
     "change_plan": _ABOVE,
     "log_meeting": _STAFF | {"self", "mentor"},  # the two who met, or who keeps the books
     "answer_survey": frozenset({"self", "operator"}),  # nobody answers for another; the operator imports answers
+    "see_survey_comments": _STAFF | {"self"},  # neither mentor nor manager: people write what they could not say to them
     "see_assignment": _ABOVE | {"self", "mentor"},
     "see_messages": _ABOVE | {"self"},
     "manage_mentors": _STAFF,
@@ -95,6 +97,7 @@ _DOING: Mapping[Action, str] = {
     "change_plan": "change this plan",
     "log_meeting": "log a meeting here",
     "answer_survey": "answer this survey",
+    "see_survey_comments": "read what this person wrote in surveys",
     "see_assignment": "see why somebody has this mentor",
     "see_messages": "see these messages",
     "manage_mentors": "enrol and change mentors",

@@ -130,6 +130,11 @@ def takes_a_word(condition: CompletedBy) -> bool:
     return any(isinstance(each, ByPerson) for each in conditions_in(condition))
 
 
+def surveys_in(condition: CompletedBy) -> Sequence[str]:
+    """The surveys whose answers it needs."""
+    return [each.survey for each in conditions_in(condition) if isinstance(each, BySurveyAnswered)]
+
+
 def fact_key(*parts: str) -> str:
     """How a journey files an outside fact that may complete a milestone: `message_sent:welcome:hire`."""
     return ":".join(parts)

@@ -1,8 +1,16 @@
 """When milestones complete by themselves, when they are late, and when the calendar must be asked again. Pure."""
 
-from datetime import datetime
+from datetime import date, datetime
 
-from services.onboarding.conditions import ByMeetingHeld, ByPerson, BySurveyAnswered, CompletedBy, conditions_in, heard_as
+from services.onboarding.conditions import (
+    ByMeetingHeld,
+    ByPerson,
+    BySurveyAnswered,
+    CompletedBy,
+    conditions_in,
+    heard_as,
+    surveys_in,
+)
 from services.onboarding.journey import SYSTEM, Journey, MilestoneState, day_end, is_older, local_day
 from services.onboarding.programme import Person, Programme
 from shared.events import Fact
@@ -42,6 +50,15 @@ def _met(journey: Journey, state: MilestoneState, condition: CompletedBy) -> tup
     if isinstance(condition, BySurveyAnswered) and condition.survey in journey.surveys:
         return journey.surveys[condition.survey].answered_at, journey.employee_id
     return None
+
+
+def asked_from(journey: Journey, programme: Programme, survey_id: str) -> date | None:
+    """The day where the hire works from which a survey is asked: the first on which one of its milestones is due.
+
+    None for a survey that no milestone of this journey asks for.
+    """
+    asking = [each.id for each in programme.milestones if survey_id in surveys_in(each.completed_by)]
+    return min((journey.milestones[id].due for id in asking if id in journey.milestones), default=None)
 
 
 def completed(journey: Journey, id: str, at: datetime, by: str, cause: str) -> MilestoneCompleted:

@@ -16,7 +16,7 @@ from services.onboarding.happenings import happenings, messages_in, people_in
 from services.onboarding.journey import Journey, local_day
 from services.onboarding.programme import Programme
 from services.onboarding.projections.board import Assignment
-from services.onboarding.views import Task, tasks_of, title_of
+from services.onboarding.views import Task, comments_of, tasks_of, title_of
 from shared.access import Action, CurrentViewer, Viewer, may
 from shared.clock import Clock
 from shared.directory import chain, name_of, people
@@ -251,6 +251,7 @@ def person_pages(db: Database, desk: Desk, clock: Clock, pages: Templates) -> AP
         zone = case.person.get("time_zone")
         reasons = (await store.written(db, employee_id)).reasons
         happened = happenings(entries, case.programme, names, zone, reasons)
+        wrote = await store.survey_comments(db, employee_id) if case.may("see_survey_comments") else []
         messages = messages_in(entries, names) if case.may("see_messages") else None
         return pages.render(
             request,
@@ -270,6 +271,7 @@ def person_pages(db: Database, desk: Desk, clock: Clock, pages: Templates) -> AP
             meeting=case.meeting_form,
             meetings=case.meetings_words if case.journey.meetings else "",
             messages=messages[:MESSAGES_SHOWN] if messages is not None else None,
+            comments=comments_of(wrote, case.programme, case.today),
             facts=facts_of(case),
             plan=f"/people/{case.id}/plan" if case.may("change_plan") and case.journey.live else "",
             zone_words=f"in {zone.replace('_', ' ')}" if zone else "in UTC",

@@ -13,7 +13,7 @@ from services.onboarding.conditions import (
     ByPerson,
     ByStillEmployed,
     BySurveyAnswered,
-    conditions_in,
+    surveys_in,
     takes_a_word,
 )
 from services.onboarding.deciding.changes import OWN
@@ -201,13 +201,32 @@ def surveys_to_answer(journey: Journey, programme: Programme, today: date) -> li
     forms = []
     for state in journey.milestones.values():
         planned = programme.by_id.get(state.id)
-        asked = conditions_in(planned.completed_by) if planned and state.due <= today and not state.settled else []
-        forms += [
-            _form(condition.survey, state.id, programme)
-            for condition in asked
-            if isinstance(condition, BySurveyAnswered) and condition.survey not in journey.surveys
-        ]
+        asked = surveys_in(planned.completed_by) if planned and state.due <= today and not state.settled else []
+        forms += [_form(survey, state.id, programme) for survey in asked if survey not in journey.surveys]
     return forms
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What a person wrote in answer to a survey."""
+
+    title: str
+    when: str
+    text: str
+
+
+def comments_of(written: Sequence[Mapping[str, Any]], programme: Programme, today: date) -> list[Comment]:
+    """The free text of a person's surveys (as `store.survey_comments` gives it), the latest first."""
+    return [
+        Comment(survey_title(programme, each["survey_id"]), day(each["at"].date(), today), each["text"])
+        for each in reversed(written)
+    ]
+
+
+def survey_title(programme: Programme, id: str) -> str:
+    """A survey's title; its id in words where the programme does not have it."""
+    survey = programme.surveys.get(id)
+    return text_in(survey.title, LANGUAGES) if survey else humane(id)
 
 
 def _form(id: str, milestone_id: str, programme: Programme) -> SurveyForm:

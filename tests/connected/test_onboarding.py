@@ -190,7 +190,7 @@ async def test_a_refused_command_writes_nothing(office: Office) -> None:
 
 
 async def test_free_text_of_a_survey_is_kept_apart_and_never_travels(office: Office) -> None:
-    await office.tell(hr(hired()))
+    await office.tell(hr(hired(start=NOW.date() - timedelta(days=7))))
     answer = AnswerSurvey(employee_id=ADA, survey_id="pulse_7", ratings={"satisfaction": 4}, comment="too many meetings")
     await command_processor(office.db, office.programmes, office.clock).execute([as_event(answer, NOW)])
     await office.project_published()

@@ -1,7 +1,7 @@
 """Onboarding's JSON over HTTP, on a real database."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -183,6 +183,9 @@ async def test_a_meeting_that_can_not_have_been_is_refused_by_its_field(
 async def test_a_survey_is_answered_by_the_hire_alone_and_once(http: httpx.AsyncClient, office: Office) -> None:
     url, reply = f"{JOURNEYS}/{ADA}/surveys/pulse_7", {"ratings": {"satisfaction": 5}, "comment": "good people"}
     assert (await http.post(url, headers=as_person(BOSS), json=reply)).status_code == 403
+    early = await http.post(url, headers=as_person(ADA), json=reply)
+    assert (early.status_code, early.json()["code"]) == (409, "survey_not_open")
+    office.now += timedelta(days=7)
     answer = await http.post(url, headers=as_person(ADA), json=reply)
     assert milestone(answer.json(), "pulse_7")["status"] == "done"
     other = await http.post(url, headers=as_person(ADA), json={"ratings": {"satisfaction": 1}})

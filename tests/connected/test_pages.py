@@ -344,6 +344,16 @@ async def test_a_hire_answers_a_survey_once_and_is_thanked(server, database):
         assert again.status_code == 409
 
 
+@pytest.mark.parametrize("who", [ADA, COORDINATOR, MENTOR, LEAD, BOSS])
+async def test_what_a_hire_wrote_in_a_survey_is_shown_to_them_and_coordinators_alone(server, who):
+    async with signed_in(server, ADA) as browser:
+        await browser.post(f"/people/{ADA}/surveys/pulse_7", data={"rating.satisfaction": "4", "comment": "<b>More tea</b>"})
+    async with signed_in(server, who) as browser:
+        text = (await browser.get(f"/people/{ADA}")).text
+        assert ("&lt;b&gt;More tea&lt;/b&gt;" in text) is (who in (ADA, COORDINATOR))
+        assert "<b>More" not in text
+
+
 @pytest.mark.parametrize(
     ("who", "fields", "status"),
     [

@@ -8,7 +8,7 @@ from datetime import date
 from services.onboarding.conditions import AllOf, ByPerson, takes_a_word
 from services.onboarding.deciding.case import Case, Facts, milestone_of, require_live
 from services.onboarding.journey import Journey, MilestoneState, local_day
-from services.onboarding.milestones import completed
+from services.onboarding.milestones import asked_from, completed
 from shared.events.onboarding import MeetingHeld, MilestoneConfirmed, SurveyAnswered
 from shared.refusals import conflict, invalid, not_found
 
@@ -67,7 +67,7 @@ def _earliest_meeting(journey: Journey) -> date | None:
 
 
 def answer_survey_on_reply(case: Case) -> Facts:
-    """Every question rated once; a survey is answered once."""
+    """Every question rated once; a survey is answered once, and not before its day: nobody knows their first week on day one."""
     journey, said = case.journey, case.data
     require_live(journey)
     survey = case.programme.surveys.get(said.survey_id)
@@ -78,6 +78,9 @@ def answer_survey_on_reply(case: Case) -> Facts:
         if journey.surveys[said.survey_id].ratings == said.ratings:
             return []
         raise conflict(f"survey '{said.survey_id}' is answered already; an answer can't be changed", "already_answered")
+    opens = asked_from(journey, case.programme, said.survey_id)
+    if opens is not None and case.today < opens:
+        raise conflict(f"survey '{said.survey_id}' is asked from {opens} on; answer it then", "survey_not_open")
     wrong = sorted(said.ratings.keys() ^ survey.questions.keys())
     if wrong:
         fault = "is not rated" if wrong[0] in survey.questions else "is not a question of this survey"

@@ -69,6 +69,13 @@ def mentored(now: datetime = NOW) -> Life:
     return life
 
 
+def asked() -> Life:
+    """It is the day of the survey."""
+    life = mentored()
+    life.now = noon(START + timedelta(days=7))
+    return life
+
+
 def noon(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
 
@@ -180,7 +187,7 @@ def test_a_journey_from_late_data_takes_meetings_since_the_start() -> None:
 
 
 def test_a_survey_completes_its_milestone_and_its_comment_does_not_travel() -> None:
-    life = started()
+    life = asked()
     facts = life.on(AnswerSurvey(employee_id=ADA, survey_id="pulse", ratings={"mood": 5}, comment="private"))
     assert kinds(facts) == ["SurveyAnswered", "MilestoneCompleted"]
     assert "private" not in str([fact.model_dump() for fact in facts])
@@ -189,14 +196,34 @@ def test_a_survey_completes_its_milestone_and_its_comment_does_not_travel() -> N
 
 
 def test_a_survey_is_answered_once() -> None:
-    life = started()
+    life = asked()
     life.on(answers(4))
     assert life.on(answers(4)) == []
     assert refusal(life, answers(5)).code == "already_answered"
 
 
+def test_a_survey_is_answered_from_its_day_on_where_the_hire_works() -> None:
+    life = mentored()
+    life.on(updated(time_zone="Pacific/Auckland"))
+    midnight = datetime(2027, 1, 17, 11, tzinfo=UTC)
+    life.now = midnight - timedelta(seconds=1)
+    early = refusal(life, answers())
+    assert (early.status, early.code) == (409, "survey_not_open")
+    assert "from 2027-01-18 on" in early.detail
+    assert kinds(life.on(answers(), now=midnight)) == ["SurveyAnswered", "MilestoneCompleted"]
+
+
+def test_a_survey_that_is_late_is_still_welcome_and_moves_with_the_start() -> None:
+    life = asked()
+    life.on(REVIEW, now=noon(START + timedelta(days=8)))
+    life.on(moved(START + timedelta(days=14)))
+    assert refusal(life, answers()).code == "survey_not_open"
+    life.on(answers(), now=noon(START + timedelta(days=60)))
+    assert life.milestone("pulse").status == "done"
+
+
 def test_a_survey_wants_exactly_its_questions() -> None:
-    life = started()
+    life = asked()
     assert refusal(life, answers(4, weather=1)).code == "wrong_questions"
     missing = refusal(life, AnswerSurvey(employee_id=ADA, survey_id="pulse", ratings={}))
     assert "ratings.mood: is not rated" in missing.detail
