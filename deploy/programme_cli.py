@@ -1,7 +1,10 @@
-"""`./firstmate programme`: onboarding programmes, and journeys that follow a newer version of theirs."""
+"""`./firstmate programme`: check and preview onboarding programmes, and let journeys follow a newer version of theirs."""
 
+import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -11,14 +14,93 @@ from shared.clock import now
 if TYPE_CHECKING:
     from services.onboarding.migration import Migration
 
-programme_app = typer.Typer(no_args_is_help=True, help="Onboarding programmes: let running journeys follow a newer version.")
+programme_app = typer.Typer(
+    no_args_is_help=True,
+    help="Onboarding programmes: check them, draw what they plan, let running journeys follow a newer version.",
+)
 
 _CHANGES = {"added": "new", "changed": "changed", "dropped": "not needed any more", "behind": "behind already"}
 
 
-@programme_app.callback()
-def programmes() -> None:
-    """Keeps `migrate` a command of its own while there is no other."""
+@programme_app.command()
+def check(
+    path: Annotated[
+        Path | None, typer.Argument(help="A folder of programmes, or one file; otherwise the programmes in force.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check programmes: every fault with its file, its line and what to do."""
+    from services.onboarding.programme_files import ProgrammeError, read_files, read_programmes  # noqa: PLC0415
+    from shared.settings import Settings  # noqa: PLC0415
+
+    where = path or Settings().programmes_dir
+    try:
+        # A file alone need not be for everybody; a folder is what a company goes by.
+        found = read_files(where) if where is not None and where.is_file() else read_programmes(where).current
+    except ProgrammeError as error:
+        faults = [asdict(fault) for fault in error.faults]
+        result({"ok": False, "faults": faults, "programmes": []}, "", as_json, f"not usable programmes\n{error}")
+        return
+    told = [{"id": each.id, "version": each.version, "milestones": len(each.milestones)} for each in found]
+    lines = [f"{each['id']} is well formed: version {each['version']}, {each['milestones']} milestones" for each in told]
+    result({"ok": True, "faults": [], "programmes": told}, "\n".join(lines), as_json)
+
+
+@programme_app.command()
+def preview(
+    start: Annotated[str, typer.Option(help="The first day, as YYYY-MM-DD.")],
+    location: Annotated[str | None, typer.Option(help="Where the person works: FR, DE-BY, or 'Lyon, FR'.")] = None,
+    programme: Annotated[str | None, typer.Option(help="The programme's id; otherwise the one this person would get.")] = None,
+    department: Annotated[str | None, typer.Option()] = None,
+    arrangement: Annotated[Literal["onsite", "hybrid", "remote"] | None, typer.Option(help="How the person works.")] = None,
+    employment_type: Annotated[str | None, typer.Option()] = None,
+    language: Annotated[Literal["en", "de"], typer.Option(help="The language of titles and words.")] = "en",
+    path: Annotated[
+        Path | None, typer.Option("--in", help="A folder of programmes, or one file; otherwise those in force.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw the journey that somebody would have: each day with its reason, days off, and what is left out."""
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+
+    from deploy.programme_calendar import drawn  # noqa: PLC0415
+    from services.onboarding.calendar import NoWorkingDay  # noqa: PLC0415
+    from services.onboarding.deciding.replanning import named_programme  # noqa: PLC0415
+    from services.onboarding.preview import preview as previewed  # noqa: PLC0415
+    from services.onboarding.programme import Person  # noqa: PLC0415
+    from services.onboarding.programme_files import ProgrammeError, read_files, read_programmes  # noqa: PLC0415
+    from shared.events.hr import StartDate  # noqa: PLC0415
+    from shared.refusals import Refused  # noqa: PLC0415
+    from shared.settings import Settings  # noqa: PLC0415
+
+    where = path or Settings().programmes_dir
+    person = Person(location=location, department=department, work_arrangement=arrangement, employment_type=employment_type)
+    try:
+        day = TypeAdapter(StartDate).validate_python(start)
+        if where is not None and where.is_file():
+            (chosen,) = read_files(where)
+        else:
+            known = read_programmes(where)
+            chosen = named_programme(known, programme) if programme else known.choose(person)
+        shown = previewed(chosen, day, person, language)
+    except ValidationError as error:
+        fail(f"--start {start}: {error.errors()[0]['msg'].removeprefix('Value error, ')}", code=2)
+    except ProgrammeError as error:
+        fail(f"not usable programmes\n{error}")
+    except (Refused, NoWorkingDay) as error:
+        fail(error.detail if isinstance(error, Refused) else str(error))
+    if not as_json:
+        Console().print(drawn(shown, language))
+    result(shown.model_dump(mode="json"), "", as_json)
+
+
+@programme_app.command()
+def schema() -> None:
+    """Print the JSON Schema of a programme file, for editors that help to write one."""
+    from services.onboarding.programme_files import schema as programme_schema  # noqa: PLC0415
+
+    print(json.dumps(programme_schema(), indent=2, ensure_ascii=False))
 
 
 @programme_app.command()

@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 
 import holidays
 from babel import Locale
+from babel.dates import format_date
 
 ONE_DAY = timedelta(days=1)
 LONGEST_BREAK = 31  # days; the longest run of days off in any calendar here is about two weeks, so a longer one is a fault
@@ -86,12 +87,41 @@ def is_working_day(day: date, where: Place) -> bool:
     return day not in _days_off(where.country, where.subdivision, day.year)
 
 
+@dataclass(frozen=True, slots=True)
+class WhyOff:
+    """Why nobody works on a day: the holiday's name, or the weekday's on a weekend."""
+
+    name: str
+    holiday: bool
+
+
+def day_off(day: date, where: Place, language: str = "en") -> WhyOff:
+    """Why `day`, a day off there, is one; named in `language` (BCP 47), or as the place itself calls it."""
+    name = _holidays(where.country, where.subdivision, day.year, language).get(day) if where.country else None
+    return WhyOff(name, holiday=True) if name else WhyOff(format_date(day, "EEEE", locale=language), holiday=False)
+
+
+@lru_cache(maxsize=256)
+def _holidays(country: str, subdivision: str | None, year: int, language: str) -> dict[date, str]:
+    here = holidays.country_holidays(country, subdiv=subdivision)
+    spoken = next((tag for tag in here.supported_languages if tag.startswith(language[:2])), here.default_language)
+    return dict(holidays.country_holidays(country, subdiv=subdivision, years=[year], language=spoken))
+
+
+class NoWorkingDay(ValueError):
+    """A calendar without a working day for longer than anybody's holidays: it can't be meant."""
+
+
 def _roll(day: date, where: Place, step: timedelta) -> date:
+    first = day
     for _ in range(LONGEST_BREAK):
         if is_working_day(day, where):
             return day
         day += step
-    raise ValueError(f"no working day within {LONGEST_BREAK} days of {day} in {where.country}; check the calendar of that place")
+    way = "after" if step > timedelta() else "before"
+    raise NoWorkingDay(
+        f"no working day within {LONGEST_BREAK} days {way} {first} in {where.country}; check the calendar of that place"
+    )
 
 
 def next_working_day(day: date, where: Place) -> date:

@@ -18,7 +18,7 @@ def listed(value: object) -> object:
 class Part(BaseModel):
     """A piece of a programme: unknown fields are refused, nothing changes after reading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)  # for the published schema
 
 
 class ByPerson(Part):
@@ -38,7 +38,9 @@ class ByMessageSent(Part):
 
     event: Literal["message_sent"]
     template: Slug
+    """The message's template."""
     recipient: RecipientRole = "hire"
+    """Who gets it."""
 
 
 class ByMeetingHeld(Part):
@@ -46,7 +48,9 @@ class ByMeetingHeld(Part):
 
     event: Literal["meeting_held"]
     number: Annotated[int, Field(ge=1, le=100)] = 1
+    """Which meeting of the journey: 1 is the first. Of a repeated milestone each waits for the next one."""
     minutes: Annotated[int, Field(ge=1, le=480)] = 1
+    """How long it must have taken; shorter ones don't count."""
 
 
 class BySurveyAnswered(Part):
@@ -54,6 +58,7 @@ class BySurveyAnswered(Part):
 
     event: Literal["survey_answered"]
     survey: Slug
+    """One of those under `surveys`."""
 
 
 class ByStillEmployed(Part):

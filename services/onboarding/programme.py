@@ -45,7 +45,9 @@ def _with_fallback(texts: dict[str, str]) -> dict[str, str]:
     return texts
 
 
-Texts = Annotated[dict[Language, Words], AfterValidator(_with_fallback)]
+Texts = Annotated[
+    dict[Language, Words], AfterValidator(_with_fallback), Field(json_schema_extra={"required": [FALLBACK_LANGUAGE]})
+]
 """One text in several languages, by BCP 47 tag; `en` is always there."""
 
 
@@ -79,7 +81,7 @@ class Person:
 
 PERSON_FIELDS = ("manager_id", "location", "time_zone", "department", "work_arrangement", "employment_type")
 
-AnyOf = Annotated[list[Words], BeforeValidator(listed)]
+AnyOf = Annotated[list[Words], BeforeValidator(listed, json_schema_input_type=Words | list[Words])]
 
 
 class When(Part):
@@ -88,10 +90,16 @@ class When(Part):
     `location` compares places: `DE` holds in all of Germany, `DE-BY` in Bavaria alone. Letters' case does not matter.
     """
 
-    work_arrangement: Annotated[list[WorkArrangement], BeforeValidator(listed)] = Field(default=[])
+    work_arrangement: Annotated[
+        list[WorkArrangement], BeforeValidator(listed, json_schema_input_type=WorkArrangement | list[WorkArrangement])
+    ] = Field(default=[])
+    """How somebody works: one, or a list of which any holds."""
     department: AnyOf = Field(default=[])
+    """As the HR system names it: one, or a list of which any holds."""
     location: AnyOf = Field(default=[])
+    """A country (`DE`) or a part of it (`DE-BY`): one, or a list of which any holds."""
     employment_type: AnyOf = Field(default=[])
+    """As the HR system names it: one, or a list of which any holds."""
 
     @property
     def conditions(self) -> int:
@@ -182,8 +190,11 @@ class Survey(Part):
     """Questions answered by ratings 1..5, and whether free text is asked for."""
 
     title: Texts
+    """What the survey is called, by language."""
     questions: Annotated[dict[Slug, Texts], Field(min_length=1, max_length=20)]
+    """Each answered by a rating from 1 to 5; the ids name them in reports."""
     comment: Texts = Field(default={})
+    """The question for free text, by language; none is asked without it."""
 
 
 class Programme(Part):

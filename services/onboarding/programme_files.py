@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from services.onboarding.conditions import (
@@ -42,7 +42,11 @@ MAX_FILE_BYTES = 256 * 1024  # the shipped programme has about 10 kB
 MAX_NODES = 20_000  # YAML aliases can multiply a small file into a huge one
 
 Steps = tuple[str | int, ...]
-Days = Annotated[list[Day], Field(min_length=1, max_length=60), BeforeValidator(listed)]
+Days = Annotated[
+    list[Day],
+    Field(min_length=1, max_length=60),
+    BeforeValidator(listed, json_schema_input_type=Day | Annotated[list[Day], Field(min_length=1, max_length=60)]),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +76,30 @@ class MilestoneEntry(Part):
     completes it is the meeting of that number.
     """
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["day"]}, {"required": ["working_day"]}]})
+
     id: Slug
+    """What facts, APIs and running journeys know it by: keep it when the words change."""
     title: Texts
+    """What is to be done, by language."""
     description: Texts = Field(default={})
+    """A sentence more, by language."""
     owner: Owner
+    """Who sees to it."""
     day: Days | None = None
+    """Calendar days from the start date (0), negative before it; a day off rolls to a working day. A list repeats it."""
     working_day: Days | None = None
+    """Working days from the start date, by the calendar of the place where the hire works. A list repeats the milestone."""
     after: Slug | None = None
+    """Another milestone, from whose due day the days are counted instead of the start date."""
     numbered_from: Annotated[int, Field(ge=1, le=100)] | None = None
+    """The number of the first of a repeated milestone; 1 without it."""
     completed_by: CompletedBy = ByPerson()
+    """What completes it; without it, its owner's word."""
     optional: bool = False
+    """Whether it neither keeps a journey open nor counts in its progress."""
     when: When = When()
+    """For whom it is; without it, for everybody who has this programme."""
 
     @model_validator(mode="after")
     def _has_one_day(self) -> Self:
@@ -133,10 +150,24 @@ class ProgrammeFile(Part):
     """A programme as written."""
 
     id: Slug
+    """What journeys and rules know it by."""
     title: Texts
+    """What people call it, by language."""
     when: When = When()
+    """For whom it is: the most specific that holds is chosen. Leave it out of one, which is for everybody else."""
     surveys: dict[Slug, Survey] = Field(default={})
+    """Questions that milestones wait for."""
     milestones: Annotated[list[MilestoneEntry], Field(min_length=1, max_length=MAX_MILESTONES)]
+    """What is to be done, in the order of the page."""
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of a programme file, for editors that help to write one."""
+    return (
+        {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+        | ProgrammeFile.model_json_schema()
+        | {"title": "Firstmate programme"}
+    )
 
 
 class _Reader:
@@ -330,9 +361,19 @@ def read_programmes(folder: Path | None = None) -> Programmes:
     Raises `ProgrammeError` with every fault of every file, also when the folder holds no programme for everybody.
     """
     where = folder or SHIPPED
-    files = sorted([*where.glob("*.yaml"), *where.glob("*.yml")])
+    programmes = read_files(where)
+    try:
+        return Programmes(programmes)
+    except ValueError as error:
+        raise ProgrammeError([Fault(str(where), 1, str(error))]) from None
+
+
+def read_files(where: Path) -> list[Programme]:
+    """The programmes of a folder, or the one of a file, each for itself. Raises `ProgrammeError` with every fault of each."""
+    files = [where] if where.is_file() else sorted([*where.glob("*.yaml"), *where.glob("*.yml")])
     if not files:
-        raise ProgrammeError([Fault(str(where), 1, "no programme here; put at least one .yaml file into this folder")])
+        missing = "no programme here; put at least one .yaml file into this folder" if where.exists() else "there is no such file"
+        raise ProgrammeError([Fault(str(where), 1, missing)])
     programmes: list[Programme] = []
     faults: list[Fault] = []
     for file in files:
@@ -342,10 +383,7 @@ def read_programmes(folder: Path | None = None) -> Programmes:
             faults.extend(error.faults)
     if faults:
         raise ProgrammeError(faults)
-    try:
-        return Programmes(programmes)
-    except ValueError as error:
-        raise ProgrammeError([Fault(str(where), 1, str(error))]) from None
+    return programmes
 
 
 def _text(file: Path) -> str:

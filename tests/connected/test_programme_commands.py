@@ -70,3 +70,48 @@ def test_an_unknown_programme_fails_with_those_there_are(command: Command) -> No
     code, _, said = command("migrate", "nothing")
     assert code == 1
     assert "there is no programme 'nothing'; there are: default" in said
+
+
+def test_check_names_every_fault_and_fails(command: Command, tmp_path: Path) -> None:
+    code, seen, _ = command("check")
+    assert (code, seen["ok"], [each["id"] for each in seen["programmes"]]) == (0, True, ["default"])
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text((SHIPPED / "default.yaml").read_text().replace("owner: mentor", "owner: boss").replace("day: 60", "day: x"))
+    code, seen, said = command("check", str(wrong))
+    assert (code, seen["ok"], len(seen["faults"])) == (1, False, 3)
+    assert all(f"wrong.yaml:{fault['line']}: {fault['message']}" in said for fault in seen["faults"])
+    code, seen, _ = command("check", str(tmp_path))
+    assert (code, len(seen["faults"])) == (1, 3)
+    code, _, said = command("check", str(tmp_path / "nothing"))
+    assert code == 1
+    assert "there is no such file" in said
+
+
+def test_a_preview_gives_the_days_of_the_programme_in_force(command: Command) -> None:
+    code, seen, _ = command("preview", "--start", "2027-01-11", "--location", "FR")
+    assert code == 0
+    assert {each["id"]: each["due"] for each in seen["milestones"]}["review_60"] == "2027-03-02"  # as changed above
+    assert [each["id"] for each in seen["left_out"]] == ["equipment_shipped"]
+    code, _, said = command("preview", "--start", "1970-01-01")
+    assert code == 2
+    assert "must lie between 2000-01-01" in said
+    code, _, said = command("preview", "--start", "2027-01-11", "--programme", "nothing")
+    assert code == 1
+    assert "there are: default" in said
+
+
+def test_a_preview_is_drawn_with_owners_reasons_and_holidays_also_without_colours() -> None:
+    argv = [sys.executable, "-m", "deploy.cli", "programme", "preview", "--start", "2027-03-01", "--location", "DE-BY"]
+    wide = {**os.environ, "COLUMNS": "110"}
+    done = subprocess.run(
+        [*argv, "--language", "de"], capture_output=True, text=True, cwd=ROOT, env=wide, timeout=120, check=True
+    )
+    for words in (
+        "März 2027",
+        "Erste Woche",
+        "Führungskraft, 4 Arbeitstage nach dem Start",
+        "Ostermontag",
+        "nur für Arbeitsform",
+    ):
+        assert words in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 110
