@@ -15,7 +15,8 @@ BATCH_SECONDS = Histogram(
 )
 RETRIES = Counter(
     "firstmate_retries_total",
-    "Attempts that ran again, by reason: conflict (another transaction came first), outage (database away).",
+    "Attempts that ran again, by reason: conflict (another transaction came first), outage (database away), "
+    "held (the rows are being swapped for others).",
     ["service", "consumer", "reason"],
 )
 LAG = Gauge(

@@ -22,12 +22,13 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from shared import metrics, progress
+from shared import hold, metrics, progress
 from shared.changes import Changes, Conflict
 from shared.clock import Clock
 from shared.clock import now as system_clock
 from shared.dead_letters import REPLAY_HEADER, bury
 from shared.events import Event, Unprocessable, decode_record
+from shared.hold import Held
 from shared.lease import Fence
 from shared.logs import where
 from shared.mongo import Database, InsertOne, PyMongoError, is_conflict, is_duplicate, is_outage, is_rejected
@@ -37,6 +38,7 @@ from shared.refusals import Refused
 
 BATCH_RECORDS = 500  # bulk writes level off here
 FIRST_PAUSE_S = 0.02  # a conflicting transaction is over within milliseconds
+HELD_PAUSE_S = 0.2  # a hold is over within seconds, and rows stand still meanwhile
 LONGEST_PAUSE_S = 5.0  # an election takes about 12 s: two or three tries in it, no thundering herd after it
 PATIENCE_S = 60.0  # well under max_poll_interval_ms (300 s); after it the batch is fetched again, place kept
 COMMAND_PATIENCE_S = 8.0  # a person waits
@@ -80,6 +82,17 @@ class Item:
     fault: Unprocessable | None = None
 
 
+def read_record(record: Record, consumer: str) -> Item:
+    """Decode a record for a consumer: one that was sent again for another consumer is passed by."""
+    meant_for = record.header(REPLAY_HEADER)
+    if meant_for is not None and meant_for != consumer.encode():
+        return Item(record)
+    try:
+        return Item(record, event=decode_record(record.topic, record.value, record.headers, record.timestamp))
+    except Unprocessable as fault:
+        return Item(record, fault=fault)
+
+
 class Processor:
     """Applies records and commands to one service's database. Safe to run in several processes at once.
 
@@ -104,7 +117,7 @@ class Processor:
         if not records:
             return
         with metrics.BATCH_SECONDS.labels(self.service, self.consumer).time():
-            await self._settle([self._read(record) for record in records])
+            await self._settle([read_record(record, self.consumer) for record in records])
 
     async def execute(self, commands: Sequence[Event[Any]], *, key: str | None = None, fence: Fence | None = None) -> Work | None:
         """Carry out commands in one transaction; returns the work done, or None when `key` was carried out before.
@@ -116,15 +129,6 @@ class Processor:
             return await self._persist(lambda: self._command(commands, key, fence), COMMAND_PATIENCE_S)
         except Stuck as error:
             raise Refused(503, "database_unavailable", "the database can't be reached now; try again in a few seconds") from error
-
-    def _read(self, record: Record) -> Item:
-        meant_for = record.header(REPLAY_HEADER)
-        if meant_for is not None and meant_for != self.consumer.encode():
-            return Item(record)
-        try:
-            return Item(record, event=decode_record(record.topic, record.value, record.headers, record.timestamp))
-        except Unprocessable as fault:
-            return Item(record, fault=fault)
 
     async def _settle(self, items: Sequence[Item]) -> None:
         try:
@@ -150,7 +154,7 @@ class Processor:
         while True:
             try:
                 return await attempt()
-            except (Conflict, PyMongoError, OSError) as error:
+            except (Conflict, Held, PyMongoError, OSError) as error:
                 reason = _reason_to_retry(error)
                 duplicates = duplicates + 1 if isinstance(error, PyMongoError) and is_duplicate(error) else 0
                 if reason is None or duplicates >= DUPLICATES_BEFORE_REJECTED:
@@ -161,10 +165,10 @@ class Processor:
                     raise Stuck(
                         f"{self.consumer}: no commit within {patience:.0f} s ({reason}: {type(error).__name__})"
                     ) from error
-                log_retry = log.debug if reason == "conflict" else log.warning
+                log_retry = log.debug if reason in ("conflict", "held") else log.warning
                 log_retry("attempt_failed", consumer=self.consumer, reason=reason, error=type(error).__name__, pause=pause)
             await asyncio.sleep(pause * _random.uniform(0.5, 1.0))
-            pause = min(pause * 2, LONGEST_PAUSE_S)
+            pause = min(pause * 2, HELD_PAUSE_S if reason == "held" else LONGEST_PAUSE_S)
 
     async def _attempt(self, items: Sequence[Item]) -> None:
         before = await self._progress({item.record.place for item in items})
@@ -185,6 +189,7 @@ class Processor:
 
     async def _progress(self, places: set[Place]) -> dict[Place, int]:
         if not places <= self._places.keys():
+            await hold.respect(self._db, self.consumer)
             self._places |= await progress.read(self._db, self.consumer, places)
         return self._places
 
@@ -249,7 +254,9 @@ def _log_burial(consumer: str, item: Item) -> None:
 
 
 def _reason_to_retry(error: Exception) -> str | None:
-    """`conflict`, `outage`, or None for a failure that trying again can't mend."""
+    """`conflict`, `held`, `outage`, or None for a failure that trying again can't mend."""
+    if isinstance(error, Held):
+        return "held"
     if isinstance(error, Conflict):
         return "conflict"
     if isinstance(error, PyMongoError):

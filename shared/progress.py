@@ -1,7 +1,8 @@
 """A consumer's progress: the next offset per topic and partition, in the service's own database.
 
 Collection `progress`, document `{_id: "<consumer> <topic> <partition>", consumer, topic, partition, next}`. It moves in
-the transaction of the batch's effects, from exactly the value it was read at: that is what makes processing once.
+the transaction of the batch's effects, from exactly the value it was read at: that is what makes processing once. While a hold
+stands in it (`shared.hold`) it does not move.
 """
 
 from collections.abc import Iterable, Mapping
@@ -55,9 +56,9 @@ async def _find(db: Database, consumer: str) -> dict[Place, int]:
 
 
 def advance(changes: Changes, consumer: str, before: Mapping[Place, int], after: Mapping[Place, int]) -> None:
-    """Move each place from exactly `before` to `after`; anybody else's move in between is a conflict."""
+    """Move each place from exactly `before` to `after`; anybody else's move in between, or a hold, is a conflict."""
     for place, offset in sorted(after.items()):
-        here = {"_id": _id(consumer, place), "next": before[place]}
+        here = {"_id": _id(consumer, place), "next": before[place], "held": None}
         changes.guarded(COLLECTION, UpdateOne(here, {"$set": {"next": offset}}))
 
 
