@@ -23,8 +23,9 @@ from bench.chain import command, cores, hires
 from deploy.mongod import Mongod
 from services.onboarding import app as onboarding
 from services.onboarding import store
-from services.onboarding.handlers import SERVICE, JourneyWork, board_work
+from services.onboarding.handlers import JourneyWork
 from services.onboarding.programme_files import read_programmes
+from services.onboarding.read_models import SERVICE, board_work
 from shared.access import SESSION_COOKIE, Viewer, install_access
 from shared.changes import OUTBOX
 from shared.clock import now

@@ -155,6 +155,27 @@ def doctor(
 
 
 @app.command()
+def rebuild(
+    name: Annotated[str, typer.Argument(metavar="[READ MODEL]", help="board or timeline; without it, one after the other.")] = "",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Make read models again from the topics, beside the live ones, and swap them in. Pages are served meanwhile."""
+    from deploy.rebuild import rebuild as rebuild_all  # noqa: PLC0415
+    from services.onboarding.read_models import READ_MODELS  # noqa: PLC0415
+
+    if name and name not in READ_MODELS:
+        fail(f"there is no read model '{name}'; choose one of: {', '.join(READ_MODELS)}", code=2)
+    wanted = [model for model in READ_MODELS.values() if name in ("", model.name)]
+    done, problem = run(rebuild_all(found(data, "KAFKA", "MONGO"), wanted, now()))
+    words = [
+        f"{each.model}: {each.rows} rows from {each.records} records in {each.seconds:.1f} s, {each.differences} not as they were"
+        for each in done
+    ]
+    result({"rebuilt": [asdict(each) for each in done]}, "\n".join(words), as_json, problem)
+
+
+@app.command()
 def bench(
     name: Annotated[str, typer.Argument(help="A family of the README's figures; without it they are listed.")] = "",
     as_json: Json = False,

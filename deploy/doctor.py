@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import httpx
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
@@ -22,7 +21,7 @@ from services.matching.memory import Memory
 from services.matching.policies import excluding_everyone
 from services.matching.policy import Policy
 from services.matching.policy_file import PolicyError
-from shared import dead_letters, outbox, progress
+from shared import dead_letters, kafka, outbox, progress
 from shared.clock import Clock
 from shared.events import describe
 from shared.mongo import Client, PyMongoError, connect
@@ -55,8 +54,8 @@ async def examine(found: Found, data: Path, clock: Clock) -> list[Finding]:
     if all(finding.status != "fail" for finding in findings):
         finding, policy = policy_finding()
         findings.append(finding)
-    kafka = await kafka_findings(found.kafka)
-    findings += kafka
+    broker = await kafka_findings(found.kafka)
+    findings += broker
     try:
         client = await connect(found.mongo, within=WITHIN_S)
     except PyMongoError as error:
@@ -65,7 +64,7 @@ async def examine(found: Found, data: Path, clock: Clock) -> list[Finding]:
         try:
             findings += await mongo_findings(client, clock)
             findings += await rule_findings(client, policy, clock) if policy else []
-            if all(finding.status != "fail" for finding in kafka):
+            if all(finding.status != "fail" for finding in broker):
                 findings += await lag_findings(client, found.kafka)
         finally:
             client.close()
@@ -207,18 +206,18 @@ async def outbox_findings(client: Client, clock: Clock) -> list[Finding]:
     ] or [Finding("outbox", "ok", "everything decided is published")]
 
 
-async def lag_findings(client: Client, kafka: str) -> list[Finding]:
+async def lag_findings(client: Client, address: str) -> list[Finding]:
     """How far each consumer's recorded progress lies behind its topics, or beyond their ends."""
     done = {
         (service, document["consumer"], document["topic"], document["partition"]): document["next"]
         for service in SERVICES
         async for document in client[service][progress.COLLECTION].find({})
     }
-    ends = await _ends(kafka, {(topic, partition) for _, _, topic, partition in done})
+    ends = await kafka.ends(address, {(topic, partition) for _, _, topic, partition in done})
     behind: dict[str, int] = {}
     lost: list[str] = []
     for (_, consumer, topic, partition), offset in done.items():
-        records = ends[TopicPartition(topic, partition)] - offset
+        records = ends[topic, partition] - offset
         behind[consumer] = behind.get(consumer, 0) + max(0, records)
         if records < 0 and f"{consumer}:{topic}" not in lost:
             lost.append(f"{consumer}:{topic}")
@@ -237,18 +236,6 @@ async def lag_findings(client: Client, kafka: str) -> list[Finding]:
                 Finding("lag", "warn", f"{consumer} is {records} records behind", "see its worker's log and /healthz")
             )
     return findings or [Finding("lag", "ok", f"{len(behind)} consumers, {sum(behind.values())} records behind in all")]
-
-
-async def _ends(kafka: str, places: set[tuple[str, int]]) -> dict[TopicPartition, int]:
-    if not places:
-        return {}  # and no consumer: aiokafka 0.14 fails when one is stopped before it did anything
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
-    await consumer.start()
-    try:
-        ends: dict[TopicPartition, int] = await consumer.end_offsets([TopicPartition(*place) for place in sorted(places)])
-        return ends
-    finally:
-        await consumer.stop()
 
 
 async def web_finding(web: str) -> Finding:

@@ -111,10 +111,10 @@ def migrate(
     as_json: Json = False,
 ) -> None:
     """Let running journeys follow the present version of their programme; nothing done is lost, and it is safe to repeat."""
-    from services.onboarding.handlers import SERVICE  # noqa: PLC0415  each command loads what it needs
-    from services.onboarding.migration import migrate as carry_out  # noqa: PLC0415
+    from services.onboarding.migration import migrate as carry_out  # noqa: PLC0415  each command loads what it needs
     from services.onboarding.migration import preview  # noqa: PLC0415
     from services.onboarding.programme_files import ProgrammeError, read_programmes  # noqa: PLC0415
+    from services.onboarding.read_models import SERVICE  # noqa: PLC0415
     from shared.access import OPERATOR  # noqa: PLC0415
     from shared.refusals import Refused  # noqa: PLC0415
     from shared.settings import Settings  # noqa: PLC0415

@@ -6,7 +6,7 @@ recorded progress; they never decide what is processed.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -135,6 +135,20 @@ async def align_offsets(address: str, consumer: str, progress: dict[Place, int])
                 raise
     finally:
         await client.stop()
+
+
+async def ends(address: str, wanted: Iterable[Place]) -> dict[Place, int]:
+    """Where each place ends now: the offset that its next record will have."""
+    partitions = [TopicPartition(*place) for place in sorted(wanted)]
+    if not partitions:
+        return {}  # and no consumer: aiokafka 0.14 fails when one is stopped before it did anything
+    consumer = AIOKafkaConsumer(bootstrap_servers=address, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        found = await consumer.end_offsets(partitions)
+        return {(partition.topic, partition.partition): end for partition, end in found.items()}
+    finally:
+        await consumer.stop()
 
 
 def pace(consumer: AIOKafkaConsumer) -> None:

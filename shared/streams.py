@@ -93,6 +93,20 @@ def _identity(event: Event[Any]) -> str:
     return f"{event.source} {event.id}"
 
 
+def read_stream(document: Document, model: type[S], service: str) -> Stream[S]:
+    """The stream that was stored as this document."""
+    state = document["state"]
+    return Stream(
+        id=document["_id"],
+        service=service,
+        state=model.model_validate(state) if state is not None else None,
+        version=document["version"],
+        sequence=document["sequence"],
+        seen=document["seen"],
+        recent=document["recent"],
+    )
+
+
 class Streams(Generic[S]):
     """All streams of one collection that one attempt touches.
 
@@ -113,19 +127,7 @@ class Streams(Generic[S]):
         for id in wanted:
             self._streams[id] = Stream(id, self._service)
         async for document in db[self.collection].find({"_id": {"$in": wanted}}):
-            self._streams[document["_id"]] = self._read(document)
-
-    def _read(self, document: Document) -> Stream[S]:
-        state = document["state"]
-        return Stream(
-            id=document["_id"],
-            service=self._service,
-            state=self._model.model_validate(state) if state is not None else None,
-            version=document["version"],
-            sequence=document["sequence"],
-            seen=document["seen"],
-            recent=document["recent"],
-        )
+            self._streams[document["_id"]] = read_stream(document, self._model, self._service)
 
     def __getitem__(self, id: str) -> Stream[S]:
         """The loaded stream. Raises KeyError for one that was not loaded: a bug in `load`."""

@@ -3,10 +3,11 @@
 from fastapi import APIRouter
 
 from services.onboarding.api import api
-from services.onboarding.handlers import SERVICE, JourneyWork, board_work, review_due_days, timeline_work
+from services.onboarding.handlers import JourneyWork, review_due_days
 from services.onboarding.pages import pages
 from services.onboarding.programme_files import read_programmes
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
+from services.onboarding.read_models import SERVICE, board_work, timeline_work
 from services.onboarding.store import ensure_indexes
 from shared.clock import Clock, now
 from shared.events import hr, mentoring, notifications

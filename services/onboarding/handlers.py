@@ -1,15 +1,14 @@
 """Load, decide, commit: how onboarding takes facts from the topics, commands from people, and the clock.
 
-What each cause has as its effect stands in `domain.DECISIONS` (journeys) and in `projections` (read models); here states
+What each cause has as its effect stands in `domain.DECISIONS` (journeys) (read models: `read_models`); here states
 are read, handed to those decisions, and given back to be committed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import structlog
-from pydantic import BaseModel
 
 from services.onboarding import store
 from services.onboarding.commands import AnswerSurvey, Command, ReviewDueDays
@@ -17,8 +16,7 @@ from services.onboarding.conditions import fact_key
 from services.onboarding.domain import DECISIONS, step
 from services.onboarding.journey import Journey
 from services.onboarding.programme import PERSON_FIELDS, Person, Programmes
-from services.onboarding.projections.board import Board, fold_board
-from services.onboarding.projections.timeline import Timeline, fold_timeline
+from services.onboarding.read_models import SERVICE
 from shared.changes import Changes
 from shared.clock import Clock
 from shared.directory import NAMES, Directory
@@ -38,11 +36,9 @@ from shared.processing import Processor
 from shared.refusals import Refused
 from shared.streams import Streams
 
-SERVICE = "onboarding"
 DIRECTORY_FIELDS = (*NAMES, *PERSON_FIELDS, "title", "start_date", "locale")
 REVIEW_BATCH = 500  # as many as a batch from Kafka: bulk writes level off here
 
-S = TypeVar("S", bound=BaseModel)
 log = structlog.get_logger()
 
 
@@ -119,48 +115,6 @@ class JourneyWork:
         self.journeys.add_to(self._changes)
         self.people.add_to(self._changes)
         return self._changes
-
-
-class ReadModelWork(Generic[S]):
-    """One read model: a pure fold per event into one document per person."""
-
-    def __init__(self, db: Database, collection: str, model: type[S], fold: Callable[[S | None, Event[Any]], S | None]) -> None:
-        self._db = db
-        self._rows = Streams(collection, model, SERVICE)
-        self._fold = fold
-
-    async def load(self, events: Sequence[Event[Any]]) -> None:
-        """The documents of everybody in the batch: one query."""
-        await self._rows.load(self._db, {event.subject for event in events})
-
-    def decide(self, event: Event[Any], now: datetime) -> None:
-        """Fold one event, unless it was folded before or the model does not show it."""
-        row = self._rows[event.subject]
-        if row.is_repeat(event):
-            return
-        state = self._fold(row.state, event)
-        if state is not row.state:
-            row.remember(event)
-            row.put(state)
-
-    def conclude(self, now: datetime) -> None:
-        """Nothing is decided for a batch as a whole."""
-
-    def changes(self) -> Changes:
-        """The changed documents."""
-        changes = Changes()
-        self._rows.add_to(changes)
-        return changes
-
-
-def board_work(db: Database, collection: str = store.BOARD) -> ReadModelWork[Board]:
-    """The board's part of one batch; `collection` is another one while the board is read again beside the live one."""
-    return ReadModelWork(db, collection, Board, fold_board)
-
-
-def timeline_work(db: Database, collection: str = store.TIMELINE) -> ReadModelWork[Timeline]:
-    """The timelines' part of one batch; `collection` as for `board_work`."""
-    return ReadModelWork(db, collection, Timeline, fold_timeline)
 
 
 def command_processor(db: Database, programmes: Programmes, clock: Clock) -> Processor:

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from services.onboarding import store
-from services.onboarding.handlers import JourneyWork, board_work, timeline_work
+from services.onboarding.handlers import JourneyWork
 from services.onboarding.programme import Programmes
 from services.onboarding.programme_files import read_programmes
+from services.onboarding.read_models import board_work, timeline_work
 from shared.events import Event, decode_record, to_record
 from shared.mongo import Database
 from shared.processing import Processor, Work

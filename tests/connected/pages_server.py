@@ -13,8 +13,9 @@ from pydantic import SecretStr
 
 from services.onboarding import app as onboarding
 from services.onboarding import store
-from services.onboarding.handlers import JourneyWork, as_event, board_work, timeline_work
+from services.onboarding.handlers import JourneyWork, as_event
 from services.onboarding.programme_files import read_programmes
+from services.onboarding.read_models import board_work, timeline_work
 from shared.access import install_access
 from shared.changes import OUTBOX
 from shared.events import decode_record, new_event

@@ -208,3 +208,21 @@ def test_a_bench_that_does_not_exist_is_answered_with_those_that_do(command: Any
     code, _, said = command("bench", "no-such")
     assert code == 2
     assert "processing" in said
+
+
+def test_a_read_model_that_does_not_exist_is_refused_with_those_that_do(command: Any) -> None:
+    code, _, said = command("rebuild", "bord")
+    assert code == 2
+    assert "there is no read model 'bord'; choose one of: board, timeline" in said
+
+
+def test_a_rebuild_where_nothing_runs_says_what_to_do(command: Any, tmp_path: Path) -> None:
+    code, _, said = command("rebuild", "--data", str(tmp_path))
+    assert code == 1
+    assert "start it with `./firstmate up`" in said
+
+
+def test_every_read_model_is_rebuilt_by_one_command(client: Client, command: Any) -> None:
+    code, summary, _ = command("rebuild", "--json")
+    assert code == 0
+    assert [(each["model"], each["differences"]) for each in summary["rebuilt"]] == [("board", 0), ("timeline", 0)]

@@ -1,0 +1,275 @@
+"""A read model made again from the topics, beside the live one, and swapped in (docs/decisions/0020-rebuild-beside.md).
+
+1. *Read* the topics from their beginning, up to the live model's progress, through the same fold into a collection of its own;
+2. *hold* the live model's progress (`shared.hold`): pages go on being served, from rows that stand still for some seconds;
+3. *reach*: read up to exactly the held progress;
+4. *settle*: count and compare, swap, release. The live reader goes on from where it was held.
+
+Nothing of it survives a death but a collection that the next rebuild drops: every stage leaves one whole model.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import structlog
+from bson import decode
+from bson.raw_bson import RawBSONDocument
+
+from services.onboarding.projections.reading import TOPICS
+from services.onboarding.read_models import SERVICE, ReadModel
+from shared import hold, lease, progress
+from shared.kafka import places, to_record
+from shared.lease import Fence, LeaseLost
+from shared.logs import where
+from shared.mongo import Database, InsertOne, PyMongoError, ReplaceOne, WriteOp
+from shared.processing import read_record
+from shared.progress import Place
+from shared.replay import Replay
+from shared.streams import Stream, read_stream
+
+KEEP_ROWS = 4_000  # in memory, those used last: whoever joins at one time is told of at one time
+NEAR_RECORDS = 2_000  # so few are read within a moment: hold then
+ROUNDS = 20  # a live model that runs ahead for ever is held nevertheless
+
+Tell = Callable[[int, int], None]
+log = structlog.get_logger()
+
+
+class RebuildRefused(Exception):
+    """It can't be done now; the message says why and what to do. The live model is as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What came of it: records read, of them skipped (the dead letters'), rows made, rows that are not as the live ones were."""
+
+    model: str
+    records: int
+    skipped: int
+    rows: int
+    rows_before: int
+    differences: int
+    seconds: float
+    held_seconds: float
+
+
+async def rebuild(db: Database, kafka: str, model: ReadModel[Any], holder: str, now: datetime, tell: Tell) -> Rebuilt:
+    """Make the model again from the topics and swap it in.
+
+    `holder` names this rebuild among all that may run at once; `tell` is called with records read and records known so far.
+    Raises `RebuildRefused` (another rebuild runs, rows were lost), `TopicBegun`, `TopicShorter`, KafkaError, PyMongoError.
+    """
+    fence = await lease.take(db, f"rebuild {model.name}", holder)
+    if fence is None:
+        raise RebuildRefused(
+            f"the {model.name} is being rebuilt already; wait for that (one that died makes room in {lease.TTL_S:.0f} s)"
+        )
+    return await _Rebuild(db, kafka, model, fence, now, tell).run()
+
+
+class _Copy:
+    """The rows of a model in the making: those used last in memory, the others in the collection `name`."""
+
+    def __init__(self, db: Database, model: ReadModel[Any], name: str, born: int) -> None:
+        self._rows: dict[str, Stream[Any]] = {}  # in order of use
+        self._collection = db[name]
+        self._model = model
+        self._born = (
+            born  # rows count their versions from here: a batch decided on a row of the live model can't match one of these
+        )
+        self.inserted = 0
+
+    async def fold(self, records: Sequence[Any], consumer: str) -> int:
+        """Fold records; returns how many were skipped because the live model could not use them either."""
+        items = [read_record(to_record(record), consumer) for record in records]
+        events = [item.event for item in items if item.event is not None]
+        await self._use({event.subject for event in events})
+        skipped = sum(item.fault is not None for item in items)
+        for event in events:
+            try:
+                self._model.apply(self._rows[event.subject], event)
+            except Exception as error:  # what the live model buries
+                log.warning("record_skipped", event_id=event.id, error=type(error).__name__, where=where(error))
+                skipped += 1
+        return skipped
+
+    async def _use(self, ids: Iterable[str]) -> None:
+        missing = []
+        for id in ids:
+            row = self._rows.pop(id, None)
+            if row is None:
+                missing.append(id)
+                row = Stream(id, SERVICE, version=self._born)
+            self._rows[id] = row
+        if missing and self.inserted:
+            async for document in self._collection.find({"_id": {"$in": missing}}):
+                self._rows[document["_id"]] = read_stream(document, self._model.model, SERVICE)
+        if len(self._rows) > KEEP_ROWS:
+            await self._write(list(self._rows.values())[: len(self._rows) - KEEP_ROWS // 2])
+
+    async def finish(self) -> None:
+        """Write what is in memory."""
+        await self._write(list(self._rows.values()))
+
+    async def _write(self, rows: Sequence[Stream[Any]]) -> None:
+        ops: list[WriteOp] = []
+        for row in rows:
+            if row.changed:
+                new = row.version == self._born
+                self.inserted += new
+                ops.append(InsertOne(row.document()) if new else ReplaceOne({"_id": row.id}, row.document()))
+            del self._rows[row.id]
+        if ops:
+            await self._collection.bulk_write(ops, ordered=False)
+
+
+@dataclass
+class _Rebuild:
+    db: Database
+    kafka: str
+    model: ReadModel[Any]
+    fence: Fence
+    now: datetime
+    tell: Tell
+    records: int = 0
+    skipped: int = 0
+    _lost: list[Exception] = field(default_factory=list)
+    _holding: bool = False
+
+    @property
+    def name(self) -> str:
+        """The collection that the copy grows in. The fence's number makes it this rebuild's own."""
+        return f"{self.model.name}.rebuilding.{self.fence.number}"
+
+    async def run(self) -> Rebuilt:
+        """Every stage, and clean up after whichever was the last."""
+        clock = asyncio.get_running_loop().time
+        keeping = asyncio.create_task(self._keep())
+        started = clock()
+        try:
+            await self._discard_remains()
+            copy = _Copy(self.db, self.model, self.name, int(self.now.timestamp() * 1000))
+            await self.db.create_collection(self.name)
+            await self.model.ensure_indexes(self.db, self.name)
+            async with Replay(self.kafka, self.model.consumer, TOPICS) as replay:
+                await self._read_nearly_all(replay, copy)
+                held_at = clock()
+                await self._reach(replay, copy)
+            before, differences = await self._settle(copy)
+            done = clock()
+            return Rebuilt(
+                self.model.name,
+                self.records,
+                self.skipped,
+                copy.inserted,
+                before,
+                differences,
+                round(done - started, 3),
+                round(done - held_at, 3),
+            )
+        finally:
+            keeping.cancel()
+            with suppress(PyMongoError):
+                await asyncio.shield(self._clean_up())
+
+    async def _keep(self) -> None:
+        """Renew lease and hold; what is lost is noted, and the next step raises it."""
+        while not self._lost:
+            await asyncio.sleep(lease.RENEW_EVERY_S)
+            try:
+                with suppress(PyMongoError):
+                    await lease.renew(self.db, self.fence)
+                    if self._holding:
+                        await hold.renew(self.db, self.model.consumer, self.name)
+            except (LeaseLost, hold.HoldLost) as error:
+                self._lost.append(error)
+
+    def _check(self) -> None:
+        if self._lost:
+            raise RebuildRefused(
+                f"the rebuild stood still for too long and was given up ({self._lost[0]}); the {self.model.name} is as it was: "
+                "start it again"
+            ) from self._lost[0]
+
+    async def _discard_remains(self) -> None:
+        """Of rebuilds that died. The lease is ours: none of them is alive, and one that only stalled finds no copy to swap."""
+        await hold.end(self.db, self.model.consumer)
+        remains = {"name": {"$regex": f"^{re.escape(self.model.name)}\\.rebuilding\\."}}
+        for name in await self.db.list_collection_names(filter=remains):
+            await self.db.drop_collection(name)
+
+    async def _read_nearly_all(self, replay: Replay, copy: _Copy) -> None:
+        for _ in range(ROUNDS):
+            target = await progress.read(self.db, self.model.consumer, places(TOPICS))
+            await self._read(replay, copy, target)
+            if await self._behind(replay) < NEAR_RECORDS:
+                break
+        await copy.finish()  # so that little is left to write while the live model is held
+
+    async def _behind(self, replay: Replay) -> int:
+        live = await progress.read(self.db, self.model.consumer, places(TOPICS))
+        return sum(live.values()) - sum(replay.positions.values())
+
+    async def _read(self, replay: Replay, copy: _Copy, target: dict[Place, int]) -> None:
+        known = sum(target.values())
+        async for batch in replay.up_to(target):
+            self._check()
+            self.skipped += await copy.fold(batch, self.model.consumer)
+            self.records += len(batch)
+            self.tell(self.records, known)
+
+    async def _reach(self, replay: Replay, copy: _Copy) -> None:
+        held = await hold.place(self.db, self.model.consumer, places(TOPICS), self.name)
+        self._holding = True
+        await self._read(replay, copy, held)
+        await copy.finish()
+
+    async def _settle(self, copy: _Copy) -> tuple[int, int]:
+        """Count, compare and swap; returns the number of live rows and of differences."""
+        rows = await self.db[self.name].count_documents({})
+        if rows != copy.inserted:
+            raise RebuildRefused(
+                f"{copy.inserted} rows were made and {rows} are there: somebody else wrote to {self.name}. "
+                f"The {self.model.name} is as it was: start it again"
+            )
+        before, differences = await compare(self.db, self.model.name, self.name)
+        self._check()
+        await self.db[self.name].rename(self.model.name, dropTarget=True)
+        return before, differences
+
+    async def _clean_up(self) -> None:
+        """The copy goes before the hold, as anybody who ends a hold does; swapped in, it has another name already."""
+        await self.db.drop_collection(self.name)
+        await hold.release(self.db, self.model.consumer, self.name)
+        await lease.release(self.db, self.fence)
+
+
+async def compare(db: Database, live: str, copy: str) -> tuple[int, int]:
+    """The rows of the live collection, and how many of either have no equal in the other, field by field but for the version."""
+    here, there = _rows(db, live), _rows(db, copy)
+    rows = differences = 0
+    ours, theirs = await anext(here, None), await anext(there, None)
+    while ours is not None or theirs is not None:
+        if theirs is None or (ours is not None and ours["_id"] < theirs["_id"]):
+            rows, differences, ours = rows + 1, differences + 1, await anext(here, None)
+        elif ours is None or theirs["_id"] < ours["_id"]:
+            differences, theirs = differences + 1, await anext(there, None)
+        else:
+            rows, differences = rows + 1, differences + _differ(ours, theirs)
+            ours, theirs = await anext(here, None), await anext(there, None)
+    return rows, differences
+
+
+async def _rows(db: Database, name: str) -> AsyncIterator[RawBSONDocument]:
+    options = db[name].codec_options.with_options(document_class=RawBSONDocument)
+    async for row in db.get_collection(name, codec_options=options).find({}, {"version": 0}).sort("_id"):
+        yield row
+
+
+def _differ(one: RawBSONDocument, other: RawBSONDocument) -> bool:
+    return one.raw != other.raw and decode(one.raw) != decode(other.raw)  # fields may stand in another order

@@ -1,0 +1,85 @@
+"""Topics read again from their beginning, up to where a consumer's progress stands."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from shared.kafka import places
+from shared.progress import Place, TopicShorter
+
+BATCH_RECORDS = 1_000
+POLL_MS = 200
+
+
+class TopicBegun(Exception):
+    """A topic's first records are gone: what was made of them can't be made again."""
+
+    def __init__(self, place: Place, begin: int) -> None:
+        super().__init__(
+            f"topic {place[0]} partition {place[1]} begins at offset {begin}: what came before was deleted, and a rebuild would "
+            f"lose what was made of it. Restore the topic, and let it keep its records for ever (retention.ms=-1)"
+        )
+
+
+class Replay:
+    """Reads all partitions of topics from their beginning. `positions` are the next offsets. An async context manager."""
+
+    def __init__(self, address: str, consumer: str, topics: Sequence[str]) -> None:
+        self.positions: dict[Place, int] = dict.fromkeys(places(topics), 0)
+        self._name = consumer
+        self._times = dict.fromkeys(self.positions, 0)  # of the record last read, in ms
+        self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=address, enable_auto_commit=False, auto_offset_reset="none", max_poll_records=BATCH_RECORDS
+        )
+
+    async def __aenter__(self) -> Self:
+        """Connect. Raises `TopicBegun` where a topic has lost its beginning, KafkaError without a broker."""
+        await self._consumer.start()
+        try:
+            partitions = [TopicPartition(*place) for place in self.positions]
+            self._consumer.assign(partitions)
+            for partition, begin in (await self._consumer.beginning_offsets(partitions)).items():
+                if begin > 0:
+                    raise TopicBegun((partition.topic, partition.partition), begin)
+                self._consumer.seek(partition, 0)
+        except BaseException:
+            await self._consumer.stop()
+            raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._consumer.stop()
+
+    async def up_to(self, target: Mapping[Place, int]) -> AsyncIterator[Sequence[ConsumerRecord[bytes, bytes]]]:
+        """Batches, each of one partition, until `positions` are exactly `target`.
+
+        Raises `TopicShorter` where a topic ends before. The partition whose records are the oldest goes first: what belongs
+        together in time is read together.
+        """
+        await self._check_ends(target)
+        while behind := [place for place, offset in self.positions.items() if offset < target[place]]:
+            place = min(behind, key=self._times.__getitem__)
+            batch = await self._read(place, target[place])
+            if batch:
+                self._times[place] = batch[-1].timestamp
+                yield batch
+
+    async def _read(self, place: Place, limit: int) -> list[ConsumerRecord[bytes, bytes]]:
+        partition = TopicPartition(*place)
+        found = await self._consumer.getmany(partition, timeout_ms=POLL_MS, max_records=BATCH_RECORDS)
+        records: list[ConsumerRecord[bytes, bytes]] = found.get(partition, [])
+        position = await self._consumer.position(partition)
+        if position > limit:
+            records = [record for record in records if record.offset < limit]
+            self._consumer.seek(partition, limit)
+        self.positions[place] = min(position, limit)
+        return records
+
+    async def _check_ends(self, target: Mapping[Place, int]) -> None:
+        ends = await self._consumer.end_offsets([TopicPartition(*place) for place in target])
+        for partition, end in ends.items():
+            place = (partition.topic, partition.partition)
+            if end < target[place]:
+                raise TopicShorter(self._name, place, end, target[place])
