@@ -21,10 +21,13 @@ from services.matching.memory import Memory
 from services.matching.policies import excluding_everyone
 from services.matching.policy import Policy
 from services.matching.policy_file import PolicyError
-from shared import dead_letters, kafka, outbox, progress
+from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
+from services.onboarding.read_models import READ_MODELS, SERVICE
+from shared import dead_letters, hold, kafka, outbox, progress
 from shared.clock import Clock
 from shared.events import describe
 from shared.mongo import Client, PyMongoError, connect
+from shared.positions import is_held, positions
 from shared.settings import Settings
 from shared.topics import SERVICES, TOPICS, Topic
 
@@ -66,6 +69,7 @@ async def examine(found: Found, data: Path, clock: Clock) -> list[Finding]:
             findings += await rule_findings(client, policy, clock) if policy else []
             if all(finding.status != "fail" for finding in broker):
                 findings += await lag_findings(client, found.kafka)
+                findings += await read_model_findings(client, found.kafka)
         finally:
             client.close()
     if found.local is not None:
@@ -236,6 +240,20 @@ async def lag_findings(client: Client, address: str) -> list[Finding]:
                 Finding("lag", "warn", f"{consumer} is {records} records behind", "see its worker's log and /healthz")
             )
     return findings or [Finding("lag", "ok", f"{len(behind)} consumers, {sum(behind.values())} records behind in all")]
+
+
+async def read_model_findings(client: Client, address: str) -> list[Finding]:
+    """How far each read model has come, and whether one stands still for a rebuild."""
+    db, findings = client[SERVICE], []
+    for model in READ_MODELS.values():
+        found = await positions(db, address, model.consumer, kafka.places(READ_MODEL_TOPICS))
+        told = f"{model.name} has read {sum(each.next for each in found)} records, {sum(each.lag or 0 for each in found)} wait"
+        if await is_held(db, model.consumer):
+            advice = f"it is over within {hold.TTL_S:.0f} s of the rebuild's end, however that ended"
+            findings.append(Finding("read models", "warn", f"{told}; it stands still while a rebuild swaps it", advice))
+        else:
+            findings.append(Finding("read models", "ok", told))
+    return findings
 
 
 async def web_finding(web: str) -> Finding:

@@ -46,6 +46,7 @@ Action = Literal[
     "request_change",
     "see_waitlist",
     "see_matching_reports",
+    "see_projections",
     "publish_events",
     "see_mail",
 ]
@@ -68,6 +69,7 @@ MAY: Mapping[Action, frozenset[Relation]] = {
     "request_change": _STAFF | {"self", "mentor"},
     "see_waitlist": _STAFF,
     "see_matching_reports": _STAFF,
+    "see_projections": _STAFF,
     "publish_events": frozenset({"operator"}),
     "see_mail": _STAFF,
 }
@@ -106,6 +108,7 @@ _DOING: Mapping[Action, str] = {
     "request_change": "ask for another mentor here",
     "see_waitlist": "see the waitlist",
     "see_matching_reports": "see how matching fares and will fare",
+    "see_projections": "see how current the pages are",
     "publish_events": "publish events",
     "see_mail": "read the mail",
 }

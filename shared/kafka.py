@@ -143,8 +143,8 @@ async def ends(address: str, wanted: Iterable[Place]) -> dict[Place, int]:
     if not partitions:
         return {}  # and no consumer: aiokafka 0.14 fails when one is stopped before it did anything
     consumer = AIOKafkaConsumer(bootstrap_servers=address, enable_auto_commit=False)
-    await consumer.start()
     try:
+        await consumer.start()
         found = await consumer.end_offsets(partitions)
         return {(partition.topic, partition.partition): end for partition, end in found.items()}
     finally:

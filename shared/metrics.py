@@ -25,6 +25,12 @@ LAG = Gauge(
     ["service", "consumer", "topic", "partition"],
     multiprocess_mode="livemostrecent",
 )
+POSITION = Gauge(
+    "firstmate_consumer_position_records",
+    "Where this consumer's recorded progress stands: the offset that it processes next.",
+    ["service", "consumer", "topic", "partition"],
+    multiprocess_mode="livemostrecent",
+)
 RELAYED = Counter("firstmate_relayed_total", "Records published from the outbox and acknowledged.", ["service", "topic"])
 OUTBOX_SECONDS = Gauge(
     "firstmate_outbox_seconds",

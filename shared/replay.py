@@ -36,8 +36,8 @@ class Replay:
 
     async def __aenter__(self) -> Self:
         """Connect. Raises `TopicBegun` where a topic has lost its beginning, KafkaError without a broker."""
-        await self._consumer.start()
         try:
+            await self._consumer.start()
             partitions = [TopicPartition(*place) for place in self.positions]
             self._consumer.assign(partitions)
             for partition, begin in (await self._consumer.beginning_offsets(partitions)).items():

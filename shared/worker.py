@@ -134,7 +134,9 @@ class Worker:
         for place, records in behind.items():
             if records < 0 and (end := await kafka.ends_before(consumer, place, done[place])) is not None:
                 raise progress.TopicShorter(processor.consumer, place, end, done[place])
-            metrics.LAG.labels(self.service, processor.consumer, place[0], place[1]).set(max(records, 0))
+            metrics.LAG.labels(self.service, processor.consumer, *place).set(max(records, 0))
+        for place, offset in done.items():
+            metrics.POSITION.labels(self.service, processor.consumer, *place).set(offset)
         running = any(not task.done() for task in subscriber.tasks)
         self.pulses[processor.consumer].observe(behind, done, running=running, at=monotonic())
 

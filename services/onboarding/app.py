@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from services.onboarding.api import api
 from services.onboarding.handlers import JourneyWork, review_due_days
 from services.onboarding.pages import pages
+from services.onboarding.positions import position_routes
 from services.onboarding.programme_files import read_programmes
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
 from services.onboarding.read_models import SERVICE, board_work, timeline_work
@@ -43,4 +44,8 @@ def worker(settings: Settings) -> Worker:
 def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]:
     """Its API and pages, over its database. Raises `ProgrammeError` for a bad programme."""
     programmes = read_programmes(settings.programmes_dir)
-    return [api(db, programmes, clock), pages(db, programmes, settings, clock)]
+    return [
+        api(db, programmes, clock),
+        position_routes(db, settings.kafka, clock),
+        pages(db, programmes, settings, clock),
+    ]

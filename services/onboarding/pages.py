@@ -12,6 +12,7 @@ from services.onboarding.my_page import my_page
 from services.onboarding.people import sample_people, someone
 from services.onboarding.person_pages import person_pages
 from services.onboarding.plan_pages import plan_pages
+from services.onboarding.positions import position_pages
 from services.onboarding.programme import Programmes
 from shared.access import Viewer, is_local, viewer_or_none
 from shared.clock import Clock
@@ -33,6 +34,7 @@ def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock
     router.include_router(person_pages(db, desk, clock, found))
     router.include_router(plan_pages(db, programmes, desk, clock, found))
     router.include_router(my_page(db, desk, clock, found))
+    router.include_router(position_pages(db, settings.kafka, clock, found))
     return router
 
 

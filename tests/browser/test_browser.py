@@ -274,6 +274,7 @@ PLACES = [
     ("coordinator", "/coordinator/forecast"),
     ("coordinator", "/coordinator/what-if?skills=0&interests=90"),
     ("coordinator", "/coordinator/fairness"),
+    ("coordinator", "/coordinator/read-models"),
     ("coordinator", "/matching/why/E-1001"),
     ("coordinator", "/mail"),
     ("coordinator", "/docs"),

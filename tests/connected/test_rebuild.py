@@ -8,24 +8,32 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from aiokafka import AIOKafkaProducer
+from pydantic import SecretStr
 
+from deploy.doctor import read_model_findings
 from deploy.parts import ROOT
+from deploy.ports import free_port
 from services.onboarding import app as onboarding
 from services.onboarding import store
+from services.onboarding.positions import card, look_up
 from services.onboarding.projections.reading import TOPICS
 from services.onboarding.projections.timeline import TIMELINE_ENTRIES
 from services.onboarding.read_models import BOARD, READ_MODELS, SERVICE, TIMELINE, ReadModel, board_work
 from services.onboarding.rebuilding import RebuildRefused, Rebuilt, rebuild
 from shared import hold, kafka, lease, progress
+from shared.access import install_access
 from shared.changes import Conflict
 from shared.clock import now
 from shared.events import Fact, new_event, to_record
 from shared.events.notifications import MessageSent
 from shared.events.onboarding import JourneyStarted, MeetingHeld, MilestoneCompleted, PlannedMilestone
 from shared.mongo import Client, Database
+from shared.pages import install_pages
 from shared.settings import Settings
+from shared.web import make_app
 from tests.connected.dying_rebuild import DEAD, STAGES
 
 PATIENCE_S = 120.0
@@ -264,6 +272,48 @@ async def test_a_topic_shorter_than_the_progress_is_named_and_the_model_stays(
         await rebuild(db, kafka_url, BOARD, "test", now(), lambda read, known: None)
     assert await rows(db) == before
     assert await left_over(db) == []
+
+
+@pytest.fixture
+async def http(db: Database, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    staff = settings.model_copy(update={"secret": SecretStr("a long secret"), "token": SecretStr("token")})
+    app = make_app("onboarding", onboarding.web(db, staff))
+    install_access(app, staff)
+    install_pages(app, staff)
+    headers = {"authorization": "Bearer token"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost", headers=headers) as client:
+        yield client
+
+
+async def test_positions_and_lag_of_the_read_models_are_seen(
+    db: Database, settings: Settings, company: Company, kafka_url: str, http: httpx.AsyncClient
+) -> None:
+    async with working(settings):
+        await company.hire("seen")
+        await caught_up(db, kafka_url)
+    board, timeline = (await http.get("/api/onboarding/v1/projections")).json()["items"]
+    assert (board["name"], timeline["name"]) == ("board", "timeline")
+    assert (board["lag"], board["held"], board["oldest_waiting_seconds"]) == (0, False, None)
+    assert all(each["position"] == each["end"] for each in board["partitions"])
+    assert "Up to date" in (await http.get("/coordinator/read-models")).text
+    await company.tell(company.met("seen", 1), company.met("seen", 2))
+    await hold.place(db, TIMELINE.consumer, kafka.places(TOPICS), "copy")
+    board, timeline = (await http.get("/api/onboarding/v1/projections")).json()["items"]
+    (waiting,) = [each for each in board["partitions"] if each["lag"]]
+    assert (waiting["topic"], waiting["lag"], board["lag"], timeline["held"]) == ("onboarding.journeys", 2, 2, True)
+    assert 0 <= waiting["oldest_waiting_seconds"] == board["oldest_waiting_seconds"] < PATIENCE_S
+    page = (await http.get("/coordinator/read-models")).text
+    assert "2 to go, the oldest for" in page
+    assert "Standing still for a moment" in page
+    lines = {(each.check, each.status, each.detail) for each in await read_model_findings(db.client, kafka_url)}
+    assert any(status == "ok" and "board has read" in words and "2 wait" in words for _, status, words in lines)
+    assert any(status == "warn" and "timeline" in words and "stands still" in words for _, status, words in lines)
+
+
+async def test_without_a_broker_positions_are_known_and_lag_is_not(db: Database, settings: Settings) -> None:
+    (board, _) = await look_up(db, f"127.0.0.1:{free_port()}", now())
+    assert (board.lag, board.partitions[0].position, board.partitions[0].end) == (None, 0, None)
+    assert card(board).state == "The broker does not answer, so nobody knows what waits"
 
 
 async def test_a_holder_that_stalled_finds_no_copy_to_swap_in(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ TOOLS: tuple[tuple[str, str, str], ...] = (
     (FORECAST, "Forecast", "Which department runs out of places, and when."),
     (WHAT_IF, "What if", "Other weights, tried on the hires of late."),
     (FAIRNESS, "Fairness", "How hires fare, group by group."),
+    ("/coordinator/read-models", "Read models", "How current boards and timelines are."),
 )
 
 

@@ -1,0 +1,157 @@
+"""How far each read model has come in its topics: for operators, as JSON and as a page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel
+
+from services.onboarding.projections.reading import TOPICS
+from services.onboarding.read_models import READ_MODELS
+from shared.access import CurrentViewer, check
+from shared.clock import Clock
+from shared.kafka import places
+from shared.mongo import Database
+from shared.pages import PageRoute, Templates
+from shared.positions import Position, is_held, positions
+
+PAGE = "/coordinator/read-models"
+MODEL_WORDS = {"board": "The board", "timeline": "The timelines"}
+TOPIC_WORDS = dict(zip(TOPICS, ("Mentors assigned", "Journeys", "Messages"), strict=True))
+
+
+class PartitionView(BaseModel):
+    """One partition: `position` is the offset that is processed next, `end` where the topic ends; `lag` records wait.
+
+    `oldest_waiting_seconds` is how long the first of them has waited. Without a broker all but `position` are null.
+    """
+
+    topic: str
+    partition: int
+    position: int
+    end: int | None
+    lag: int | None
+    oldest_waiting_seconds: float | None
+
+
+class ProjectionView(BaseModel):
+    """One read model; `lag` and `oldest_waiting_seconds` over all partitions. `held`: it stands still for a swap."""
+
+    name: str
+    consumer: str
+    held: bool
+    lag: int | None
+    oldest_waiting_seconds: float | None
+    partitions: list[PartitionView]
+
+
+class ProjectionsView(BaseModel):
+    """Every read model."""
+
+    items: list[ProjectionView]
+
+
+async def look_up(db: Database, kafka: str, now: datetime) -> list[ProjectionView]:
+    """Where every read model stands."""
+    found = []
+    for model in READ_MODELS.values():
+        partitions = [_partition(each, now) for each in await positions(db, kafka, model.consumer, places(TOPICS))]
+        lags = [each.lag for each in partitions if each.lag is not None]
+        waits = [each.oldest_waiting_seconds for each in partitions if each.oldest_waiting_seconds is not None]
+        found.append(
+            ProjectionView(
+                name=model.name,
+                consumer=model.consumer,
+                held=await is_held(db, model.consumer),
+                lag=sum(lags) if len(lags) == len(partitions) else None,
+                oldest_waiting_seconds=max(waits, default=None),
+                partitions=partitions,
+            )
+        )
+    return found
+
+
+def _partition(position: Position, now: datetime) -> PartitionView:
+    since = position.waiting_since
+    return PartitionView(
+        topic=position.topic,
+        partition=position.partition,
+        position=position.next,
+        end=position.end,
+        lag=position.lag,
+        oldest_waiting_seconds=None if since is None else max(0.0, round((now - since).total_seconds(), 3)),
+    )
+
+
+def position_routes(db: Database, kafka: str, clock: Clock) -> APIRouter:
+    """`GET /api/onboarding/v1/projections`."""
+    router = APIRouter(prefix="/api/onboarding/v1", tags=["onboarding"])
+
+    @router.get("/projections")
+    async def list_projections(viewer: CurrentViewer) -> ProjectionsView:
+        """How far each read model has come in its topics, and how many records wait."""
+        check(viewer, "see_projections")
+        return ProjectionsView(items=await look_up(db, kafka, clock()))
+
+    return router
+
+
+@dataclass(frozen=True, slots=True)
+class TopicLine:
+    """One topic as a line of the page: records read, of how many (None: unknown), and how many wait."""
+
+    words: str
+    read: int
+    end: int | None
+    lag: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """One read model as the page shows it; `kind` is the kind of its badge."""
+
+    name: str
+    words: str
+    kind: str
+    state: str
+    lines: Sequence[TopicLine]
+
+
+def position_pages(db: Database, kafka: str, clock: Clock, pages: Templates) -> APIRouter:
+    """The page for coordinators and operators."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    @router.get(PAGE)
+    async def show_positions(request: Request, viewer: CurrentViewer) -> HTMLResponse:
+        check(viewer, "see_projections")
+        cards = [card(model) for model in await look_up(db, kafka, clock())]
+        return pages.render(request, "read_models.html", viewer=viewer, cards=cards)
+
+    return router
+
+
+def card(model: ProjectionView) -> ModelCard:
+    """A read model in words."""
+    kind, state = _state(model)
+    return ModelCard(model.name, MODEL_WORDS[model.name], kind, state, [_line(model, topic) for topic in TOPICS])
+
+
+def _state(model: ProjectionView) -> tuple[str, str]:
+    if model.held:
+        return "wait", "Standing still for a moment: a rebuild is swapping it"
+    if model.lag is None:
+        return "late", "The broker does not answer, so nobody knows what waits"
+    if not model.lag:
+        return "ok", "Up to date"
+    waited = f", the oldest for {model.oldest_waiting_seconds:.0f} s" if model.oldest_waiting_seconds is not None else ""
+    return "wait", f"{model.lag} to go{waited}"
+
+
+def _line(model: ProjectionView, topic: str) -> TopicLine:
+    parts = [each for each in model.partitions if each.topic == topic]
+    ends = [each.end for each in parts if each.end is not None]
+    end = sum(ends) if len(ends) == len(parts) else None
+    read = sum(each.position for each in parts)
+    return TopicLine(TOPIC_WORDS[topic], read, end, None if end is None else max(0, end - read))
