@@ -47,6 +47,7 @@ Action = Literal[
     "see_waitlist",
     "see_matching_reports",
     "see_projections",
+    "see_programmes",
     "publish_events",
     "see_mail",
 ]
@@ -70,6 +71,7 @@ MAY: Mapping[Action, frozenset[Relation]] = {
     "see_waitlist": _STAFF,
     "see_matching_reports": _STAFF,
     "see_projections": _STAFF,
+    "see_programmes": _STAFF,
     "publish_events": frozenset({"operator"}),
     "see_mail": _STAFF,
 }
@@ -109,6 +111,7 @@ _DOING: Mapping[Action, str] = {
     "see_waitlist": "see the waitlist",
     "see_matching_reports": "see how matching fares and will fare",
     "see_projections": "see how current the pages are",
+    "see_programmes": "see the programmes",
     "publish_events": "publish events",
     "see_mail": "read the mail",
 }

@@ -13,6 +13,7 @@ from services.onboarding.journey import Journey, JourneyStatus, MilestoneState, 
 from services.onboarding.parameters import AcceptLanguage, Employee, Id, Said, languages
 from services.onboarding.plan_api import plan_routes
 from services.onboarding.programme import Programme, Programmes, text_in
+from services.onboarding.programme_api import programme_routes
 from services.onboarding.store import BoardRow
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
@@ -228,5 +229,6 @@ def api(db: Database, programmes: Programmes, clock: Clock) -> APIRouter:
         journey = await desk.answer_survey(viewer, employee_id, survey_id, reply.ratings, reply.comment, idempotency_key)
         return await shown(journey, accept_language)
 
+    router.include_router(programme_routes(programmes))
     router.include_router(plan_routes(db, programmes, clock, desk, shown, JourneyView))
     return router

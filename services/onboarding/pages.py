@@ -14,6 +14,7 @@ from services.onboarding.person_pages import person_pages
 from services.onboarding.plan_pages import plan_pages
 from services.onboarding.positions import position_pages
 from services.onboarding.programme import Programmes
+from services.onboarding.programme_pages import programme_pages
 from shared.access import Viewer, is_local, viewer_or_none
 from shared.clock import Clock
 from shared.mongo import Database
@@ -35,6 +36,7 @@ def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock
     router.include_router(plan_pages(db, programmes, desk, clock, found))
     router.include_router(my_page(db, desk, clock, found))
     router.include_router(position_pages(db, settings.kafka, clock, found))
+    router.include_router(programme_pages(programmes, clock, found))
     return router
 
 

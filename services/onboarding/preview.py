@@ -3,13 +3,14 @@
 from calendar import Calendar
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from services.onboarding.calendar import Place, day_off, is_working_day, place
 from services.onboarding.preview_words import Words, words_in
 from services.onboarding.programme import Milestone, Person, Programme, When, text_in
+from shared.events.hr import StartDate, Text, WorkArrangement
 from shared.events.onboarding import Owner
 
 Phase = Literal["before", "first_day", "first_week", "first_month", "first_ninety_days", "later"]
@@ -20,6 +21,26 @@ PHASE_ENDS: Sequence[tuple[Phase, int]] = (
     ("first_month", 30),
     ("first_ninety_days", 92),  # day 90 may roll to a Monday
 )
+
+
+Known = Annotated[Text | None, BeforeValidator(lambda value: value or None)]
+"""A field of a form: left empty, nothing is known."""
+
+
+class Newcomer(BaseModel):
+    """Somebody who might start: what a preview may be told of them."""
+
+    model_config = ConfigDict(frozen=True)
+    start: StartDate
+    location: Known = None
+    department: Known = None
+    work_arrangement: Annotated[WorkArrangement | None, BeforeValidator(lambda value: value or None)] = None
+    employment_type: Known = None
+
+    @property
+    def person(self) -> Person:
+        """As decisions see them."""
+        return Person.of(self.model_dump())
 
 
 class _Shown(BaseModel):
@@ -114,7 +135,7 @@ def preview(programme: Programme, start: date, person: Person, language: str = "
             LeftOut(id=each.id, title=text_in(each.title, [language]), why=words.unmet(unmet(each.when, person), person))
             for each in elsewhere
         ],
-        days_off=list(_days_off([start, *(each.due for each in due)], where, language)),
+        days_off=list(_days_off([start, *(each.due for each in due)], where, words.language)),
     )
 
 

@@ -83,6 +83,7 @@ PLACES = (
     Place("Board", "/board", "board"),
     Place("My page", "/me", "me"),
     Place("Matching", "/coordinator"),
+    Place("Programmes", "/programmes"),
     Place("Mail", "/mail"),
 )
 

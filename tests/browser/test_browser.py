@@ -277,6 +277,8 @@ PLACES = [
     ("coordinator", "/coordinator/read-models"),
     ("coordinator", "/matching/why/E-1001"),
     ("coordinator", "/mail"),
+    ("coordinator", "/programmes"),
+    ("coordinator", "/programmes/default/preview?start=2027-03-01&location=DE-BY"),
     ("coordinator", "/docs"),
     ("hire", "/matching/why/E-1001"),
     ("hire", "/me"),

@@ -262,6 +262,8 @@ async def test_every_operation_is_described(app: FastAPI) -> None:
     paths = app.openapi()["paths"]
     assert set(paths) == {
         JOURNEYS,
+        "/api/onboarding/v1/programmes",
+        "/api/onboarding/v1/programmes/{programme_id}/preview",
         f"{JOURNEYS}/{{employee_id}}",
         f"{JOURNEYS}/{{employee_id}}/milestones/{{milestone_id}}/completion",
         f"{JOURNEYS}/{{employee_id}}/milestones/{{milestone_id}}/waiver",
