@@ -29,8 +29,8 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check programmes: every fault with its file, its line and what to do."""
-    from services.onboarding.programme_files import ProgrammeError, read_files, read_programmes  # noqa: PLC0415
+    """Check programmes: every fault with its file, its line and what to do; and what may not be meant."""
+    from services.onboarding.programme_files import ProgrammeError, doubts_in, read_files, read_programmes  # noqa: PLC0415
     from shared.settings import Settings  # noqa: PLC0415
 
     where = path or Settings().programmes_dir
@@ -39,11 +39,14 @@ def check(
         found = read_files(where) if where is not None and where.is_file() else read_programmes(where).current
     except ProgrammeError as error:
         faults = [asdict(fault) for fault in error.faults]
-        result({"ok": False, "faults": faults, "programmes": []}, "", as_json, f"not usable programmes\n{error}")
+        result({"ok": False, "faults": faults, "doubts": [], "programmes": []}, "", as_json, f"not usable programmes\n{error}")
         return
     told = [{"id": each.id, "version": each.version, "milestones": len(each.milestones)} for each in found]
+    doubts = doubts_in(where, now().date())
     lines = [f"{each['id']} is well formed: version {each['version']}, {each['milestones']} milestones" for each in told]
-    result({"ok": True, "faults": [], "programmes": told}, "\n".join(lines), as_json)
+    lines += [f"perhaps not meant: {doubt}" for doubt in doubts]
+    summary = {"ok": True, "faults": [], "doubts": [asdict(doubt) for doubt in doubts], "programmes": told}
+    result(summary, "\n".join(lines), as_json)
 
 
 @programme_app.command()
@@ -65,7 +68,6 @@ def preview(
     from rich.console import Console  # noqa: PLC0415
 
     from deploy.programme_calendar import drawn  # noqa: PLC0415
-    from services.onboarding.calendar import NoWorkingDay  # noqa: PLC0415
     from services.onboarding.deciding.replanning import named_programme  # noqa: PLC0415
     from services.onboarding.preview import preview as previewed  # noqa: PLC0415
     from services.onboarding.programme import Person  # noqa: PLC0415
@@ -88,8 +90,8 @@ def preview(
         fail(f"--start {start}: {error.errors()[0]['msg'].removeprefix('Value error, ')}", code=2)
     except ProgrammeError as error:
         fail(f"not usable programmes\n{error}")
-    except (Refused, NoWorkingDay) as error:
-        fail(error.detail if isinstance(error, Refused) else str(error))
+    except Refused as refused:
+        fail(refused.detail)
     if not as_json:
         Console().print(drawn(shown, language))
     result(shown.model_dump(mode="json"), "", as_json)
@@ -98,7 +100,7 @@ def preview(
 @programme_app.command()
 def schema() -> None:
     """Print the JSON Schema of a programme file, for editors that help to write one."""
-    from services.onboarding.programme_files import schema as programme_schema  # noqa: PLC0415
+    from services.onboarding.programme_entries import schema as programme_schema  # noqa: PLC0415
 
     print(json.dumps(programme_schema(), indent=2, ensure_ascii=False))
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict
 
 from shared.events.mentoring import Contribution
-from shared.events.notifications import RecipientRole
+from shared.events.notifications import RecipientRole, Template
 from shared.events.onboarding import Owner
 
 EMAIL = "email"
@@ -25,19 +25,6 @@ WELCOME_UNTIL = timedelta(days=30)  # a month in, nobody wants to be welcomed, n
 PAIRED_UNTIL = timedelta(days=90)  # the shipped programme's length: whose first weeks are long over meets nobody by mail
 MORNING = time(9)  # a reminder is read when the day begins, and nobody's evening is spoilt by it
 
-Template = Literal[
-    "welcome",
-    "mentor_introduction",
-    "mentor_unavailable",
-    "mentor_guidance",
-    "mentor_brief",
-    "mentor_release",
-    "manager_notice",
-    "hire_cancelled",
-    "plans_changed",
-    "waitlisted",
-    "milestone_late",
-]
 TELLS_START: frozenset[Template] = frozenset({"welcome", "mentor_brief", "manager_notice", "plans_changed"})
 """Templates that name the start date: after one of them its recipient has been told."""
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import jinja2
 
-from services.notifications.domain import Assignment, Correspondence, LateMilestone, Letter, Template
+from services.notifications.domain import Assignment, Correspondence, LateMilestone, Letter
 from services.notifications.letters import Outgoing, Person, compose
 from services.notifications.rendering import Renderer
 from shared.events.mentoring import Contribution
-from shared.events.notifications import RecipientRole
+from shared.events.notifications import RECIPIENTS, RecipientRole, Template
 
 BEFORE_START = datetime(2026, 12, 1, 10, tzinfo=UTC)
 AFTER_START = datetime(2027, 1, 20, 10, tzinfo=UTC)
@@ -22,22 +22,6 @@ CRITERIA = (
     "cross_group",
 )
 READERS: Mapping[RecipientRole, str] = {"hire": "E-1", "mentor": "M-1", "manager": "B-1", "coordinator": "B-1"}
-
-TEMPLATES: Mapping[Template, tuple[RecipientRole, ...]] = {
-    "welcome": ("hire",),
-    "mentor_introduction": ("hire",),
-    "mentor_unavailable": ("hire",),
-    "mentor_guidance": ("mentor",),
-    "mentor_brief": ("mentor",),
-    "mentor_release": ("mentor",),
-    "manager_notice": ("manager",),
-    "hire_cancelled": ("manager",),
-    "plans_changed": ("hire", "mentor", "manager"),
-    "waitlisted": ("coordinator",),
-    "milestone_late": ("hire", "mentor", "manager", "coordinator"),
-}
-"""Who can get what."""
-
 
 REMOTE_MARKS = ("<img", "<link", "<script", "url(")
 
@@ -87,7 +71,7 @@ def people(locale: str | None = None) -> dict[str, Person]:
 
 def samples() -> Iterator[Sample]:
     """Every template for every reader in the states that change its words: little known and much, before and after the start."""
-    for template, roles in TEMPLATES.items():
+    for template, roles in RECIPIENTS.items():
         for role in roles:
             for state in _states(template):
                 for now in (BEFORE_START, AFTER_START):
@@ -105,8 +89,8 @@ def check(renderer: Renderer) -> list[str]:
     faults = []
     for language in renderer.languages:
         have = renderer.templates(language)
-        faults += [f"{language}: template '{name}' is missing" for name in sorted(TEMPLATES.keys() - have)]
-        faults += [f"{language}: template '{name}' belongs to no message" for name in sorted(have - TEMPLATES.keys())]
+        faults += [f"{language}: template '{name}' is missing" for name in sorted(RECIPIENTS.keys() - have)]
+        faults += [f"{language}: template '{name}' belongs to no message" for name in sorted(have - RECIPIENTS.keys())]
         for sample in samples():
             if sample.letter.template in have:
                 faults += _faults(renderer, sample, language)

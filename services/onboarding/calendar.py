@@ -13,6 +13,8 @@ import holidays
 from babel import Locale
 from babel.dates import format_date
 
+from shared.refusals import Refused
+
 ONE_DAY = timedelta(days=1)
 LONGEST_BREAK = 31  # days; the longest run of days off in any calendar here is about two weeks, so a longer one is a fault
 MONDAY_TO_FRIDAY = "Monday to Friday without public holidays"
@@ -39,6 +41,11 @@ class Place:
 @cache
 def _countries() -> dict[str, list[str]]:
     return {code: subdivisions for code, subdivisions in holidays.list_supported_countries().items() if len(code) == 2}
+
+
+def subdivisions_of(country: str) -> list[str]:
+    """The codes of a country's parts, as ISO 3166-2 has them after the dash: `BY` of `DE`."""
+    return sorted(code for code in _countries().get(country, []) if re.fullmatch("[A-Z0-9]{1,3}", code))
 
 
 @cache
@@ -108,8 +115,13 @@ def _holidays(country: str, subdivision: str | None, year: int, language: str) -
     return dict(holidays.country_holidays(country, subdiv=subdivision, years=[year], language=spoken))
 
 
-class NoWorkingDay(ValueError):
-    """A calendar without a working day for longer than anybody's holidays: it can't be meant."""
+class NoWorkingDay(Refused):
+    """A calendar without a working day for longer than anybody's holidays: what comes of it can't be meant."""
+
+    def __init__(self, day: date, where: Place, before: bool) -> None:
+        way = "before" if before else "after"
+        detail = f"no working day within {LONGEST_BREAK} days {way} {day} in {where.country}; check the calendar of that place"
+        super().__init__(422, "no_working_day", detail, field="location")
 
 
 def _roll(day: date, where: Place, step: timedelta) -> date:
@@ -118,10 +130,7 @@ def _roll(day: date, where: Place, step: timedelta) -> date:
         if is_working_day(day, where):
             return day
         day += step
-    way = "after" if step > timedelta() else "before"
-    raise NoWorkingDay(
-        f"no working day within {LONGEST_BREAK} days {way} {first} in {where.country}; check the calendar of that place"
-    )
+    raise NoWorkingDay(first, where, before=step < timedelta())
 
 
 def next_working_day(day: date, where: Place) -> date:

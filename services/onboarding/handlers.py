@@ -6,6 +6,7 @@ are read, handed to those decisions, and given back to be committed.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -154,9 +155,11 @@ async def _review(processor: Processor, due: Sequence[str], fence: Fence, now: d
     try:
         await processor.execute(commands, fence=fence)
         return set()
-    except (LeaseLost, Refused):
+    except LeaseLost:
         raise
     except Exception as error:
+        if isinstance(error, Refused) and error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
         if len(due) == 1:
             log.error("due_days_not_reviewed", employee_id=due[0], error=type(error).__name__)
             return set(due)

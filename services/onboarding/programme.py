@@ -120,9 +120,16 @@ def _is_one_of(value: str | None, wanted: Sequence[str]) -> bool:
     return not wanted or (value is not None and value.casefold() in {each.casefold() for each in wanted})
 
 
+def compatible(field: str, some: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether somebody can have one of `some` and one of `others` in this field of a `When`."""
+    if field == "location":
+        return any(_within(each, other) or _within(other, each) for each in some for other in others)
+    return any(_is_one_of(each, others) for each in some)
+
+
 def _within(location: str | None, region: str) -> bool:
     here, there = place(location), place(region)
-    if not there.known:
+    if not there.known or there.note is not None:  # `DE-ZZ` is not all of Germany
         return location is not None and location.casefold() == region.casefold()
     return here.country == there.country and there.subdivision in (None, here.subdivision)
 

@@ -5,13 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from services.onboarding.calendar import NoWorkingDay
 from services.onboarding.deciding.replanning import named_programme
 from services.onboarding.parameters import AcceptLanguage, Id, languages
 from services.onboarding.preview import Newcomer, Preview, preview
 from services.onboarding.programme import Programme, Programmes, text_in
 from shared.access import CurrentViewer, check
-from shared.refusals import invalid
 from shared.web import Page
 
 
@@ -38,10 +36,7 @@ def programme_view(programme: Programme, tags: list[str]) -> ProgrammeView:
 
 def previewed(programmes: Programmes, id: str, newcomer: Newcomer, language: str) -> Preview:
     """The preview of the named programme. Raises `Refused`: 404 for an unknown one, 422 where the place has no working days."""
-    try:
-        return preview(named_programme(programmes, id), newcomer.start, newcomer.person, language)
-    except NoWorkingDay as error:
-        raise invalid(f"location: {error}", "no_working_day", "location") from None
+    return preview(named_programme(programmes, id), newcomer.start, newcomer.person, language)
 
 
 def programme_routes(programmes: Programmes) -> APIRouter:

@@ -1,52 +1,23 @@
 """Reading programmes from YAML files, with errors that name file, line and what to do."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any
 
 import yaml
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from services.onboarding.conditions import (
-    AllOf,
-    ByMeetingHeld,
-    ByPerson,
-    ByStillEmployed,
-    BySurveyAnswered,
-    CompletedBy,
-    Part,
-    Slug,
-    conditions_in,
-    listed,
-)
-from services.onboarding.programme import (
-    EARLIEST_DAY,
-    LATEST_DAY,
-    MAX_MILESTONES,
-    Day,
-    Milestone,
-    Programme,
-    Programmes,
-    Survey,
-    Texts,
-    When,
-    misplaced,
-)
-from shared.events.onboarding import Owner
+from services.onboarding.programme import Programme, Programmes, Survey, When
+from services.onboarding.programme_checks import Finding, Steps, doubts, faults
+from services.onboarding.programme_entries import MilestoneEntry, ProgrammeFile
 
 SHIPPED = Path(__file__).parent / "programmes"
 MAX_FILE_BYTES = 256 * 1024  # the shipped programme has about 10 kB
 MAX_NODES = 20_000  # YAML aliases can multiply a small file into a huge one
-
-Steps = tuple[str | int, ...]
-Days = Annotated[
-    list[Day],
-    Field(min_length=1, max_length=60),
-    BeforeValidator(listed, json_schema_input_type=Day | Annotated[list[Day], Field(min_length=1, max_length=60)]),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,107 +38,6 @@ class ProgrammeError(ValueError):
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
-
-
-class MilestoneEntry(Part):
-    """A milestone as written. A list of days makes one milestone for each, numbered from `numbered_from`.
-
-    Of a repeated milestone, `{number}` in the titles stands for the number, the ids end in it, and a meeting that
-    completes it is the meeting of that number.
-    """
-
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["day"]}, {"required": ["working_day"]}]})
-
-    id: Slug
-    """What facts, APIs and running journeys know it by: keep it when the words change."""
-    title: Texts
-    """What is to be done, by language."""
-    description: Texts = Field(default={})
-    """A sentence more, by language."""
-    owner: Owner
-    """Who sees to it."""
-    day: Days | None = None
-    """Calendar days from the start date (0), negative before it; a day off rolls to a working day. A list repeats it."""
-    working_day: Days | None = None
-    """Working days from the start date, by the calendar of the place where the hire works. A list repeats the milestone."""
-    after: Slug | None = None
-    """Another milestone, from whose due day the days are counted instead of the start date."""
-    numbered_from: Annotated[int, Field(ge=1, le=100)] | None = None
-    """The number of the first of a repeated milestone; 1 without it."""
-    completed_by: CompletedBy = ByPerson()
-    """What completes it; without it, its owner's word."""
-    optional: bool = False
-    """Whether it neither keeps a journey open nor counts in its progress."""
-    when: When = When()
-    """For whom it is; without it, for everybody who has this programme."""
-
-    @model_validator(mode="after")
-    def _has_one_day(self) -> Self:
-        if (self.day is None) == (self.working_day is None):
-            raise ValueError("needs either 'day' (calendar days from the start date) or 'working_day', and not both")
-        if self.numbered_from is not None and len(self.days) == 1:
-            raise ValueError("'numbered_from' is for a milestone with a list of days; remove it, or list several days")
-        return self
-
-    @property
-    def days(self) -> list[int]:
-        """Its day offsets, whichever way they count."""
-        return self.day or self.working_day or []
-
-    def milestones(self) -> list[Milestone]:
-        """The one milestone, or the repeated ones."""
-        if len(self.days) == 1:
-            return [self._milestone(self.days[0], None)]
-        return [self._milestone(day, number) for number, day in enumerate(self.days, start=self.numbered_from or 1)]
-
-    def _milestone(self, day: int, number: int | None) -> Milestone:
-        condition = self.completed_by if number is None else _of_number(self.completed_by, number)
-        return Milestone(
-            id=self.id if number is None else f"{self.id}_{number}",
-            title=_numbered(self.title, number),
-            description=_numbered(self.description, number),
-            owner=self.owner,
-            day=day,
-            in_working_days=self.working_day is not None,
-            after=self.after,
-            completed_by=condition,
-            optional=self.optional,
-            when=self.when,
-        )
-
-
-def _of_number(condition: CompletedBy, number: int) -> CompletedBy:
-    if isinstance(condition, AllOf):
-        return condition.model_copy(update={"all": [_of_number(each, number) for each in condition.all]})
-    return condition.model_copy(update={"number": number}) if isinstance(condition, ByMeetingHeld) else condition
-
-
-def _numbered(texts: Mapping[str, str], number: int | None) -> dict[str, str]:
-    return {tag: text if number is None else text.replace("{number}", str(number)) for tag, text in texts.items()}
-
-
-class ProgrammeFile(Part):
-    """A programme as written."""
-
-    id: Slug
-    """What journeys and rules know it by."""
-    title: Texts
-    """What people call it, by language."""
-    when: When = When()
-    """For whom it is: the most specific that holds is chosen. Leave it out of one, which is for everybody else."""
-    surveys: dict[Slug, Survey] = Field(default={})
-    """Questions that milestones wait for."""
-    milestones: Annotated[list[MilestoneEntry], Field(min_length=1, max_length=MAX_MILESTONES)]
-    """What is to be done, in the order of the page."""
-
-
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a programme file, for editors that help to write one."""
-    return (
-        {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-        | ProgrammeFile.model_json_schema()
-        | {"title": "Firstmate programme"}
-    )
 
 
 class _Reader:
@@ -278,6 +148,16 @@ def _advice(error: ErrorDetails) -> str:
 
 def read_programme(text: str, file: str) -> Programme:
     """The programme in a YAML text; `file` is the name that errors show. Raises `ProgrammeError`."""
+    return _read(text, file)[2]
+
+
+def doubts_about(text: str, file: str, today: date) -> list[Fault]:
+    """What of a programme that is well formed may not be meant. Raises `ProgrammeError` as `read_programme` does."""
+    reader, written, programme = _read(text, file)
+    return _with_lines(reader, doubts(written, programme, today))
+
+
+def _read(text: str, file: str) -> tuple["_Reader", ProgrammeFile, Programme]:
     reader = _Reader(file, text)
     data = reader.read()
     if not isinstance(data, dict):
@@ -286,11 +166,15 @@ def read_programme(text: str, file: str) -> Programme:
         written = ProgrammeFile.model_validate(data)
     except ValidationError as error:
         raise ProgrammeError(_faults_of_fields(reader, error)) from None
-    faults = list(_faults_between_parts(reader, written))
-    if faults:
-        raise ProgrammeError(faults)
-    milestones = [milestone for entry in written.milestones for milestone in entry.milestones()]
-    return Programme(id=written.id, title=written.title, when=written.when, surveys=written.surveys, milestones=milestones)
+    found = _with_lines(reader, faults(written))
+    if found:
+        raise ProgrammeError(found)
+    return reader, written, written.programme()
+
+
+def _with_lines(reader: "_Reader", findings: Iterable[Finding]) -> list[Fault]:
+    found = [Fault(reader.file, reader.line_of(each.at)[0], each.message) for each in findings]
+    return sorted(found, key=lambda fault: fault.line)
 
 
 def _faults_of_fields(reader: _Reader, error: ValidationError) -> list[Fault]:
@@ -300,59 +184,6 @@ def _faults_of_fields(reader: _Reader, error: ValidationError) -> list[Fault]:
         message = _advice(each)
         faults.append(Fault(reader.file, line, f"{_dotted(found)}: {message}" if found else message))
     return sorted(faults, key=lambda fault: fault.line)
-
-
-def _faults_between_parts(reader: _Reader, written: ProgrammeFile) -> Iterator[Fault]:
-    """What `Programme` would refuse as a whole, found here with the line of the milestone at fault."""
-    ids: set[str] = set()
-    for index, entry in enumerate(written.milestones):
-        for milestone in entry.milestones():
-            if milestone.id in ids:
-                line, _ = reader.line_of(("milestones", index, "id"))
-                yield Fault(reader.file, line, f"milestone id '{milestone.id}' is used twice; give each its own")
-            ids.add(milestone.id)
-        for condition in conditions_in(entry.completed_by):
-            if isinstance(condition, BySurveyAnswered) and condition.survey not in written.surveys:
-                line, _ = reader.line_of(("milestones", index, "completed_by"))
-                known = ", ".join(written.surveys) or "none is there"
-                yield Fault(
-                    reader.file,
-                    line,
-                    f"survey '{condition.survey}' is not under 'surveys' ({known}); add it, or name one that is",
-                )
-    yield from _faults_of_days(reader, written)
-    if not any(each.required and not each.when.conditions for entry in written.milestones for each in entry.milestones()):
-        line, _ = reader.line_of(("milestones",))
-        yield Fault(reader.file, line, "no milestone is required of everybody, so a journey would end when it starts; add one")
-
-
-def _faults_of_days(reader: _Reader, written: ProgrammeFile) -> Iterator[Fault]:
-    """Milestones that come after nothing or after themselves, or whose days add up to one that can't be meant."""
-    places = {each.id: index for index, entry in enumerate(written.milestones) for each in entry.milestones()}
-    milestones = {each.id: each for entry in written.milestones for each in entry.milestones()}
-    wrong = list(misplaced({id: each.after for id, each in milestones.items()}))
-    for id, words in wrong:
-        line, _ = reader.line_of(("milestones", places[id], "after"))
-        near = difflib.get_close_matches(str(milestones[id].after), milestones.keys() - {id}, n=1)
-        hint = "" if milestones[id].after in milestones else f"; did you mean '{near[0]}'?" if near else "; name one that is"
-        yield Fault(reader.file, line, f"milestone '{id}' {words}{hint}")
-    if wrong:
-        return
-    for id, each in milestones.items():
-        day, before = each.day, each.after
-        while before is not None:
-            day, before = day + milestones[before].day, milestones[before].after
-        line, _ = reader.line_of(("milestones", places[id]))
-        if not EARLIEST_DAY <= day <= LATEST_DAY:
-            yield Fault(
-                reader.file, line, f"milestone '{id}' is due {day} days from the start date; keep to {EARLIEST_DAY}..{LATEST_DAY}"
-            )
-        if isinstance(each.completed_by, ByStillEmployed) and day < 0:
-            yield Fault(
-                reader.file,
-                line,
-                f"milestone '{id}' can never be reached: nobody is still employed before the start; use a later day",
-            )
 
 
 def read_programmes(folder: Path | None = None) -> Programmes:
@@ -370,20 +201,29 @@ def read_programmes(folder: Path | None = None) -> Programmes:
 
 def read_files(where: Path) -> list[Programme]:
     """The programmes of a folder, or the one of a file, each for itself. Raises `ProgrammeError` with every fault of each."""
+    programmes: list[Programme] = []
+    found: list[Fault] = []
+    for file in _files(where):
+        try:
+            programmes.append(read_programme(_text(file), file.name))
+        except ProgrammeError as error:
+            found.extend(error.faults)
+    if found:
+        raise ProgrammeError(found)
+    return programmes
+
+
+def doubts_in(where: Path | None, today: date) -> list[Fault]:
+    """What of well-formed programmes may not be meant, in a folder or a file. Raises `ProgrammeError` as reading them does."""
+    return [each for file in _files(where or SHIPPED) for each in doubts_about(_text(file), file.name, today)]
+
+
+def _files(where: Path) -> list[Path]:
     files = [where] if where.is_file() else sorted([*where.glob("*.yaml"), *where.glob("*.yml")])
     if not files:
         missing = "no programme here; put at least one .yaml file into this folder" if where.exists() else "there is no such file"
         raise ProgrammeError([Fault(str(where), 1, missing)])
-    programmes: list[Programme] = []
-    faults: list[Fault] = []
-    for file in files:
-        try:
-            programmes.append(read_programme(_text(file), file.name))
-        except ProgrammeError as error:
-            faults.extend(error.faults)
-    if faults:
-        raise ProgrammeError(faults)
-    return programmes
+    return files
 
 
 def _text(file: Path) -> str:

@@ -1,5 +1,6 @@
 """Facts about messages (`notifications.messages`, key: the employee a message is about)."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from shared.events.hr import EmployeeId
@@ -7,6 +8,34 @@ from shared.events.mentoring import Fact
 
 TOPIC = "notifications.messages"
 RecipientRole = Literal["hire", "mentor", "manager", "coordinator"]
+Template = Literal[
+    "welcome",
+    "mentor_introduction",
+    "mentor_unavailable",
+    "mentor_guidance",
+    "mentor_brief",
+    "mentor_release",
+    "manager_notice",
+    "hire_cancelled",
+    "plans_changed",
+    "waitlisted",
+    "milestone_late",
+]
+
+RECIPIENTS: Mapping[Template, tuple[RecipientRole, ...]] = {
+    "welcome": ("hire",),
+    "mentor_introduction": ("hire",),
+    "mentor_unavailable": ("hire",),
+    "mentor_guidance": ("mentor",),
+    "mentor_brief": ("mentor",),
+    "mentor_release": ("mentor",),
+    "manager_notice": ("manager",),
+    "hire_cancelled": ("manager",),
+    "plans_changed": ("hire", "mentor", "manager"),
+    "waitlisted": ("coordinator",),
+    "milestone_late": ("hire", "mentor", "manager", "coordinator"),
+}
+"""Which messages there are, by template, and who can get each."""
 
 
 class MessageFact(Fact):

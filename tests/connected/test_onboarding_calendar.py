@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.onboarding import store
+from services.onboarding import calendar, store
 from services.onboarding.commands import PauseJourney
 from services.onboarding.handlers import as_event, command_processor, review_due_days
 from shared import lease
@@ -125,6 +125,30 @@ async def test_a_journey_that_can_not_be_reviewed_holds_up_nobody_else(office: O
     broken = {"state.programme_version": "gone"}
     await office.db[store.JOURNEYS].update_one({"_id": "E-2"}, {"$set": broken})
     office.now = NOW + timedelta(days=60)
+    await review_due_days(office.db, await fence(office.db), office.programmes, office.clock)
+    assert await store.waking(office.db, office.now, 10) == ["E-2"]
+
+
+async def test_a_hire_where_nobody_ever_works_is_kept_as_a_dead_letter_and_holds_up_nobody(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = calendar.is_working_day
+    # No calendar has so long a break today: only a broken one would.
+    monkeypatch.setattr(calendar, "is_working_day", lambda day, where: where.country != "DE" and real(day, where))
+    await office.tell(hire("E-1"), hire("E-2", location="Munich, DE-BY"), hire("E-3"))
+    assert [(await store.journey(office.db, id)) is not None for id in ("E-1", "E-2", "E-3")] == [True, False, True]
+    letter = await office.db["dead_letters"].find_one()
+    assert (bytes(letter["key"]), letter["code"], letter["field"]) == (b"E-2", "no_working_day", "location")
+    assert "in DE; check the calendar of that place" in letter["detail"]
+
+
+async def test_a_review_where_nobody_ever_works_holds_up_nobody_else(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    await office.tell(hire("E-1"), hire("E-2", location="Munich, DE-BY"))
+    for id in ("E-1", "E-2"):
+        await carry_out(office, PauseJourney(employee_id=id, until=NOW.date() + timedelta(days=9), paused_by=BOSS))
+    real = calendar.is_working_day
+    monkeypatch.setattr(calendar, "is_working_day", lambda day, where: where.country != "DE" and real(day, where))
+    office.now = NOW + timedelta(days=10)
     await review_due_days(office.db, await fence(office.db), office.programmes, office.clock)
     assert await store.waking(office.db, office.now, 10) == ["E-2"]
 

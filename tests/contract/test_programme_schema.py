@@ -7,7 +7,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from services.onboarding.programme_files import SHIPPED, read_programme, schema
+from services.onboarding.programme_entries import schema
+from services.onboarding.programme_files import SHIPPED, read_programme
 from tests.domain.onboarding.history import AUTOMATIC, CONDITIONAL, SMALL
 from tests.domain.onboarding.test_programme import AFTER
 

@@ -15,7 +15,6 @@ from services.notifications.letters import Outgoing, address_of, compose, figure
 from services.notifications.rendering import SHIPPED, Rendered, Renderer, tongue_of
 from services.notifications.samples import (
     BEFORE_START,
-    TEMPLATES,
     Sample,
     check,
     people,
@@ -23,6 +22,7 @@ from services.notifications.samples import (
     samples,
 )
 from shared.events.mentoring import Contribution
+from shared.events.notifications import RECIPIENTS
 
 RENDERER = Renderer("Firstmate")
 LANGUAGES = ("de", "en")
@@ -312,7 +312,7 @@ def test_the_hire_is_told_who_steps_back():
 
 
 def test_every_kind_of_letter_has_a_sample():
-    assert {one.letter.template for one in samples()} == set(TEMPLATES)
+    assert {one.letter.template for one in samples()} == set(RECIPIENTS)
     assert all(isinstance(one.letter, Letter) for one in samples())
     assert next(one.now for one in samples() if one.now != BEFORE_START) > BEFORE_START
 

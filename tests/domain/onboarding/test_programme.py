@@ -214,13 +214,13 @@ def test_the_most_specific_programme_that_holds_is_chosen() -> None:
 
 def test_an_older_version_stays_known_but_is_not_chosen() -> None:
     registry = programmes()
-    older = read_programme(SMALL.replace("template: welcome", "template: greeting"), "small.yaml")
-    assert not registry.waits_for("message_sent:greeting:hire")
+    older = read_programme(SMALL.replace("template: welcome", "template: mentor_introduction"), "small.yaml")
+    assert not registry.waits_for("message_sent:mentor_introduction:hire")
     with pytest.raises(LookupError, match="small version"):
         registry.pinned(older.id, older.version)
     registry.add(older)
     assert registry.pinned(older.id, older.version) is older
-    assert registry.waits_for("message_sent:greeting:hire")
+    assert registry.waits_for("message_sent:mentor_introduction:hire")
     assert registry.choose(Person()).version != older.version
 
 
