@@ -17,11 +17,12 @@ from deploy.mongod import Mongod
 from deploy.process import Process, StartError
 
 ROOT = Path(__file__).parent.parent
-READY_SECONDS = 60.0
+READY_SECONDS = 180.0  # a process that dies is told of at once; a small machine that runs much else may need minutes
 STOP_SECONDS = 20.0  # a worker may finish a batch, which takes up to fifteen under load
 
 Server = Mongod | LightKafka | ApacheKafka
-Ready = Callable[[], Awaitable[bool]]
+Missing = Callable[[], Awaitable[str | None]]
+"""What a part still lacks to be ready, in words; None when it serves."""
 
 
 class Part(Protocol):
@@ -44,12 +45,12 @@ class Part(Protocol):
 class Service:
     """One of our own processes: `python -m deploy.run <what>`, settings from environment variables."""
 
-    def __init__(self, what: str, settings: Mapping[str, str], log: Path, ready: Ready) -> None:
+    def __init__(self, what: str, settings: Mapping[str, str], log: Path, missing: Missing) -> None:
         self.name = self.key = what
         self.process: Process | None = None
         self._settings = settings
         self._log = log
-        self._ready = ready
+        self._missing = missing
 
     async def start(self) -> None:
         """Start the process and return at once; `until_ready` waits. Raises `StartError`."""
@@ -62,14 +63,16 @@ class Service:
         """Return when it serves. Raises `StartError` when it ends instead, or takes too long."""
         process = self.process
         assert process is not None
+        missing: str | None = None
         try:
             async with asyncio.timeout(READY_SECONDS):
-                while not await self._ready():
+                while missing := await self._missing():
                     if process.code is not None:
                         raise StartError(f"{self.name}: ended with code {process.code} while starting. {log_words(process)}")
                     await asyncio.sleep(0.1)
         except TimeoutError:
-            raise StartError(f"{self.name}: not ready after {READY_SECONDS:.0f} s. {log_words(process)}") from None
+            words = f"{self.name}: not ready after {READY_SECONDS:.0f} s; {missing or 'it answers nothing'}. {log_words(process)}"
+            raise StartError(words) from None
 
     async def stop(self) -> None:
         """An orderly stop: what it holds is finished or left for the next start."""
@@ -87,29 +90,30 @@ def log_words(process: Process) -> str:
     return f"Its log: {process.log}" + (f", which ends: {last}" if last else "")
 
 
-def answers(url: str) -> Ready:
+def answers(url: str) -> Missing:
     """Ready when this address answers 200."""
 
-    async def ask() -> bool:
+    async def ask() -> str | None:
         try:
             async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
-                return (await client.get(url)).status_code == 200
-        except httpx.HTTPError:
-            return False
+                answer = await client.get(url)
+        except httpx.HTTPError as error:
+            return f"{url}: {type(error).__name__}"
+        return None if answer.status_code == 200 else f"{url} answers {answer.status_code}: {answer.text[:300]}"
 
     return ask
 
 
-def listens(address: str) -> Ready:
+def listens(address: str) -> Missing:
     """Ready when this host:port takes connections."""
     host, _, port = address.rpartition(":")
 
-    async def ask() -> bool:
+    async def ask() -> str | None:
         try:
             _, writer = await asyncio.open_connection(host, int(port))
-        except OSError:
-            return False
+        except OSError as error:
+            return f"{address}: {error.strerror}"
         writer.close()
-        return True
+        return None
 
     return ask

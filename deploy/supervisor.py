@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from deploy.endpoints import FILE, Endpoints
 from deploy.kafka_apache import ApacheKafka
 from deploy.kafka_light import LightKafka
 from deploy.mongod import Mongod
-from deploy.parts import Part, Service, answers, listens, log_words
+from deploy.parts import Missing, Part, Service, answers, listens, log_words
 from deploy.ports import free_port, is_free
 from deploy.process import StartError
 from shared.topics import ensure_topics
@@ -174,10 +174,10 @@ class System:
         services.append(self._service("web", common, web, answers(f"{ends.web}/readyz")))
         return services
 
-    def _service(self, name: str, common: dict[str, str], own: dict[str, str], ready: Callable[[], Awaitable[bool]]) -> Service:
+    def _service(self, name: str, common: dict[str, str], own: dict[str, str], missing: Missing) -> Service:
         variables = {f"FIRSTMATE_{key.upper()}": value for key, value in {**common, **own}.items()}
         variables["PROMETHEUS_MULTIPROC_DIR"] = str(self.data / "metrics")
-        return Service(name, variables, self._log(name), ready)
+        return Service(name, variables, self._log(name), missing)
 
     async def _add(self, part: Part) -> None:
         """Start it and look after it from now on."""

@@ -66,10 +66,10 @@ async def kafka_url(kafka_server: LightKafka) -> str:
 
 @pytest.fixture
 def until() -> Until:
-    """`await until(question)`: asks until the answer is true (and returns it), for at most 30 seconds."""
+    """`await until(question)`: asks until the answer is true (and returns it), for at most 90 seconds."""
 
     async def ask(question: Callable[[], Awaitable[Any]]) -> Any:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not (answer := await question()):
                 await asyncio.sleep(0.02)
             return answer

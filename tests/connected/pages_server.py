@@ -196,7 +196,7 @@ class Events:
 
     async def next(self, name: str) -> Any:
         """The data of the next event of this name; others are passed by."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 event, data = await self.any()
                 if event == name:

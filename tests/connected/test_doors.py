@@ -57,7 +57,7 @@ class Reader:
 
     async def events(self, *ids: str) -> list[Event[Any]]:
         """The events with these ids, in the order they stand, once all are there."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not set(ids) <= {event.id for _, event in self.read}:
                 for batch in (await self._consumer.getmany(timeout_ms=100)).values():
                     for record in batch:
@@ -307,7 +307,7 @@ async def test_a_table_is_imported_and_importing_it_again_tells_nothing_and_says
         await reader.ids()
         return [event for _, event in reader.read if event.source == "/import/table"]
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(events := await imported()) < 3:
             pass
     assert len({event.id for event in events}) == 3
@@ -324,7 +324,7 @@ async def test_a_table_that_goes_back_to_an_earlier_state_is_told_anew(kafka_url
         table.write_text(state, "utf-8")
         published.append((await import_file(str(table), kafka_url, NOW)).published)
     assert published == [1, 1, 1, 1, 0]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len([event for _, event in reader.read if event.subject == "E-81"]) < 4:
             await reader.ids()
     ids = [event.id for _, event in reader.read if event.subject == "E-81"]

@@ -35,7 +35,7 @@ async def test_what_was_confirmed_is_there_and_what_was_refused_can_be_sent_agai
         again = LightKafka(tmp_path, broker.port)
         await again.start()
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(90):
                 while True:
                     try:
                         await publisher.publish([hired(2)])
@@ -59,7 +59,7 @@ async def ids(address: str, expected: int) -> set[str]:
     await consumer.start()
     found: set[str] = set()
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(found) < expected:
                 for records in (await consumer.getmany(timeout_ms=200)).values():
                     found |= {dict(record.headers)["ce_id"].decode() for record in records}

@@ -38,7 +38,12 @@ async def sink(tmp_path: Path, until: Until) -> AsyncIterator[int]:
     """A running sink's port; its folder is `tmp_path`."""
     port = free_port()
     serving = asyncio.create_task(mailsink.serve(f"127.0.0.1:{port}", tmp_path))
-    await until(listens(f"127.0.0.1:{port}"))
+    missing = listens(f"127.0.0.1:{port}")
+
+    async def serves() -> bool:
+        return await missing() is None
+
+    await until(serves)
     yield port
     serving.cancel()
     with suppress(asyncio.CancelledError):

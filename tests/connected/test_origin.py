@@ -45,7 +45,12 @@ async def worker_health(one: Pulse, until: Until) -> AsyncIterator[str]:
     config = uvicorn.Config(health_app({one.consumer: one}, {}, ready), host="127.0.0.1", port=port, log_config=None)
     server = OriginServer(config)
     serving = asyncio.create_task(server.serve())
-    await until(listens(f"127.0.0.1:{port}"))
+    missing = listens(f"127.0.0.1:{port}")
+
+    async def serves() -> bool:
+        return await missing() is None
+
+    await until(serves)
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     await serving

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from deploy import kafka_jars, mongod, process
+from deploy import kafka_jars, mongod, parts, process
 from deploy.kafka_apache import ApacheKafka, cluster_id
 from deploy.kafka_light import LightKafka
 from deploy.mongod import Mongod
@@ -158,6 +158,22 @@ async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
         await Process.start("thing", ["no-such-program"], log=tmp_path / "log")
 
 
+async def test_a_part_that_never_gets_ready_is_told_of_with_what_it_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "READY_SECONDS", 0.3)
+    unused = free_port()
+    service = parts.Service(
+        "mailsink", {"FIRSTMATE_SMTP": "127.0.0.1:0"}, tmp_path / "log", parts.answers(f"http://127.0.0.1:{unused}")
+    )
+    await service.start()
+    try:
+        with pytest.raises(StartError, match=rf"mailsink: not ready after 0 s; http://127.0.0.1:{unused}: ConnectError"):
+            await service.until_ready()
+    finally:
+        await service.stop()
+
+
 async def test_last_words_are_those_of_this_start(tmp_path: Path) -> None:
     for word in ("first", "second"):
         child = await Process.start("echo", ["echo", word], log=tmp_path / "log")
@@ -193,7 +209,7 @@ asyncio.run(main())
     child = int(await asyncio.wait_for(parent.stdout.readline(), 60))
     os.kill(parent.pid, signal.SIGKILL)
     await parent.wait()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while psutil.pid_exists(child) and psutil.Process(child).status() != psutil.STATUS_ZOMBIE:
             await asyncio.sleep(0.02)
     assert (tmp_path / "kafka.json").exists()  # it saved

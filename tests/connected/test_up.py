@@ -22,7 +22,7 @@ from deploy.process import Process
 from deploy.supervisor import Broken, Plan, System
 
 ROOT = Path(__file__).parent.parent.parent
-PATIENCE_S = 120.0  # five processes start at once on a machine that may have other work
+PATIENCE_S = 240.0  # five processes start at once on a machine that may have other work
 PROCESSES = {"mongo", "kafka", "mailsink", "matching", "onboarding", "notifications", "web"}
 WITHOUT_SETTINGS = {name: value for name, value in os.environ.items() if not name.startswith("FIRSTMATE_")}
 
