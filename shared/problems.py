@@ -36,7 +36,9 @@ def refused_by_validation(error: RequestValidationError) -> Refused:
 
 def refused_by_database(request: Request, error: PyMongoError) -> Refused:
     """What to answer when the database failed: 503 while it can't be reached, 500 where it refused. Logs the kind of error."""
-    log.error("database_failed", path=request.url.path, error=type(error).__name__)
+    # The route, not the address: that holds ids, and the signed links of mails.
+    route = getattr(request.scope.get("route"), "path", "")
+    log.error("database_failed", route=route, error=type(error).__name__)
     if is_outage(error):
         return Refused(503, "database_unavailable", "the database can't be reached now; try again in a few seconds")
     return Refused(500, "database_error", "the database refused the operation; see the log")

@@ -57,8 +57,14 @@ def asked_from(journey: Journey, programme: Programme, survey_id: str) -> date |
 
     None for a survey that no milestone of this journey asks for.
     """
-    asking = [each.id for each in programme.milestones if survey_id in surveys_in(each.completed_by)]
-    return min((journey.milestones[id].due for id in asking if id in journey.milestones), default=None)
+    return min((journey.milestones[id].due for id in asking(journey, programme, survey_id)), default=None)
+
+
+def asking(journey: Journey, programme: Programme, survey_id: str) -> list[str]:
+    """The milestones of this journey that need the answers of a survey."""
+    return [
+        each.id for each in programme.milestones if each.id in journey.milestones and survey_id in surveys_in(each.completed_by)
+    ]
 
 
 def completed(journey: Journey, id: str, at: datetime, by: str, cause: str) -> MilestoneCompleted:

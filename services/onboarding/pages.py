@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from services.onboarding.answer_pages import answer_pages
 from services.onboarding.board_pages import board_pages
 from services.onboarding.desk import Desk
 from services.onboarding.my_page import my_page
@@ -17,6 +18,7 @@ from services.onboarding.programme import Programmes
 from services.onboarding.programme_pages import programme_pages
 from shared.access import Viewer, is_local, viewer_or_none
 from shared.clock import Clock
+from shared.links import Links
 from shared.mongo import Database
 from shared.pages import PageRoute, Templates, local_path, templates
 from shared.refusals import forbidden, invalid
@@ -34,6 +36,7 @@ def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock
     router.include_router(board_pages(db, programmes, clock, found))
     router.include_router(person_pages(db, desk, clock, found))
     router.include_router(plan_pages(db, programmes, desk, clock, found))
+    router.include_router(answer_pages(db, desk, clock, Links(settings.secret), found))
     router.include_router(my_page(db, desk, clock, found))
     router.include_router(position_pages(db, settings.kafka, clock, found))
     router.include_router(programme_pages(programmes, clock, found))

@@ -202,6 +202,10 @@ class Survey(Part):
     """Each answered by a rating from 1 to 5; the ids name them in reports."""
     comment: Texts = Field(default={})
     """The question for free text, by language; none is asked without it."""
+    low: Texts = Field(default={})
+    """What a rating of 1 means, by language; `not at all` where it is left out."""
+    high: Texts = Field(default={})
+    """What a rating of 5 means, by language; `very much` where it is left out."""
 
 
 class Programme(Part):

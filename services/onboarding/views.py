@@ -31,6 +31,8 @@ SOON_AT_LEAST = 3
 OWNERS: dict[Owner, str] = {"hire": "New hire", "mentor": "Mentor", "manager": "Manager", "coordinator": "Coordinator"}
 OWNERS_TO_HIRE: Mapping[Owner, str] = OWNERS | {"hire": "You", "mentor": "Your mentor", "manager": "Your manager"}
 OWNERS_TO_MENTOR: Mapping[Owner, str] = OWNERS | {"mentor": "You"}
+NOT_AT_ALL = {"en": "Not at all", "de": "Gar nicht", "fr": "Pas du tout"}
+VERY_MUCH = {"en": "Very much", "de": "Sehr", "fr": "Tout à fait"}
 TaskState = Literal["done", "late", "open", "off"]
 
 _HOW: Mapping[type, str] = {
@@ -185,13 +187,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class SurveyForm:
-    """A survey to answer; `comment` is the question for free text, empty where none is asked."""
+    """A survey to answer. `comment` asks for free text, empty where none is asked; `low` and `high` say what 1 and 5 mean."""
 
     id: str
     milestone_id: str
     title: str
     questions: Sequence[Question]
     comment: str
+    low: str
+    high: str
 
 
 def surveys_to_answer(journey: Journey, programme: Programme, today: date) -> list[SurveyForm]:
@@ -202,7 +206,7 @@ def surveys_to_answer(journey: Journey, programme: Programme, today: date) -> li
     for state in journey.milestones.values():
         planned = programme.by_id.get(state.id)
         asked = surveys_in(planned.completed_by) if planned and state.due <= today and not state.settled else []
-        forms += [_form(survey, state.id, programme) for survey in asked if survey not in journey.surveys]
+        forms += [survey_form(programme, survey, milestone_id=state.id) for survey in asked if survey not in journey.surveys]
     return forms
 
 
@@ -229,8 +233,10 @@ def survey_title(programme: Programme, id: str) -> str:
     return text_in(survey.title, LANGUAGES) if survey else humane(id)
 
 
-def _form(id: str, milestone_id: str, programme: Programme) -> SurveyForm:
+def survey_form(programme: Programme, id: str, languages: Sequence[str] = LANGUAGES, milestone_id: str = "") -> SurveyForm:
+    """A survey of the programme in the first of these languages that it has."""
     survey = programme.surveys[id]
-    questions = [Question(name, text_in(texts, LANGUAGES)) for name, texts in survey.questions.items()]
-    title, comment = (text_in(texts, LANGUAGES) for texts in (survey.title, survey.comment))
-    return SurveyForm(id, milestone_id, title, questions, comment)
+    questions = [Question(name, text_in(texts, languages)) for name, texts in survey.questions.items()]
+    texts = (survey.title, survey.comment, survey.low or NOT_AT_ALL, survey.high or VERY_MUCH)
+    title, comment, low, high = (text_in(each, languages) for each in texts)
+    return SurveyForm(id, milestone_id, title, questions, comment, low, high)

@@ -1,0 +1,151 @@
+"""Answering from a mail: the pages behind signed links, for whoever holds one, on a phone and without signing in.
+
+Looking changes nothing (mail scanners look too); only the form's button does.
+"""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from services.onboarding import store
+from services.onboarding.answer_words import Language, in_words, language_of
+from services.onboarding.answers import (
+    ALTERED,
+    COMMENT_LENGTH,
+    USUAL_MINUTES,
+    Asked,
+    Closed,
+    Fields,
+    comment_in,
+    in_readers_words,
+    meeting_in,
+    ratings_in,
+)
+from services.onboarding.desk import Desk
+from services.onboarding.views import survey_form
+from shared.access import Viewer
+from shared.clock import Clock
+from shared.directory import name_of, people
+from shared.languages import accepted
+from shared.links import Links
+from shared.mongo import Database
+from shared.pages import PageRoute, Templates
+from shared.refusals import Refused
+
+Token = Annotated[str, Path(max_length=1000)]
+
+
+class Answers:
+    """Reads what links ask, and carries out what their readers say."""
+
+    def __init__(self, db: Database, desk: Desk, clock: Clock, links: Links) -> None:
+        self._db = db
+        self._desk = desk
+        self._clock = clock
+        self._links = links
+
+    async def asked(self, token: str) -> Asked | None:
+        """What a link asks; None for one that is not ours."""
+        link = self._links.read(token)
+        journey = await store.journey(self._db, link.hire_id) if link else None
+        if link is None or journey is None or journey.number == 0:
+            return None
+        programme = await self._desk.programme(journey)
+        other_id = (journey.mentor_id or "") if link.reporter_id == link.hire_id else link.hire_id
+        known = await people(self._db, {id for id in (link.hire_id, link.reporter_id, other_id) if id})
+        names = {id: name_of(person, id).split(" ")[0] for id, person in known.items()}
+        return Asked(
+            link=link,
+            journey=journey,
+            programme=programme,
+            now=self._clock(),
+            zone=known.get(link.hire_id, {}).get("time_zone"),
+            language=language_of(known.get(link.reporter_id, {}).get("locale")),
+            reader=names.get(link.reporter_id, ""),
+            other=names.get(other_id, ""),
+        )
+
+    async def report(self, asked: Asked, fields: Fields) -> None:
+        """Record what the form says, with the rights of the person the link was sent to. Raises `Refused`."""
+        link, viewer = asked.link, Viewer(asked.link.reporter_id)
+        if link.purpose == "survey":
+            ratings, comment = ratings_in(asked, fields), comment_in(asked, fields)
+            await self._desk.answer_survey(viewer, link.hire_id, link.survey, ratings, comment)
+        else:
+            await self._desk.log_meeting(viewer, link.hire_id, *meeting_in(asked, fields))
+
+
+def answer_pages(db: Database, desk: Desk, clock: Clock, links: Links, pages: Templates) -> APIRouter:
+    """`/answer/{token}`: what a link asks, and the answer to it."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+    answers = Answers(db, desk, clock, links)
+
+    def refusal(request: Request, language: Language, closed: Closed) -> HTMLResponse:
+        title, words = in_words(language, closed.why), in_words(language, f"{closed.why}_words", day=closed.day)
+        own_page = in_words(language, "own_page") if closed.own_page else ""
+        context = {"title": title, "words": words, "own_page": own_page, "language": language}
+        return pages.render(request, "answer_said.html", viewer=None, status=closed.status, **context)
+
+    def shown(request: Request, asked: Asked, fields: Fields, wrong: str = "") -> HTMLResponse:
+        template, context = (_survey if asked.link.purpose == "survey" else _meeting)(asked, fields)
+        context |= {"language": asked.language, "say": asked.say, "wrong": wrong, "fields": fields}
+        return pages.render(request, template, viewer=None, status=422 if wrong else 200, **context)
+
+    @router.get("/answer/{token}")
+    async def show(request: Request, token: Token) -> HTMLResponse:
+        asked = await answers.asked(token)
+        if asked is None or asked.closed:
+            return refusal(request, *_why(request, asked))
+        return shown(request, asked, request.query_params)
+
+    @router.post("/answer/{token}")
+    async def answer(request: Request, token: Token) -> Response:
+        asked = await answers.asked(token)
+        if asked is None or asked.closed:
+            return refusal(request, *_why(request, asked))
+        async with request.form(max_files=0, max_fields=50) as form:
+            fields = {name: str(value) for name, value in form.items()}
+        try:
+            await answers.report(asked, fields)
+        except Refused as refused:
+            if refused.status == 422:
+                return shown(request, asked, fields, in_readers_words(asked, refused))
+            if refused.code != "already_answered":  # sent twice: the page that follows says so
+                raise
+        met = {"met": fields["held_on"]} if "held_on" in fields else {}
+        return RedirectResponse(f"/answer/{token}?{urlencode(met)}".rstrip("?"), status_code=303)
+
+    return router
+
+
+def _why(request: Request, asked: Asked | None) -> tuple[Language, Closed]:
+    """In which language to say why the link leads nowhere."""
+    if asked is not None and asked.closed:
+        return asked.language, asked.closed
+    tags = accepted(request.headers.get("accept-language", "")[:200])
+    return language_of(tags[0][0] if tags else None), ALTERED
+
+
+def _survey(asked: Asked, fields: Fields) -> tuple[str, dict[str, object]]:
+    given = asked.journey.surveys.get(asked.link.survey)
+    if given is not None:
+        title, words = asked.say("thanks", name=asked.reader), asked.say("answered", day=asked.local_day(given.answered_at))
+        return "answer_said.html", {"title": title, "words": words, "own_page": ""}
+    survey = survey_form(asked.programme, asked.link.survey, (asked.language,))
+    count = len(survey.questions)
+    lead = asked.say("one_question" if count == 1 else "questions", name=asked.reader, count=count)
+    return "answer_survey.html", {"survey": survey, "lead": lead, "longest": COMMENT_LENGTH}
+
+
+def _meeting(asked: Asked, fields: Fields) -> tuple[str, dict[str, object]]:
+    today = asked.today.isoformat()
+    days = {meeting.held_on.isoformat(): meeting.held_on for meeting in asked.journey.meetings}
+    return "answer_meeting.html", {
+        "heading": asked.say("did_you_meet", name=asked.other) if asked.other else asked.say("did_you_meet_mentor"),
+        "noted": days.get(fields.get("met", today)) if "held_on" not in fields else None,
+        "today": today,
+        "held_on": fields.get("held_on", today),
+        "minutes": fields.get("minutes", USUAL_MINUTES),
+    }

@@ -1,0 +1,60 @@
+"""Signed links in mails: whoever holds one answers for the person it was sent to, without signing in, for one thing and a time.
+
+A link permits no more than what it says: who reports, of whom, in which of their journeys, what, and until when. The same link is
+the same text however often it is made, so that a mail sent again holds no other one.
+"""
+
+import hashlib
+from datetime import date
+from typing import Literal, Self
+
+from itsdangerous import BadSignature, URLSafeSerializer
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+
+SALT = "firstmate.answer"  # apart from sessions, which are signed with the same secret
+
+
+class Link(BaseModel):
+    """`journey` counts the hire's journeys from 1; `survey` is the survey to answer; `last_day` counts where the hire works."""
+
+    model_config = ConfigDict(frozen=True)
+
+    purpose: Literal["survey", "meeting"]
+    hire_id: str
+    reporter_id: str
+    journey: int
+    last_day: date
+    survey: str = ""
+
+    @classmethod
+    def to_survey(cls, hire_id: str, journey: int, survey: str, last_day: date) -> Self:
+        """The hire answers a survey."""
+        return cls(purpose="survey", hire_id=hire_id, reporter_id=hire_id, journey=journey, survey=survey, last_day=last_day)
+
+    @classmethod
+    def to_meeting(cls, hire_id: str, reporter_id: str, journey: int, last_day: date) -> Self:
+        """The hire, or their mentor, says that they met."""
+        return cls(purpose="meeting", hire_id=hire_id, reporter_id=reporter_id, journey=journey, last_day=last_day)
+
+
+class Links:
+    """Makes and reads links with the secret of this deployment."""
+
+    def __init__(self, secret: SecretStr) -> None:
+        given = secret.get_secret_value()
+        self._signer = URLSafeSerializer(given, salt=SALT, signer_kwargs={"digest_method": hashlib.sha256}) if given else None
+
+    def path(self, link: Link) -> str | None:
+        """The address of a link on our origin; None where no secret is set, since nobody could trust it."""
+        if self._signer is None:
+            return None
+        return f"/answer/{self._signer.dumps(list(link.model_dump(mode='json').values()))!s}"
+
+    def read(self, token: str) -> Link | None:
+        """The link in an address; None for one that we did not make, or that was changed on its way."""
+        if self._signer is None:
+            return None
+        try:
+            return Link.model_validate(dict(zip(Link.model_fields, self._signer.loads(token), strict=True)))
+        except (BadSignature, ValidationError, TypeError, ValueError):
+            return None
