@@ -25,9 +25,11 @@ from shared.events.onboarding import (
     MilestoneAdded,
     MilestoneCompleted,
     MilestoneConfirmed,
+    MilestoneEscalated,
     MilestoneLate,
     MilestoneMoved,
     MilestoneReassigned,
+    MilestoneReminded,
     MilestoneReopened,
     MilestoneWaived,
     PlannedMilestone,
@@ -99,6 +101,9 @@ def _replanned(journey: Journey, fact: JourneyReplanned, at: datetime) -> Journe
     update: dict[str, Any] = {"milestones": milestones}
     followed = (journey.programme or "", journey.programme_version or "")
     if followed != (fact.programme, fact.programme_version):
+        # Another version reminds of nothing that lay before it: else a migration would write to everybody at once.
+        told = {"reminded_on": fact.decided_on, "escalated_on": fact.decided_on}
+        update["milestones"] = {id: each if each.settled else each.model_copy(update=told) for id, each in milestones.items()}
         update |= {"programme": fact.programme, "programme_version": fact.programme_version}
         update |= {"earlier": [*(each for each in journey.earlier if each != followed), followed]}
     return journey.model_copy(update=update)
@@ -149,7 +154,16 @@ def _confirmed(journey: Journey, fact: MilestoneConfirmed, at: datetime) -> Jour
 
 
 def _late(journey: Journey, fact: MilestoneLate, at: datetime) -> Journey:
-    return _with_milestone(journey, fact.milestone_id, status="late")
+    covered = {"reminded_on": fact.reminded_on} if fact.reminded_on else {}
+    return _with_milestone(journey, fact.milestone_id, status="late", **covered)
+
+
+def _reminded(journey: Journey, fact: MilestoneReminded, at: datetime) -> Journey:
+    return _with_milestone(journey, fact.milestone_id, reminded_on=fact.reminded_on)
+
+
+def _escalated(journey: Journey, fact: MilestoneEscalated, at: datetime) -> Journey:
+    return _with_milestone(journey, fact.milestone_id, escalated_on=fact.escalated_on)
 
 
 def _waived(journey: Journey, fact: MilestoneWaived, at: datetime) -> Journey:
@@ -223,6 +237,8 @@ _EVOLUTIONS: Mapping[type[Fact], Callable[[Journey, Any, datetime], Journey]] = 
     MilestoneCompleted: _completed,
     MilestoneConfirmed: _confirmed,
     MilestoneLate: _late,
+    MilestoneReminded: _reminded,
+    MilestoneEscalated: _escalated,
     MilestoneWaived: _waived,
     MilestoneReopened: _milestone_reopened,
     MilestoneAdded: _milestone_added,

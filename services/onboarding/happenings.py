@@ -92,6 +92,11 @@ class _Told:
     def by(self) -> str:
         return by_whom(self.entry.who, self.names)
 
+    @property
+    def owner(self) -> str:
+        owner = self.text("owner")
+        return OWNERS.get(cast(Owner, owner), owner).lower()
+
     def text(self, field: str) -> str:
         return str(self.entry.details.get(field, ""))
 
@@ -159,8 +164,12 @@ def _paused(told: _Told) -> str:
 
 
 def _reassigned(told: _Told) -> str:
-    owner = told.text("owner")
-    return f"{told.title}: {OWNERS.get(cast(Owner, owner), owner).lower()} sees to it now, said{told.by}"
+    return f"{told.title}: {told.owner} sees to it now, said{told.by}"
+
+
+def _escalated(told: _Told) -> str:
+    to = OWNERS.get(cast(Owner, told.text("to")), told.text("to")).lower()
+    return f"{told.title}: still open, so the {to} hears of it; it stays with the {told.owner}"
 
 
 _WORDS: Mapping[str, Callable[[_Told], str]] = {
@@ -175,6 +184,8 @@ _WORDS: Mapping[str, Callable[[_Told], str]] = {
     "milestone_completed": lambda told: f"{told.title}: done{told.by}",
     "milestone_confirmed": lambda told: f"{told.title}: done as far as a word goes, said{told.by}",
     "milestone_late": lambda told: f"{told.title}: late",
+    "milestone_reminded": lambda told: f"{told.title}: reminder for the {told.owner}, due {day(told.text('due'))}",
+    "milestone_escalated": _escalated,
     "milestone_waived": lambda told: f"{told.title}: not needed, said{told.by}",
     "milestone_reopened": lambda told: f"{told.title}: needed after all by {day(told.text('due'))}, said{told.by}",
     "milestone_added": lambda told: f"{told.title}: added{told.by}, due {day(told.text('due'))}",

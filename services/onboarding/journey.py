@@ -31,8 +31,9 @@ class MilestoneState(_State):
 
     `said_*`: somebody's word for one that needs more than that.
     `own`: this person alone has it, no programme; `own_day` and `own_owner`: somebody set these for this person; `not_before`
-    is the day it came into a running journey, before which it is never due. Few milestones have these, so that they are stored
-    where they say something: mongod is what throughput waits for.
+    is the day it came into a running journey, before which it is never due; `reminded_on` and `escalated_on` the last of those
+    days that was told of. Few milestones have these, so that they are stored where they say something: mongod is what
+    throughput waits for.
     """
 
     id: str
@@ -50,6 +51,8 @@ class MilestoneState(_State):
     own_day: bool = Field(default=False, exclude_if=not_)
     own_owner: bool = Field(default=False, exclude_if=not_)
     not_before: date | None = Field(default=None, exclude_if=not_)
+    reminded_on: date | None = Field(default=None, exclude_if=not_)
+    escalated_on: date | None = Field(default=None, exclude_if=not_)
 
     @property
     def settled(self) -> bool:

@@ -1,6 +1,6 @@
 """When milestones complete by themselves, when they are late, and when the calendar must be asked again. Pure."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from services.onboarding.conditions import (
     ByMeetingHeld,
@@ -13,6 +13,7 @@ from services.onboarding.conditions import (
 )
 from services.onboarding.journey import SYSTEM, Journey, MilestoneState, day_end, is_older, local_day
 from services.onboarding.programme import Person, Programme
+from services.onboarding.reminding import still_to_tell
 from shared.events import Fact
 from shared.events.onboarding import MilestoneCompleted, MilestoneLate
 
@@ -72,7 +73,7 @@ def completed(journey: Journey, id: str, at: datetime, by: str, cause: str) -> M
     return MilestoneCompleted(employee_id=journey.employee_id, milestone_id=id, completed_at=at, completed_by=by, cause=cause)
 
 
-def late(journey: Journey, person: Person, now: datetime) -> list[Fact]:
+def late(journey: Journey, person: Person, now: datetime) -> list[MilestoneLate]:
     """Open milestones whose due day is over where the person works, and that nobody was told of yet.
 
     A milestone whose due day was over before the journey was created never is: a journey that starts from late data must
@@ -113,4 +114,6 @@ def next_wake(journey: Journey, programme: Programme, person: Person) -> datetim
     """The next instant at which the calendar alone changes something in a live journey, or None."""
     days = [each.due for each in journey.milestones.values() if _can_be_late(journey, each, person)]
     days += [each.due for each in _awaiting_retention(journey, programme)]
+    # A day of telling begins when the one before it ends.
+    days += [day - timedelta(days=1) for each in still_to_tell(journey, programme, person) for day in each.days]
     return day_end(min(days), person.time_zone) if days else None

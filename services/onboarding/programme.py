@@ -28,10 +28,11 @@ from services.onboarding.conditions import (
     listed,
 )
 from shared.events.hr import WorkArrangement
-from shared.events.onboarding import Owner, PlannedMilestone
+from shared.events.onboarding import EscalatedTo, Owner, PlannedMilestone
 
 FALLBACK_LANGUAGE = "en"
 EARLIEST_DAY, LATEST_DAY = -180, 1095  # half a year before the start, three years after it: beyond is a typing error
+FARTHEST_REMINDER = 90  # days from the due day: nobody is reminded of what is a quarter away
 MAX_MILESTONES = 200  # a journey is one document and one page; the shipped programme has about 25
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
@@ -134,11 +135,20 @@ def _within(location: str | None, region: str) -> bool:
     return here.country == there.country and there.subdivision in (None, here.subdivision)
 
 
+class Escalation(Part):
+    """Who else is to know that a milestone is open so many days after its due day."""
+
+    after: Annotated[int, Field(ge=1, le=FARTHEST_REMINDER)]
+    """How many days after the due day, in the days in which the milestone counts."""
+    to: EscalatedTo
+    """Whom to tell; it stays with its owner."""
+
+
 class Milestone(Part):
     """One milestone of a programme.
 
     `day` counts from the start date (day 0), or from the due day of the milestone `after` which it comes; in calendar or
-    in working days.
+    in working days. `remind` counts likewise from its own due day (negative before it), in order.
     """
 
     id: Slug
@@ -151,6 +161,8 @@ class Milestone(Part):
     completed_by: CompletedBy = ByPerson()
     optional: bool = False
     when: When = When()
+    remind: list[Annotated[int, Field(ge=-FARTHEST_REMINDER, le=FARTHEST_REMINDER)]] = Field(default=[])
+    escalate: Escalation | None = None
 
     @cached_property
     def waits_for(self) -> frozenset[str]:
@@ -167,10 +179,21 @@ class Milestone(Part):
 
         Never a day off. Before `start` it rolls back, from then on it rolls forward.
         """
+        return self._days_from(start, self.day, where)
+
+    def reminder_days(self, due: date, where: Place) -> list[date]:
+        """The days on which its owner is reminded where it is due on `due`, in order and never days off."""
+        return [self._days_from(due, days, where) for days in self.remind]
+
+    def escalation_day(self, due: date, where: Place) -> date | None:
+        """The day on which somebody else is told that it is still open, where it is due on `due`."""
+        return self._days_from(due, self.escalate.after, where) if self.escalate else None
+
+    def _days_from(self, origin: date, days: int, where: Place) -> date:
         if self.in_working_days:
-            return shift_working_days(start, self.day, where)
-        day = start + timedelta(days=self.day)
-        return previous_working_day(day, where) if self.day < 0 else next_working_day(day, where)
+            return shift_working_days(origin, days, where)
+        day = origin + timedelta(days=days)
+        return previous_working_day(day, where) if days < 0 else next_working_day(day, where)
 
 
 def misplaced(after: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
@@ -242,6 +265,11 @@ class Programme(Part):
     def by_time(self) -> Sequence[Milestone]:
         """Its milestones that the calendar completes."""
         return [each for each in self.milestones if isinstance(each.completed_by, ByStillEmployed)]
+
+    @cached_property
+    def reminding(self) -> Sequence[Milestone]:
+        """Its milestones of which somebody is reminded or told."""
+        return [each for each in self.milestones if each.remind or each.escalate is not None]
 
     @cached_property
     def last_required_day(self) -> int:

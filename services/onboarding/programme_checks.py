@@ -84,6 +84,7 @@ def _of_entries(written: ProgrammeFile) -> Iterator[Finding]:
         for condition in conditions_in(entry.completed_by):
             yield from _of_condition(condition, written, (*at, "completed_by"))
         yield from _places_that_are_none(entry.when, (*at, "when"))
+        yield from _told_in_vain(entry, at)
         yield from _never_for_anybody(entry, written.when, (*at, "when"))
     count = sum(len(entry.days) for entry in written.milestones)
     if count > MAX_MILESTONES:
@@ -158,6 +159,18 @@ def _code_in(location: str) -> str | None:
 def _territories() -> Mapping[str, str]:
     names = Locale("en").territories
     return {code: str(name) for code, name in names.items() if re.fullmatch("[A-Z]{2}", code) and code not in NO_COUNTRIES}
+
+
+def _told_in_vain(entry: MilestoneEntry, at: Steps) -> Iterator[Finding]:
+    field = "remind" if entry.remind else "escalate"
+    if (entry.remind or entry.escalate) and isinstance(entry.completed_by, ByStillEmployed):
+        yield Finding((*at, field), f"nobody can do anything about milestone '{entry.id}', which the calendar settles; remove it")
+    elif entry.escalate and entry.optional:
+        yield Finding((*at, "escalate"), f"milestone '{entry.id}' is optional, so nobody need be told that it is open; remove it")
+    elif entry.escalate and entry.escalate.to == entry.owner:
+        yield Finding(
+            (*at, "escalate"), f"milestone '{entry.id}' is the {entry.owner}'s own; use 'remind', or tell somebody else"
+        )
 
 
 def _never_for_anybody(entry: MilestoneEntry, programme: When, at: Steps) -> Iterator[Finding]:

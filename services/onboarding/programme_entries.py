@@ -3,16 +3,33 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from services.onboarding.conditions import AllOf, ByMeetingHeld, ByPerson, CompletedBy, Part, Slug, listed
-from services.onboarding.programme import MAX_MILESTONES, Day, Milestone, Programme, Survey, Texts, When
+from services.onboarding.programme import MAX_MILESTONES, Day, Escalation, Milestone, Programme, Survey, Texts, When
 from shared.events.onboarding import Owner
+
+
+def _all_on_other_days(written: list[str]) -> list[str]:
+    days = [_days_from_due(each) for each in written]
+    if len(set(days)) < len(days):
+        raise ValueError("names one day twice; keep one")
+    return written
+
 
 Days = Annotated[
     list[Day],
     Field(min_length=1, max_length=60),
     BeforeValidator(listed, json_schema_input_type=Day | Annotated[list[Day], Field(min_length=1, max_length=60)]),
+]
+
+
+Reminder = Annotated[str, StringConstraints(pattern=r"^([0-9]|[1-8][0-9]|90) (before|after)$")]
+Reminders = Annotated[
+    list[Reminder],
+    Field(max_length=5),
+    AfterValidator(_all_on_other_days),
+    BeforeValidator(listed, json_schema_input_type=Reminder | Annotated[list[Reminder], Field(max_length=5)]),
 ]
 
 
@@ -47,6 +64,10 @@ class MilestoneEntry(Part):
     """Whether it neither keeps a journey open nor counts in its progress."""
     when: When = When()
     """For whom it is; without it, for everybody who has this programme."""
+    remind: Reminders = Field(default=[])
+    """When its owner is reminded: `2 before` or `1 after` the due day, in the days in which it counts; `0 before` is the day."""
+    escalate: Escalation | None = None
+    """Who else is told that it is still open so many days after its due day."""
 
     @model_validator(mode="after")
     def _has_one_day(self) -> Self:
@@ -80,7 +101,14 @@ class MilestoneEntry(Part):
             completed_by=condition,
             optional=self.optional,
             when=self.when,
+            remind=sorted(map(_days_from_due, self.remind)),
+            escalate=self.escalate,
         )
+
+
+def _days_from_due(written: str) -> int:
+    count, side = written.split()
+    return -int(count) if side == "before" else int(count)
 
 
 def _of_number(condition: CompletedBy, number: int) -> CompletedBy:

@@ -141,6 +141,8 @@ def _advice(error: ErrorDetails) -> str:
         return f"'{name}' is not a field here; " + (f"did you mean '{near[0]}'?" if near else "remove it")
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return f"{error['msg']}; write 'person', or an event with its details"
+    if error["type"] == "string_pattern_mismatch" and "remind" in error["loc"]:
+        return "a reminder is written as '2 before' or '1 after', counting up to 90 days from the due day"
     if error["type"] == "string_pattern_mismatch":
         return f"{error['msg']}; ids are lower-case letters, digits and underscores, languages are tags such as en or pt-BR"
     return error["msg"].removeprefix("Value error, ")

@@ -11,6 +11,7 @@ from shared.events.mentoring import Fact
 TOPIC = "onboarding.journeys"
 Owner = Literal["hire", "mentor", "manager", "coordinator"]
 Rating = Annotated[int, Field(ge=1, le=5)]
+EscalatedTo = Literal["manager", "coordinator"]
 RescheduleCause = Literal["start_date", "place_of_work"]
 ReplanCause = Literal["transfer", "programme", "migration", "late_data"]
 
@@ -136,11 +137,39 @@ class MilestoneConfirmed(JourneyFact):
 
 
 class MilestoneLate(JourneyFact):
-    """The due day is over where the hire works and the milestone is not done."""
+    """The due day is over where the hire works and the milestone is not done.
+
+    `reminded_on` is the last of its reminder days that this covers, so that nobody hears twice at once.
+    """
 
     TYPE: ClassVar[str] = "onboarding.milestone.late.v1"
     milestone_id: str
     due: date
+    reminded_on: date | None = None
+
+
+class MilestoneReminded(JourneyFact):
+    """A reminder day of an open milestone has come: its `owner` is to be reminded.
+
+    `reminded_on` is that day; it covers those before it that nobody was told of, so that after a standstill it is one.
+    """
+
+    TYPE: ClassVar[str] = "onboarding.milestone.reminded.v1"
+    milestone_id: str
+    owner: Owner
+    due: date
+    reminded_on: date
+
+
+class MilestoneEscalated(JourneyFact):
+    """A milestone is open for so long after its due day that somebody else is to know: `to`; it stays with its `owner`."""
+
+    TYPE: ClassVar[str] = "onboarding.milestone.escalated.v1"
+    milestone_id: str
+    owner: Owner
+    due: date
+    escalated_on: date
+    to: EscalatedTo
 
 
 class MilestoneWaived(JourneyFact):
@@ -240,6 +269,8 @@ ONBOARDING_EVENTS: tuple[type[Fact], ...] = (
     MilestoneCompleted,
     MilestoneConfirmed,
     MilestoneLate,
+    MilestoneReminded,
+    MilestoneEscalated,
     MilestoneWaived,
     MilestoneReopened,
     MilestoneAdded,

@@ -1,6 +1,7 @@
-"""What the calendar alone does to a journey: what is late, who is still here, who is back and who is gone. Pure."""
+"""What the calendar alone does to a journey: what is late or to be reminded of, who is still here, back or gone. Pure."""
 
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from services.onboarding.deciding.case import Case, Facts
 from services.onboarding.deciding.changes import resume
@@ -8,6 +9,8 @@ from services.onboarding.deciding.hr import leave
 from services.onboarding.journey import SYSTEM, Journey, day_end
 from services.onboarding.milestones import late, next_wake, retained
 from services.onboarding.programme import Person, Programme
+from services.onboarding.reminding import still_to_tell
+from shared.events.onboarding import MilestoneEscalated, MilestoneReminded
 
 
 def follow_the_calendar_on_due_days(case: Case) -> Facts:
@@ -21,8 +24,25 @@ def follow_the_calendar_on_due_days(case: Case) -> Facts:
     case = case.after(facts)
     if case.journey.status == "paused":
         return facts
-    facts += late(case.journey, case.person, case.now)
+    facts += _told_today(case)
     return [*facts, *retained(case.journey, case.programme, case.person, case.now)]
+
+
+def _told_today(case: Case) -> Facts:
+    """What is late, whom to remind, and what goes to somebody else by now. Being late is a reminder too: nobody hears twice."""
+    lates = {fact.milestone_id: fact for fact in late(case.journey, case.person, case.now)}
+    others: Facts = []
+    for each in still_to_tell(case.journey, case.programme, case.person):
+        state = each.milestone
+        come = [day for day in each.reminders if day <= case.today]
+        about: dict[str, Any] = {"employee_id": case.id, "milestone_id": state.id, "owner": state.owner, "due": state.due}
+        if come and state.id in lates:
+            lates[state.id] = lates[state.id].model_copy(update={"reminded_on": come[-1]})
+        elif come:
+            others.append(MilestoneReminded(**about, reminded_on=come[-1]))
+        if each.escalation is not None and each.escalation <= case.today and each.planned.escalate is not None:
+            others.append(MilestoneEscalated(**about, escalated_on=each.escalation, to=each.planned.escalate.to))
+    return [*lates.values(), *others]
 
 
 def _back(case: Case) -> Facts:

@@ -83,6 +83,37 @@ def two_programmes() -> Programmes:
     return Programmes([read_programme(text, "test.yaml") for text in (SMALL, OTHER)])
 
 
+REMINDING = """
+id: reminding
+title: {en: Reminds and escalates}
+surveys:
+  pulse: {title: {en: Pulse}, questions: {mood: {en: "How is it?"}}}
+milestones:
+  - {id: mentor, title: {en: Mentor}, owner: coordinator, day: -7, completed_by: mentor_assigned, remind: 3 before}
+  - id: access
+    title: {en: Access}
+    owner: manager
+    day: 0
+    remind: [2 before, 1 after, 7 after]
+    escalate: {after: 3, to: coordinator}
+  - {id: shipped, title: {en: Shipped}, owner: manager, working_day: -2, when: {work_arrangement: remote}, remind: 0 before}
+  - {id: lunch, title: {en: Lunch}, owner: mentor, day: 2, after: access, optional: true, remind: [1 before, 5 after]}
+  - id: pulse
+    title: {en: Pulse}
+    owner: hire
+    working_day: 5
+    after: access
+    completed_by: {all: [mentor_assigned, {event: survey_answered, survey: pulse}]}
+    remind: [1 before, 1 after]
+    escalate: {after: 1, to: manager}
+"""
+
+
+def several_programmes() -> Programmes:
+    """As `two_programmes`, and one that reminds, with which everybody else begins."""
+    return Programmes([read_programme(text, "test.yaml") for text in (SMALL, OTHER, REMINDING)])
+
+
 NEW = """
   - {id: tour, title: {en: Tour}, owner: mentor, day: 1}
   - {id: talk, title: {en: Talk}, owner: hire, day: 40}

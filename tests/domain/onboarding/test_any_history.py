@@ -25,6 +25,7 @@ from shared.events import Event
 from shared.events.hr import EmployeeTerminated, HireRescinded, TerminationCancelled
 from shared.events.mentoring import HireUnlisted
 from shared.events.notifications import MessageSuppressed
+from shared.events.onboarding import MilestoneEscalated, MilestoneLate, MilestoneReminded
 from shared.refusals import Refused
 from tests.domain.onboarding.history import (
     ADA,
@@ -54,8 +55,9 @@ from tests.domain.onboarding.history import (
     updated,
     waitlisted,
 )
-from tests.domain.onboarding.plan_changes import RESUME, add, follow, move, pause, reopen, two_programmes, waive
+from tests.domain.onboarding.plan_changes import RESUME, add, follow, move, pause, reopen, several_programmes, waive
 
+TELLINGS = (MilestoneLate, MilestoneReminded, MilestoneEscalated)
 LONG_AFTER = 100_000  # minutes: later than any fact of these histories, so that no clock is ahead
 
 starts = st.sampled_from([START, START + timedelta(days=1), START + timedelta(days=14), START + timedelta(days=300)])
@@ -189,7 +191,7 @@ changes = st.one_of(
         owner=st.sampled_from(["hire", "manager"]),
         reassigned_by=mentors,
     ),
-    st.builds(follow, st.sampled_from(["small", "other"])),
+    st.builds(follow, st.sampled_from(["small", "other", "reminding"])),
     st.builds(pause, st.none() | some_days),
     st.just(RESUME),
 )
@@ -214,7 +216,7 @@ def live_through(life: Life, history: Sequence[tuple[Any, int]]) -> None:
 @settings(max_examples=100, deadline=None)
 @given(anything)
 def test_the_state_is_the_fold_of_the_journeys_own_facts(history: list[tuple[Any, int]]) -> None:
-    life = Life(two_programmes())
+    life = Life(several_programmes())
     live_through(life, history)
     again = Journey(employee_id=ADA)
     for moment, fact in life.told:
@@ -226,7 +228,7 @@ def test_the_state_is_the_fold_of_the_journeys_own_facts(history: list[tuple[Any
 @settings(max_examples=100, deadline=None)
 @given(anything)
 def test_nothing_completed_is_undone_and_open_days_follow_the_start_date(history: list[tuple[Any, int]]) -> None:
-    life = Life(two_programmes())
+    life = Life(several_programmes())
     moment = life.now
     for data, minutes in history:
         number, done = life.journey.number, {id: life.milestone(id) for id in life.done}
@@ -255,7 +257,7 @@ def assert_planned(life: Life) -> None:
 @settings(max_examples=100, deadline=None)
 @given(anything)
 def test_an_event_told_twice_in_a_row_decides_nothing_the_second_time(history: list[tuple[Any, int]]) -> None:
-    life = Life(two_programmes())
+    life = Life(several_programmes())
     for data, minutes in history:
         live_through(life, [(data, minutes)])
         before = essence(life.journey)
@@ -267,7 +269,7 @@ def test_an_event_told_twice_in_a_row_decides_nothing_the_second_time(history: l
 @settings(max_examples=100, deadline=None)
 @given(anything)
 def test_the_calendar_is_asked_again_exactly_when_it_has_something_to_say(history: list[tuple[Any, int]]) -> None:
-    life = Life(two_programmes())
+    life = Life(several_programmes())
     live_through(life, history)
     wake_at = life.journey.wake_at
     life.on(ReviewDueDays(employee_id=ADA))
@@ -282,7 +284,7 @@ def test_the_calendar_is_asked_again_exactly_when_it_has_something_to_say(histor
 def test_every_interleaving_ends_in_the_same_board_and_timeline(
     data: st.DataObject, history: list[tuple[Any, int]], mentor_events: list[Event[Any]], message_events: list[Event[Any]]
 ) -> None:
-    life = Life(two_programmes())
+    life = Life(several_programmes())
     live_through(life, history)
     topics = [published(life.told), mentor_events, message_events]
     straight = [event for events in topics for event in events]
@@ -301,7 +303,7 @@ def folded(fold: Any, events: Sequence[Event[Any]]) -> Any:
 @settings(max_examples=100, deadline=None)
 @given(anything)
 def test_the_board_shows_what_the_journey_is(history: list[tuple[Any, int]]) -> None:
-    life = Life(two_programmes())
+    life = Life(several_programmes())
     live_through(life, history)
     row: Board | None = folded(fold_board, published(life.told))
     journey = life.journey
@@ -322,3 +324,34 @@ def test_the_board_shows_what_the_journey_is(history: list[tuple[Any, int]]) -> 
     assert (row.away and (row.away.since, row.away.until)) == (journey.pause and (journey.pause.since, journey.pause.back_on))
     assert (row.done, row.total) == journey.progress
     assert row.meetings == len(journey.meetings)
+
+
+@settings(max_examples=100, deadline=None)
+@given(anything)
+def test_nobody_is_told_of_a_milestone_twice_on_a_day_nor_of_what_is_settled_paused_or_over(
+    history: list[tuple[Any, int]],
+) -> None:
+    life = Life(several_programmes())
+    moment = life.now
+    heard: set[tuple[int, str, str, date]] = set()
+    for data, minutes in [*history, (ReviewDueDays(employee_id=ADA), 60_000)]:
+        before, told = life.journey, len(life.told)
+        moment += timedelta(minutes=minutes)
+        live_through(life, [(data, minutes)])
+        about = [fact for _, fact in life.told[told:] if isinstance(fact, (MilestoneLate, MilestoneReminded))]
+        assert len({fact.milestone_id for fact in about}) == len(about)
+        for fact in (fact for _, fact in life.told[told:] if isinstance(fact, TELLINGS)):
+            assert isinstance(data, ReviewDueDays)
+            assert life.journey.status == "active" or before.status in ("active", "paused")
+            assert life.milestone(fact.milestone_id).status in ("planned", "late")
+            known = life.milestone(fact.milestone_id).planned_at
+            for kind, on in (
+                ("reminded", getattr(fact, "reminded_on", None)),
+                ("escalated", getattr(fact, "escalated_on", None)),
+            ):
+                if on is not None:
+                    one = (life.journey.number, fact.milestone_id, kind, on)
+                    assert one not in heard
+                    heard.add(one)
+                    assert on <= (life.now + timedelta(days=1)).date()
+                    assert on >= known.date()
