@@ -82,7 +82,7 @@ def _due(milestones: list[PreviewedMilestone], words: Words) -> Table:
             title = Text(each.title)
             if not each.required and each.completed_by != "still_employed":
                 title.append(f" ({words.optional})", style="dim")
-            reasons = "; ".join(filter(None, (f"{words.owners[each.owner]}, {each.counted}", each.moved, each.why)))
+            reasons = "; ".join(filter(None, (f"{words.owners[each.owner]}, {each.counted}", each.moved, each.why, each.told)))
             table.add_row(told, Text("■", style=COLOURS[each.owner]), title + Text(f"\n{reasons}", style="dim"))
             told = ""
     return table

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.events.mentoring import Contribution
 from shared.events.notifications import RecipientRole, Template
-from shared.events.onboarding import Owner
+from shared.events.onboarding import EscalatedTo, Owner
 
 EMAIL = "email"
 MATCH_GRACE = timedelta(seconds=30)  # matching answers within a second; a manager's notice waits this long to name the mentor
@@ -27,6 +27,9 @@ MORNING = time(9)  # a reminder is read when the day begins, and nobody's evenin
 
 TELLS_START: frozenset[Template] = frozenset({"welcome", "mentor_brief", "manager_notice", "plans_changed"})
 """Templates that name the start date: after one of them its recipient has been told."""
+
+IN_THE_MORNING: frozenset[Template] = frozenset({"milestone_late", "milestone_reminder", "milestone_escalated"})
+"""Templates of reminders."""
 
 LetterStatus = Literal["planned", "sent", "failed", "suppressed", "withdrawn"]
 
@@ -76,6 +79,29 @@ class LateMilestone(State):
         return self.event_id if self.told_at is None else f"{employee_id}/late-{self.owner}-{self.told_at.isoformat()}"
 
 
+class Reminder(State):
+    """An open milestone of which its owner is reminded; `event_id` is the fact that said so, told at `told_at`."""
+
+    event_id: str
+    due: date
+    owner: Owner
+    told_at: datetime
+
+    def cause(self, employee_id: str) -> str:
+        """What a letter tells of: everything of which its owner is reminded at one time."""
+        return f"{employee_id}/reminder-{self.owner}-{self.told_at.isoformat()}"
+
+
+class Escalation(Reminder):
+    """An open milestone of which somebody else is to know: `to`."""
+
+    to: EscalatedTo
+
+    def cause(self, employee_id: str) -> str:
+        """What a letter tells of: everything that its reader is to know at one time."""
+        return f"{employee_id}/escalated-{self.to}-{self.told_at.isoformat()}"
+
+
 class Correspondence(State):
     """Everything notifications knows and has written about one employee.
 
@@ -102,8 +128,15 @@ class Correspondence(State):
     waitlisted_by: str | None = None
     owners: dict[str, Owner] = {}
     late: dict[str, LateMilestone] = {}
+    reminders: dict[str, Reminder] = {}
+    escalations: dict[str, Escalation] = {}
     letters: dict[str, Letter] = {}
     told: dict[str, date] = {}
+
+    @property
+    def reminds(self) -> bool:
+        """Whether somebody is or was told of a milestone that is open."""
+        return bool(self.late or self.reminders or self.escalations)
 
     def cause(self, fact: str) -> str:
         """The cause of a letter that follows from HR's facts alone, whatever ids HR gave the events that told them."""
@@ -222,7 +255,7 @@ def due_at(template: Template, zone: str | None, now: datetime) -> datetime:
 
     `zone` is the recipient's IANA time zone; UTC stands in for an unknown one.
     """
-    if template != "milestone_late":
+    if template not in IN_THE_MORNING:
         return now
     here = now.astimezone(ZoneInfo(zone or "UTC"))
     day = here.date() if here.time() <= MORNING else here.date() + timedelta(days=1)
@@ -254,6 +287,8 @@ def _wanted(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Want
         yield from _about_pair(state, coordinators)
         yield from _moved_start(state)
         yield from _late_milestones(state, coordinators)
+        yield from _reminders(state, coordinators)
+        yield from _escalations(state, coordinators)
 
 
 def _to_hire(state: Correspondence) -> Iterator[Wanted]:
@@ -320,6 +355,26 @@ def _late_milestones(state: Correspondence, coordinators: Sequence[str]) -> Iter
     for late in state.late.values():
         for recipient_id in _owners(late.owner, state, coordinators):
             yield Wanted("milestone_late", late.owner, recipient_id, late.cause(state.employee_id))
+
+
+def _reminders(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Wanted]:
+    """What its owner hears to be late at the same time is one letter with it, which names both."""
+    lates = {(late.owner, late.told_at) for late in state.late.values()}
+    for reminder in state.reminders.values():
+        if (reminder.owner, reminder.told_at) in lates:
+            continue
+        for recipient_id in _owners(reminder.owner, state, coordinators):
+            yield Wanted("milestone_reminder", reminder.owner, recipient_id, reminder.cause(state.employee_id))
+
+
+def _escalations(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Wanted]:
+    for escalation in state.escalations.values():
+        manager = state.manager_id if escalation.to == "manager" and state.manager_id != state.employee_id else None
+        role: EscalatedTo = "manager" if manager else "coordinator"  # where there is no manager, it must not end with nobody
+        if role == escalation.owner:
+            continue
+        for recipient_id in [manager] if manager else coordinators:
+            yield Wanted("milestone_escalated", role, recipient_id, escalation.cause(state.employee_id))
 
 
 def _owners(owner: Owner, state: Correspondence, coordinators: Sequence[str]) -> Sequence[str]:

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from services.notifications.domain import TELLS_START, Assignment, Correspondence, LateMilestone, SendResult
+from pydantic import BaseModel
+
+from services.notifications.domain import TELLS_START, Assignment, Correspondence, Escalation, LateMilestone, Reminder, SendResult
 from shared.events import Event
 from shared.events.hr import (
     EmployeeHired,
@@ -38,12 +40,16 @@ from shared.events.onboarding import (
     JourneyStarted,
     MilestoneAdded,
     MilestoneCompleted,
+    MilestoneEscalated,
     MilestoneLate,
     MilestoneMoved,
     MilestoneReassigned,
+    MilestoneReminded,
     MilestoneWaived,
+    Owner,
 )
 
+T = TypeVar("T", bound=BaseModel)
 JOURNEY = timedelta(days=90)  # the shipped programme's length
 
 
@@ -183,7 +189,7 @@ def _unlisted(state: Correspondence, event: Event[HireUnlisted]) -> Corresponden
 
 
 def _journey_started(state: Correspondence, event: Event[JourneyStarted]) -> Correspondence:
-    return _with(state, owners={milestone.id: milestone.owner for milestone in event.data.milestones}, late={})
+    return _at_rest(_with(state, owners={milestone.id: milestone.owner for milestone in event.data.milestones}))
 
 
 def _journey_rescheduled(state: Correspondence, event: Event[JourneyRescheduled]) -> Correspondence:
@@ -191,7 +197,14 @@ def _journey_rescheduled(state: Correspondence, event: Event[JourneyRescheduled]
 
 
 def _no_longer_late(state: Correspondence, ids: Collection[str]) -> Correspondence:
-    return _with(state, late={id: late for id, late in state.late.items() if id not in ids})
+    """Nobody is to be told any more that these are open."""
+    told = (state.late, state.reminders, state.escalations)
+    late, reminders, escalations = ({id: each for id, each in of.items() if id not in ids} for of in told)
+    return _with(state, late=late, reminders=reminders, escalations=escalations)
+
+
+def _at_rest(state: Correspondence) -> Correspondence:
+    return _with(state, late={}, reminders={}, escalations={})
 
 
 def _journey_replanned(state: Correspondence, event: Event[JourneyReplanned]) -> Correspondence:
@@ -207,8 +220,17 @@ def _milestone_planned(state: Correspondence, event: Event[MilestoneAdded]) -> C
 
 def _milestone_reassigned(state: Correspondence, event: Event[MilestoneReassigned]) -> Correspondence:
     id, owner = event.data.milestone_id, event.data.owner
-    late = state.late | ({id: state.late[id].model_copy(update={"owner": owner})} if id in state.late else {})
-    return _with(state, owners=state.owners | {id: owner}, late=late)
+    return _with(
+        state,
+        owners=state.owners | {id: owner},
+        late=_with_owner(state.late, id, owner),
+        reminders=_with_owner(state.reminders, id, owner),
+        escalations=_with_owner(state.escalations, id, owner),
+    )
+
+
+def _with_owner(told: dict[str, T], id: str, owner: Owner) -> dict[str, T]:
+    return told | ({id: told[id].model_copy(update={"owner": owner})} if id in told else {})
 
 
 def _milestone_late(state: Correspondence, event: Event[MilestoneLate]) -> Correspondence:
@@ -216,7 +238,20 @@ def _milestone_late(state: Correspondence, event: Event[MilestoneLate]) -> Corre
     if owner is None:
         return state
     late = LateMilestone(event_id=event.id, due=data.due, owner=owner, told_at=event.time)
-    return _with(state, late=state.late | {data.milestone_id: late})
+    reminders = {id: each for id, each in state.reminders.items() if id != data.milestone_id}  # being late says as much
+    return _with(state, late=state.late | {data.milestone_id: late}, reminders=reminders)
+
+
+def _milestone_reminded(state: Correspondence, event: Event[MilestoneReminded]) -> Correspondence:
+    data = event.data
+    reminder = Reminder(event_id=event.id, due=data.due, owner=data.owner, told_at=event.time)
+    return _with(state, reminders=state.reminders | {data.milestone_id: reminder})
+
+
+def _milestone_escalated(state: Correspondence, event: Event[MilestoneEscalated]) -> Correspondence:
+    data = event.data
+    escalation = Escalation(event_id=event.id, due=data.due, owner=data.owner, told_at=event.time, to=data.to)
+    return _with(state, escalations=state.escalations | {data.milestone_id: escalation})
 
 
 def _milestone_in_order(
@@ -226,7 +261,7 @@ def _milestone_in_order(
 
 
 def _journey_at_rest(state: Correspondence, event: Event[JourneyCancelled | JourneyEnded | JourneyPaused]) -> Correspondence:
-    return _with(state, late={})
+    return _at_rest(state)
 
 
 def _result(state: Correspondence, event: Event[SendResult]) -> Correspondence:
@@ -263,6 +298,8 @@ LEARN: dict[type, Callable[[Correspondence, Event[Any]], Correspondence]] = {
     JourneyStarted: _journey_started,
     JourneyRescheduled: _journey_rescheduled,
     MilestoneLate: _milestone_late,
+    MilestoneReminded: _milestone_reminded,
+    MilestoneEscalated: _milestone_escalated,
     JourneyReplanned: _journey_replanned,
     MilestoneAdded: _milestone_planned,
     MilestoneReassigned: _milestone_reassigned,

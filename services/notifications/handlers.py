@@ -23,7 +23,7 @@ from shared.events import Event
 from shared.events.hr import HrEvent
 from shared.events.mentoring import AssignmentFact, MentorFact
 from shared.events.notifications import MessageFact, MessageFailed, MessageSent, MessageSuppressed
-from shared.events.onboarding import JourneyFact, MilestoneLate
+from shared.events.onboarding import JourneyFact, MilestoneEscalated, MilestoneLate, MilestoneReminded
 from shared.mongo import Database
 from shared.streams import Stream, Streams
 
@@ -49,6 +49,7 @@ FIELDS = (
 )
 """What messages need of a person: whom to write to, where, in which language, and what pair and manager should know."""
 
+REMINDING = (MilestoneLate, MilestoneReminded, MilestoneEscalated)  # after these somebody may get a reminder
 CorrespondenceStream = Stream[Correspondence]
 
 
@@ -73,11 +74,11 @@ class CorrespondenceWork:
 
     def _readers(self, events: Sequence[Event[Any]]) -> set[str]:
         """Whoever may get a reminder after these events: those around the hires of whom something is late, or gets late now."""
-        newly = {event.subject for event in events if isinstance(event.data, MilestoneLate)}
+        newly = {event.subject for event in events if isinstance(event.data, REMINDING)}
         readers: set[str | None] = set()
         for event in events:
             state = self.streams[event.subject].state
-            if event.subject not in newly and not (state and state.late):
+            if event.subject not in newly and not (state and state.reminds):
                 continue
             readers |= {event.subject, *self._coordinators}
             readers |= {getattr(event.data, "mentor_id", None), getattr(event.data, "manager_id", None)}  # who comes by it

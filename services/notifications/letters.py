@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from services.notifications.domain import TELLS_START, Correspondence, LateMilestone, Letter
 from services.notifications.rendering import Rendered, Renderer, Tongue, tongue_of
 from shared.directory import name_of
+from shared.events.onboarding import Owner
 
 Person = Mapping[str, Any]
 """A person as the directory holds them; empty for somebody unknown."""
@@ -124,6 +125,8 @@ def _context(letter: Letter, state: Correspondence, people: Mapping[str, Person]
         "milestone": late[0][0] if late else "",
         "due": late[0][1].due if late else None,
         "also": [(id, other.due) for id, other in late[1:]],
+        "soon": _reminders_in(letter, state),
+        "steps": _escalations_in(letter, state),
         "pair": (hire, people.get(mentor_id, {})) if mentor_id else (hire, {}),
         "criteria": _criteria(state),
     }
@@ -133,6 +136,23 @@ def _late_in(letter: Letter, state: Correspondence) -> list[tuple[str, LateMiles
     """What is late of that which the letter tells of, by day."""
     told = [late for late in state.late.items() if late[1].cause(state.employee_id) == letter.cause]
     return sorted(told, key=lambda late: (late[1].due, late[0]))
+
+
+def _reminders_in(letter: Letter, state: Correspondence) -> list[tuple[str, date]]:
+    """What the letter reminds of, by day: of a letter about what is late, what its reader is reminded of at the same time."""
+    at = {(late.owner, late.told_at) for _, late in _late_in(letter, state)}
+    told = [
+        (id, each.due)
+        for id, each in state.reminders.items()
+        if each.cause(state.employee_id) == letter.cause or (each.owner, each.told_at) in at
+    ]
+    return sorted(told, key=lambda each: (each[1], each[0]))
+
+
+def _escalations_in(letter: Letter, state: Correspondence) -> list[tuple[str, date, Owner]]:
+    """What of other people's the letter tells of, by day, with whose it is."""
+    told = [(id, each.due, each.owner) for id, each in state.escalations.items() if each.cause(state.employee_id) == letter.cause]
+    return sorted(told, key=lambda each: (each[1], each[0]))
 
 
 def _mentor_of(letter: Letter, state: Correspondence) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import jinja2
 
-from services.notifications.domain import Assignment, Correspondence, LateMilestone, Letter
+from services.notifications.domain import Assignment, Correspondence, Escalation, LateMilestone, Letter, Reminder
 from services.notifications.letters import Outgoing, Person, compose
 from services.notifications.rendering import Renderer
 from shared.events.mentoring import Contribution
@@ -23,6 +23,15 @@ CRITERIA = (
 )
 READERS: Mapping[RecipientRole, str] = {"hire": "E-1", "mentor": "M-1", "manager": "B-1", "coordinator": "B-1"}
 
+LATE = LateMilestone(event_id=GIVEN_BY, due=START, owner="mentor", told_at=BEFORE_START)
+REMINDER = Reminder(event_id=GIVEN_BY, due=START, owner="manager", told_at=BEFORE_START)
+ESCALATION = Escalation(event_id=GIVEN_BY, due=START, owner="mentor", told_at=AFTER_START, to="coordinator")
+_CAUSES: Mapping[Template, str] = {
+    "mentor_unavailable": f"{GIVEN_BY}/ended",
+    "milestone_late": LATE.cause("E-1"),
+    "milestone_reminder": REMINDER.cause("E-1"),
+    "milestone_escalated": ESCALATION.cause("E-1"),
+}
 REMOTE_MARKS = ("<img", "<link", "<script", "url(")
 
 
@@ -119,7 +128,7 @@ def _parts(subject: str, html: str, text: str) -> tuple[tuple[str, str], ...]:
 
 
 def _letter(template: Template, role: RecipientRole, now: datetime) -> Letter:
-    cause = f"{GIVEN_BY}/ended" if template == "mentor_unavailable" else GIVEN_BY
+    cause = _CAUSES.get(template, GIVEN_BY)
     return Letter(template=template, role=role, recipient_id=READERS[role], cause=cause, due_at=now)
 
 
@@ -133,8 +142,8 @@ def _states(template: Template) -> Iterator[Correspondence]:
     if template == "mentor_introduction" and known.assignment is not None:
         yield known.model_copy(update={"assignment": known.assignment.model_copy(update={"contributions": ()}), "letters": {}})
     if template == "milestone_late":
-        also = LateMilestone(event_id=GIVEN_BY, due=START, owner="mentor")
-        yield known.model_copy(update={"late": known.late | {"mentor_meeting_2": also}})
+        yield known.model_copy(update={"late": known.late | {"mentor_meeting_2": LATE}})
+        yield known.model_copy(update={"reminders": {"goals_30": REMINDER.model_copy(update={"owner": "mentor"})}})
     if template == "mentor_release":
         for cause in ("mentor_paused", "journey_ended", "replaced"):
             yield known.model_copy(update={"endings": {GIVEN_BY: cause}})
@@ -156,7 +165,9 @@ def _well_known() -> Correspondence:
         start_date=START,
         manager_id="B-1",
         assignment=Assignment(event_id=GIVEN_BY, mentor_id="M-1", contributions=contributions),
-        late={"first_mentor_meeting": LateMilestone(event_id=GIVEN_BY, due=START, owner="mentor")},
+        late={"first_mentor_meeting": LATE},
+        reminders={"access_ready": REMINDER, "manager_one_to_one": REMINDER},
+        escalations={"mentor_meeting_2": ESCALATION, "pulse_7": ESCALATION.model_copy(update={"owner": "hire"})},
         letters={letter.id: letter for letter in (brief, introduction)},
         told={f"{role}/{reader}": date(2027, 1, 4) for role, reader in READERS.items()},
     )

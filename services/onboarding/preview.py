@@ -51,7 +51,7 @@ class PreviewedMilestone(_Shown):
     """One milestone that this person would have.
 
     `counted` says how its day comes about, `moved` why it is another one than counted (empty where it is not), `why` for whom
-    it is (empty where it is for everybody).
+    it is (empty where it is for everybody), `told` when its owner is reminded and who else is told that it is open.
     """
 
     id: str
@@ -64,6 +64,7 @@ class PreviewedMilestone(_Shown):
     counted: str
     moved: str
     why: str
+    told: str
 
 
 class LeftOut(_Shown):
@@ -174,6 +175,9 @@ def _previewed(each: Milestone, programme: Programme, start: date, where: Place,
         counted=words.counted(each.day, each.in_working_days, after),
         moved=words.moved(counted, why_off) if why_off else "",
         why=words.only_for([(name, values) for name, values in each.when if values]),
+        told=words.told(
+            each.reminder_days(due, where), each.escalation_day(due, where), each.escalate.to if each.escalate else ""
+        ),
     )
 
 

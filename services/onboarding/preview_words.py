@@ -24,6 +24,8 @@ class Words:
     left_out: str
     after: Callable[[int, bool, str | None], str]
     moved_text: str
+    reminders_text: str
+    escalation_text: str
     only: str
     not_told: str
     is_here: str
@@ -55,6 +57,13 @@ class Words:
     def moved(self, counted: date, why: WhyOff) -> str:
         """Why it is due on another day than counted."""
         return self.moved_text.format(day=self.day(counted), name=why.name)
+
+    def told(self, reminders: Sequence[date], escalation: date | None, to: str) -> str:
+        """On which days its owner is reminded, and when whom else is told that it is open; empty where nobody is."""
+        parts = [self.reminders_text.format(days=", ".join(map(self.day, reminders)))] if reminders else []
+        if escalation is not None:
+            parts.append(self.escalation_text.format(day=self.day(escalation), who=self.owners[to]))
+        return "; ".join(parts)
 
     def only_for(self, conditions: Conditions) -> str:
         """For whom it is, where it is not for everybody."""
@@ -118,6 +127,8 @@ ENGLISH = Words(
     left_out="Not for this person",
     after=_after_in_english,
     moved_text="{day} is a day off ({name})",
+    reminders_text="reminder on {days}",
+    escalation_text="still open on {day}: {who} is told",
     only="only for {who}",
     not_told="{field} is not told",
     is_here="here: {field} {value}",
@@ -147,6 +158,8 @@ GERMAN = Words(
     left_out="Nicht für diese Person",
     after=_after_in_german,
     moved_text="{day} ist frei ({name})",
+    reminders_text="Erinnerung am {days}",
+    escalation_text="am {day} noch offen: {who} erfährt es",
     only="nur für {who}",
     not_told="{field} nicht angegeben",
     is_here="hier: {field} {value}",

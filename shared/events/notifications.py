@@ -20,6 +20,8 @@ Template = Literal[
     "plans_changed",
     "waitlisted",
     "milestone_late",
+    "milestone_reminder",
+    "milestone_escalated",
 ]
 
 RECIPIENTS: Mapping[Template, tuple[RecipientRole, ...]] = {
@@ -34,6 +36,8 @@ RECIPIENTS: Mapping[Template, tuple[RecipientRole, ...]] = {
     "plans_changed": ("hire", "mentor", "manager"),
     "waitlisted": ("coordinator",),
     "milestone_late": ("hire", "mentor", "manager", "coordinator"),
+    "milestone_reminder": ("hire", "mentor", "manager", "coordinator"),
+    "milestone_escalated": ("manager", "coordinator"),
 }
 """Which messages there are, by template, and who can get each."""
 

@@ -12,7 +12,7 @@ from services.notifications import store
 from services.notifications.retries import GIVE_UP_AFTER
 from shared.events.hr import EmployeeRehired, EmployeeTerminated, EmployeeUpdated, HireRescinded, StartDateChanged
 from shared.events.mentoring import HireWaitlisted, MentorReleased
-from shared.events.onboarding import JourneyStarted, MilestoneCompleted, MilestoneLate
+from shared.events.onboarding import JourneyStarted, MilestoneCompleted, MilestoneEscalated, MilestoneLate, MilestoneReminded
 from shared.lease import LeaseLost
 from shared.mongo import Database
 from tests.conftest import Until
@@ -416,6 +416,26 @@ async def test_a_reminder_waits_for_the_readers_morning_and_is_withdrawn_when_it
     assert "First meeting between mentor and mentee" in post.to("noemie@acme.example")[-1].get_body(("html",)).get_content()
     steps = (await office.ledger(_id=waiting.message_id))[0].transitions
     assert [step.state for step in steps] == ["planned", "due", "sending", "sent"]
+
+
+async def test_reminders_of_one_time_are_one_mail_and_whoever_else_is_to_know_gets_another(office: Office, post: PostOffice):
+    await office.hear(office.hired(), office.assigned())
+    await office.send()
+    before = len(post.accepted)
+    about = {"employee_id": "E-1", "owner": "mentor", "due": date(2026, 12, 4)}
+    for id in ("first_mentor_meeting", "mentor_meeting_2"):
+        await office.hear(MilestoneReminded(milestone_id=id, reminded_on=office.now.date(), **about))
+    await office.hear(MilestoneEscalated(milestone_id="goals_30", escalated_on=office.now.date(), to="manager", **about))
+    await office.send()
+    assert len(post.accepted) == before
+    office.now += timedelta(days=1)
+    await office.send()
+    kinds = [mail["X-Firstmate-Template"] for _, mail in post.accepted[before:]]
+    assert sorted(kinds) == ["milestone_escalated", "milestone_reminder"]
+    html = {mail["X-Firstmate-Template"]: mail.get_body(("html",)).get_content() for _, mail in post.accepted[before:]}
+    assert "First meeting between mentor and mentee" in html["milestone_reminder"]
+    assert "Mentor meeting 2" in html["milestone_reminder"]
+    assert "Ziele für die ersten dreißig Tage" in html["milestone_escalated"]  # its reader is written to in German
 
 
 @pytest.mark.parametrize("mentor_id", ["M-1", "M-2"])

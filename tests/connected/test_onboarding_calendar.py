@@ -23,7 +23,9 @@ from tests.domain.onboarding.history import (
     at,
     hired,
     hr,
+    programmes,
 )
+from tests.domain.onboarding.plan_changes import REMINDING
 
 __all__ = ["office"]
 
@@ -127,6 +129,23 @@ async def test_a_journey_that_can_not_be_reviewed_holds_up_nobody_else(office: O
     office.now = NOW + timedelta(days=60)
     await review_due_days(office.db, await fence(office.db), office.programmes, office.clock)
     assert await store.waking(office.db, office.now, 10) == ["E-2"]
+
+
+async def test_reminders_after_days_without_a_clock_are_one_and_two_schedulers_tell_them_once(office: Office) -> None:
+    office.programmes = programmes(REMINDING)
+    await office.tell(*(hire(f"E-{number}") for number in range(20)))
+    office.now = datetime(2027, 1, 19, 12, tzinfo=UTC)  # nobody looked since before the start: three reminder days passed
+    mine = await fence(office.db)
+    await asyncio.gather(*(review_due_days(office.db, mine, office.programmes, office.clock) for _ in range(2)))
+    await review_due_days(office.db, mine, office.programmes, office.clock)
+    told = [(event.subject, event.data) for event in await office.published()]
+    kinds = [type(data).__name__ for id, data in told if id == "E-7" and getattr(data, "milestone_id", "") == "access"]
+    assert sorted(kinds) == ["MilestoneEscalated", "MilestoneLate"]
+    assert len({(id, type(data), getattr(data, "milestone_id", "")) for id, data in told}) == len(told)
+    await office.project_published()
+    timeline = await store.timeline(office.db, "E-7")
+    assert timeline is not None
+    assert "milestone_escalated" in [entry.kind for entry in timeline.entries]
 
 
 async def test_a_hire_where_nobody_ever_works_is_kept_as_a_dead_letter_and_holds_up_nobody(

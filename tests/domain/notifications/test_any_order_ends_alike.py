@@ -24,7 +24,14 @@ from shared.events.mentoring import (
     MentorTrained,
     MentorWithdrawn,
 )
-from shared.events.onboarding import JourneyStarted, MilestoneCompleted, MilestoneLate, PlannedMilestone
+from shared.events.onboarding import (
+    JourneyStarted,
+    MilestoneCompleted,
+    MilestoneEscalated,
+    MilestoneLate,
+    MilestoneReminded,
+    PlannedMilestone,
+)
 from tests.domain.notifications.correspondence import HIRE, NOW, START, Post, assigned, hired, released, stream_of
 
 UNTIMED = settings(deadline=None)  # a busy machine is no fault
@@ -75,7 +82,13 @@ _PLANNED = PlannedMilestone(id="first_meeting", owner="mentor", due=date(2027, 1
 _STARTED = JourneyStarted(employee_id=HIRE, start_date=START, programme="p", programme_version="1", milestones=[_PLANNED])
 _LATE = MilestoneLate(employee_id=HIRE, milestone_id="first_meeting", due=date(2027, 1, 11))
 _DONE = MilestoneCompleted(employee_id=HIRE, milestone_id="first_meeting", completed_at=NOW, completed_by="M-1", cause="person")
-onboarding_facts = st.lists(st.sampled_from([_STARTED, _LATE, _DONE]), max_size=4)
+_REMINDED = MilestoneReminded(
+    employee_id=HIRE, milestone_id="first_meeting", owner="mentor", due=date(2027, 1, 11), reminded_on=date(2027, 1, 8)
+)
+_ESCALATED = MilestoneEscalated(
+    employee_id=HIRE, milestone_id="first_meeting", owner="mentor", due=date(2027, 1, 11), escalated_on=NOW.date(), to="manager"
+)
+onboarding_facts = st.lists(st.sampled_from([_STARTED, _REMINDED, _LATE, _ESCALATED, _DONE]), max_size=5)
 
 
 @st.composite

@@ -331,3 +331,19 @@ def test_one_reminder_names_everything_that_became_late_at_one_time(locale: str,
         assert words in text
         assert text.count("2027") >= 2
     assert several
+
+
+@pytest.mark.parametrize(
+    ("locale", "late", "reminded", "escalated"),
+    [
+        ("en", "Coming up as well:", "planned for Monday", "It is with Noémie Laurent-Brückner."),
+        ("de", "Als Nächstes steht an:", "geplant für Montag", "Darum kümmert sich Noémie Laurent-Brückner."),
+    ],
+)
+def test_reminders_name_every_step_and_escalations_whose_it_is(locale: str, late: str, reminded: str, escalated: str):
+    def texts(template: str) -> list[str]:
+        return [preview(RENDERER, each, locale).rendered.text for each in samples() if each.letter.template == template]
+
+    assert any(late in text for text in texts("milestone_late"))
+    assert all(text.count(reminded) == 2 for text in texts("milestone_reminder"))
+    assert all(escalated in text for text in texts("milestone_escalated"))

@@ -20,7 +20,16 @@ from shared.events.mentoring import (
     MentorTrained,
     MentorWithdrawn,
 )
-from shared.events.onboarding import JourneyPaused, JourneyStarted, MilestoneCompleted, MilestoneLate, PlannedMilestone
+from shared.events.onboarding import (
+    JourneyPaused,
+    JourneyStarted,
+    MilestoneCompleted,
+    MilestoneEscalated,
+    MilestoneLate,
+    MilestoneReassigned,
+    MilestoneReminded,
+    PlannedMilestone,
+)
 from tests.domain.notifications.correspondence import (
     COORDINATOR,
     HIRE,
@@ -339,6 +348,94 @@ def test_who_pauses_is_not_reminded():
     late = MilestoneLate(employee_id=HIRE, milestone_id="first_meeting", due=date(2026, 11, 30))
     post.hear(started, late, topic="onboarding")
     assert post.planned()
+    post.hear(JourneyPaused(employee_id=HIRE, since=NOW.date(), paused_by=MANAGER), topic="onboarding")
+    assert not post.planned()
+
+
+def reminded(id, owner="mentor", due=date(2026, 12, 4)):
+    return MilestoneReminded(employee_id=HIRE, milestone_id=id, owner=owner, due=due, reminded_on=NOW.date())
+
+
+def escalated(id, to="manager", owner="mentor"):
+    day = date(2026, 11, 27)
+    return MilestoneEscalated(employee_id=HIRE, milestone_id=id, owner=owner, due=day, escalated_on=NOW.date(), to=to)
+
+
+def done(id):
+    return MilestoneCompleted(employee_id=HIRE, milestone_id=id, completed_at=NOW, completed_by=MENTOR, cause="person")
+
+
+def with_plan(*ids, owner="mentor"):
+    post = matched()
+    milestones = [PlannedMilestone(id=id, owner=owner, due=date(2026, 11, 28)) for id in ids]
+    started = {"start_date": date(2027, 1, 11), "programme": "default", "programme_version": "1"}
+    post.hear(JourneyStarted(employee_id=HIRE, milestones=milestones, **started), topic="onboarding")
+    return post
+
+
+@pytest.mark.parametrize(
+    ("owner", "reader"), [("hire", HIRE), ("mentor", MENTOR), ("manager", MANAGER), ("coordinator", COORDINATOR)]
+)
+def test_what_an_owner_is_reminded_of_at_one_time_is_one_letter_in_the_morning(owner, reader):
+    post = with_plan("first_meeting", "second_meeting", owner=owner)
+    post.hear(reminded("first_meeting", owner), reminded("second_meeting", owner), topic="onboarding")
+    (letter,) = post.planned()
+    assert (letter.template, letter.role, letter.recipient_id) == ("milestone_reminder", owner, reader)
+    assert letter.due_at == datetime(2026, 12, 2, 8, tzinfo=UTC)
+    post.hear(done("first_meeting"), topic="onboarding")
+    assert post.planned() == [letter]
+    post.hear(done("second_meeting"), topic="onboarding")
+    assert not post.planned()
+
+
+def test_what_is_late_and_what_is_reminded_of_at_one_time_is_one_letter():
+    post = with_plan("first_meeting", "second_meeting")
+    late = MilestoneLate(employee_id=HIRE, milestone_id="first_meeting", due=date(2026, 11, 28))
+    post.hear(late, reminded("second_meeting"), topic="onboarding")
+    assert [letter.template for letter in post.planned()] == ["milestone_late"]
+    post.hear(done("first_meeting"), topic="onboarding")
+    assert [letter.template for letter in post.planned()] == ["milestone_reminder"]
+
+
+def test_who_hears_that_it_is_late_needs_no_reminder_of_it_any_more():
+    post = with_plan("first_meeting")
+    post.hear(reminded("first_meeting"), topic="onboarding")
+    late = MilestoneLate(employee_id=HIRE, milestone_id="first_meeting", due=date(2026, 11, 28))
+    post.hear(late, topic="onboarding")
+    assert [letter.template for letter in post.planned()] == ["milestone_late"]
+
+
+@pytest.mark.parametrize(("to", "reader"), [("manager", MANAGER), ("coordinator", COORDINATOR)])
+def test_what_stays_open_is_told_to_whom_the_programme_names_in_one_letter(to, reader):
+    post = with_plan("first_meeting", "second_meeting")
+    post.hear(escalated("first_meeting", to), escalated("second_meeting", to), topic="onboarding")
+    (letter,) = post.planned()
+    assert (letter.template, letter.role, letter.recipient_id) == ("milestone_escalated", to, reader)
+    post.send_all()
+    post.hear(done("first_meeting"), topic="onboarding")
+    assert not post.planned()
+
+
+def test_what_would_go_to_a_manager_goes_to_coordinators_where_there_is_none():
+    for manager_id in (None, HIRE):
+        post = with_plan("first_meeting")
+        post.hear(EmployeeUpdated(employee_id=HIRE, manager_id=manager_id))
+        post.hear(escalated("first_meeting"), topic="onboarding")
+        assert [(letter.template, letter.recipient_id) for letter in post.planned()] == [("milestone_escalated", COORDINATOR)]
+
+
+def test_nobody_is_told_of_their_own_as_of_somebody_elses():
+    post = with_plan("first_meeting")
+    post.hear(escalated("first_meeting"), topic="onboarding")
+    owner = MilestoneReassigned(employee_id=HIRE, milestone_id="first_meeting", owner="manager", reassigned_by=COORDINATOR)
+    post.hear(owner, topic="onboarding")
+    assert not post.planned()
+
+
+def test_who_pauses_gets_no_reminder_and_nobody_hears_of_it():
+    post = with_plan("first_meeting", "second_meeting")
+    post.hear(reminded("first_meeting"), escalated("second_meeting"), topic="onboarding")
+    assert len(post.planned()) == 2
     post.hear(JourneyPaused(employee_id=HIRE, since=NOW.date(), paused_by=MANAGER), topic="onboarding")
     assert not post.planned()
 

@@ -13,6 +13,7 @@ from services.onboarding.programme import Person, When
 from services.onboarding.programme_files import read_programme
 from shared.events.onboarding import Owner
 from tests.domain.onboarding.history import SHIPPED, only, programmes
+from tests.domain.onboarding.plan_changes import REMINDING
 from tests.domain.onboarding.test_programme import AFTER
 
 DEFAULT = only(SHIPPED)
@@ -70,6 +71,15 @@ def test_a_milestone_after_another_names_it() -> None:
     shown = preview(read_programme(AFTER, "mine.yaml"), date(2027, 1, 8), Person(location="FR"), "de")
     told = {each.id: each.counted for each in shown.milestones}
     assert (told["meet_long"], told["pulse"]) == ("3 Tage nach „Access“", "1 Arbeitstag nach „Talk“")
+
+
+def test_who_is_told_of_a_milestone_when_is_drawn_too() -> None:
+    programme = only(programmes(REMINDING))
+    told = {each.id: each.told for each in preview(programme, date(2027, 1, 11), Person(location="FR")).milestones}
+    assert told["access"] == "reminder on Fri 8 Jan, Tue 12 Jan, Mon 18 Jan; still open on Thu 14 Jan: Coordinator is told"
+    assert told["mentor"] == "reminder on Thu 31 Dec"  # three days before Monday is New Year's Day
+    in_german = {each.id: each.told for each in preview(programme, date(2027, 1, 11), Person(location="FR"), "de").milestones}
+    assert in_german["pulse"].endswith("Führungskraft erfährt es")
 
 
 def test_both_languages_have_words_for_everything() -> None:
