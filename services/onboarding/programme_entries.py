@@ -33,8 +33,21 @@ Reminders = Annotated[
 ]
 
 
+class Repetition(Part):
+    """A milestone again and again, from its day on: the cadence of meetings."""
+
+    every: Annotated[str, StringConstraints(pattern=r"^(1 week|([2-9]|[1-4][0-9]|5[0-2]) weeks)$")]
+    """`1 week`, `2 weeks`, up to `52 weeks`: from one to the next."""
+    until: Day
+    """The last day that may be one, counted as `day` is."""
+
+    def days(self, first: int) -> list[int]:
+        """The days from `first` on."""
+        return list(range(first, self.until + 1, 7 * int(self.every.split()[0])))
+
+
 class MilestoneEntry(Part):
-    """A milestone as written. A list of days makes one milestone for each, numbered from `numbered_from`.
+    """A milestone as written. A list of days, or `repeat`, makes one milestone for each, numbered from `numbered_from`.
 
     Of a repeated milestone, `{number}` in the titles stands for the number, the ids end in it, and a meeting that
     completes it is the meeting of that number.
@@ -54,6 +67,8 @@ class MilestoneEntry(Part):
     """Calendar days from the start date (0), negative before it; a day off rolls to a working day. A list repeats it."""
     working_day: Days | None = None
     """Working days from the start date, by the calendar of the place where the hire works. A list repeats the milestone."""
+    repeat: Repetition | None = None
+    """From its one `day` on, the same milestone every so many weeks; each is numbered as in a list of days."""
     after: Slug | None = None
     """Another milestone, from whose due day the days are counted instead of the start date."""
     numbered_from: Annotated[int, Field(ge=1, le=100)] | None = None
@@ -73,13 +88,19 @@ class MilestoneEntry(Part):
     def _has_one_day(self) -> Self:
         if (self.day is None) == (self.working_day is None):
             raise ValueError("needs either 'day' (calendar days from the start date) or 'working_day', and not both")
+        if self.repeat is not None and (self.day is None or len(self.day) > 1):
+            raise ValueError("'repeat' goes on from one 'day', in calendar days; give it that, or list the days without it")
+        if self.repeat is not None and len(self.days) < 2:
+            raise ValueError(f"'repeat' ends at day {self.repeat.until} and so repeats nothing; let it end later, or remove it")
         if self.numbered_from is not None and len(self.days) == 1:
-            raise ValueError("'numbered_from' is for a milestone with a list of days; remove it, or list several days")
+            raise ValueError("'numbered_from' is for a milestone with several days; remove it, or list or repeat them")
         return self
 
     @property
     def days(self) -> list[int]:
         """Its day offsets, whichever way they count."""
+        if self.repeat is not None and self.day is not None:
+            return self.repeat.days(self.day[0])
         return self.day or self.working_day or []
 
     def milestones(self) -> list[Milestone]:

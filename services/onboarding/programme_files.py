@@ -11,9 +11,9 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from services.onboarding.programme import Programme, Programmes, Survey, When
+from services.onboarding.programme import Escalation, Programme, Programmes, Survey, When
 from services.onboarding.programme_checks import Finding, Steps, doubts, faults
-from services.onboarding.programme_entries import MilestoneEntry, ProgrammeFile
+from services.onboarding.programme_entries import MilestoneEntry, ProgrammeFile, Repetition
 
 SHIPPED = Path(__file__).parent / "programmes"
 MAX_FILE_BYTES = 256 * 1024  # the shipped programme has about 10 kB
@@ -124,7 +124,15 @@ _FIELDS: Mapping[str, frozenset[str]] = {
     "milestones": frozenset(MilestoneEntry.model_fields),
     "surveys": frozenset(Survey.model_fields),
     "when": frozenset(When.model_fields),
+    "repeat": frozenset(Repetition.model_fields),
+    "escalate": frozenset(Escalation.model_fields),
     "": frozenset(ProgrammeFile.model_fields),
+}
+
+
+_WRITTEN: Mapping[str, str] = {
+    "every": "is written as '1 week', '2 weeks' and so on up to '52 weeks'",
+    "remind": "a reminder is written as '2 before' or '1 after', counting up to 90 days from the due day",
 }
 
 
@@ -141,10 +149,9 @@ def _advice(error: ErrorDetails) -> str:
         return f"'{name}' is not a field here; " + (f"did you mean '{near[0]}'?" if near else "remove it")
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return f"{error['msg']}; write 'person', or an event with its details"
-    if error["type"] == "string_pattern_mismatch" and "remind" in error["loc"]:
-        return "a reminder is written as '2 before' or '1 after', counting up to 90 days from the due day"
     if error["type"] == "string_pattern_mismatch":
-        return f"{error['msg']}; ids are lower-case letters, digits and underscores, languages are tags such as en or pt-BR"
+        otherwise = "ids are lower-case letters, digits and underscores, languages are tags such as en or pt-BR"
+        return next((words for field, words in _WRITTEN.items() if field in error["loc"]), f"{error['msg']}; {otherwise}")
     return error["msg"].removeprefix("Value error, ")
 
 

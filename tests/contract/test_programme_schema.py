@@ -10,7 +10,8 @@ from jsonschema import Draft202012Validator
 from services.onboarding.programme_entries import schema
 from services.onboarding.programme_files import SHIPPED, read_programme
 from tests.domain.onboarding.history import AUTOMATIC, CONDITIONAL, SMALL
-from tests.domain.onboarding.test_programme import AFTER
+from tests.domain.onboarding.plan_changes import REMINDING
+from tests.domain.onboarding.test_programme import AFTER, CADENCE
 
 PUBLISHED = Path(__file__).parents[2] / "docs" / "programme.schema.json"
 DEFAULT = (SHIPPED / "default.yaml").read_text()
@@ -33,7 +34,7 @@ def test_the_shipped_programme_names_the_published_schema() -> None:
     assert (SHIPPED / first.partition("$schema=")[2]).resolve() == PUBLISHED
 
 
-@pytest.mark.parametrize("text", [DEFAULT, SMALL, AUTOMATIC, CONDITIONAL, AFTER, BOTH])
+@pytest.mark.parametrize("text", [DEFAULT, SMALL, AUTOMATIC, CONDITIONAL, AFTER, BOTH, CADENCE, REMINDING])
 def test_what_the_reader_takes_the_schema_takes(text: str) -> None:
     assert read_programme(text, "mine.yaml")
     assert not faults(text)

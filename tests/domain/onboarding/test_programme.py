@@ -231,6 +231,50 @@ def test_a_repeated_milestone_counts_working_days_too() -> None:
     assert programme.by_id["shipped_2"].due(date(2027, 1, 8), where) == date(2027, 1, 12)
 
 
+CADENCE = SMALL.replace(
+    "id: meet_long, title: {en: Talk}, owner: mentor, day: 10, completed_by: {event: meeting_held, number: 2, minutes: 30}",
+    "id: meet, title: {en: 'Meeting {number}'}, owner: mentor, day: 14, repeat: {every: 2 weeks, until: 90}, numbered_from: 2, "
+    "completed_by: {event: meeting_held, minutes: 30}",
+)
+
+
+def test_a_repeated_milestone_comes_every_so_many_weeks_up_to_its_last_day() -> None:
+    programme = read_programme(CADENCE, "mine.yaml")
+    meetings = [each for each in programme.milestones if each.id.startswith("meet_") and each.id != "meet_short"]
+    assert [each.day for each in meetings] == [14, 28, 42, 56, 70, 84]
+    assert [each.id for each in meetings] == [f"meet_{number}" for number in range(2, 8)]
+    assert [each.completed_by.model_dump()["number"] for each in meetings] == list(range(2, 8))
+    assert meetings[-1].title["en"] == "Meeting 7"
+    to_the_day = read_programme(CADENCE.replace("until: 90", "until: 84"), "mine.yaml")
+    assert to_the_day.version == programme.version
+    weekly = read_programme(CADENCE.replace("2 weeks, until: 90", "1 week, until: 28"), "mine.yaml")
+    assert [each.day for each in weekly.milestones if each.id in ("meet_2", "meet_3", "meet_4")] == [14, 21, 28]
+
+
+def test_a_repeated_milestone_counts_from_the_one_it_comes_after() -> None:
+    text = CADENCE.replace("day: 14, repeat", "day: 14, after: access, repeat")
+    due = {each.id: each.due for each in read_programme(text, "mine.yaml").plan(date(2027, 1, 9), FRANCE)}
+    assert (due["access"], due["meet_2"], due["meet_3"]) == (date(2027, 1, 11), date(2027, 1, 25), date(2027, 2, 8))
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "words"),
+    [
+        ("every: 2 weeks", "every: 10 days", "'1 week', '2 weeks' and so on"),
+        ("every: 2 weeks", "every: 1 weeks", "'1 week', '2 weeks' and so on"),
+        ("until: 90", "until: 27", "ends at day 27 and so repeats nothing"),
+        ("until: 90", "until: 9000", "less than or equal to 1095"),
+        ("day: 14", "working_day: 14", "goes on from one 'day', in calendar days"),
+        ("day: 14", "day: [14, 28]", "goes on from one 'day', in calendar days"),
+        ("every: 2 weeks", "evry: 2 weeks", "did you mean 'every'?"),
+    ],
+)
+def test_a_repetition_that_can_not_be_meant_is_refused(right: str, wrong: str, words: str) -> None:
+    assert right in CADENCE
+    found = faults_of(CADENCE.replace(right, wrong))
+    assert any(words in message for _, message in found), found
+
+
 AFTER = SMALL.replace("day: 10,", "day: 3, after: access,").replace("day: 7,", "working_day: 1, after: meet_long,")
 
 
