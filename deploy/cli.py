@@ -42,6 +42,21 @@ def firstmate() -> None:
 
 
 @app.command()
+def translations(check: Annotated[bool, typer.Option("--check", help="Change nothing; name what is missing.")] = False) -> None:
+    """Bring the pages' texts into the files of their translations, and say what a translator has to fill in."""
+    from deploy import translations as kept  # noqa: PLC0415  extraction reads every source file
+
+    found, failed = kept.texts(), False
+    for language in kept.others():
+        if not check:
+            kept.update(language, found)
+        for fault in kept.faults(language, found):
+            print(f"{language}: {fault.text!r} {fault.words}")
+            failed = True
+    sys.exit(failed)
+
+
+@app.command()
 def up(
     data: Annotated[Path, typer.Option(help="Where everything is kept.")] = ROOT / "data",
     port: Annotated[

@@ -19,10 +19,14 @@ from shared.access import CurrentViewer, Viewer
 from shared.clock import Clock
 from shared.mongo import Database
 from shared.pages import PageRoute, Templates
+from shared.pages.language import N_
+from shared.pages.language import gettext as _
 from shared.pages.live import EventStream
 from shared.web import Cursor, decode_cursor
 
 ATTENTION_SHOWN = 100  # who has more is better served by the page that shows only those, a page at a time
+
+NEWS = {True: N_("%(name)s needs attention"), False: N_("%(name)s is up to date")}
 
 SearchText = Annotated[str, Query(max_length=80)]
 Position = Annotated[str, Query(max_length=64)]
@@ -83,7 +87,7 @@ class Board:
         cards = [self.card(row) for row in page.rows if row.board.start_date is not None]
         start_and_id = decode_cursor(after, 2)
         since = " ".join(map(str, start_and_id)) if start_and_id else ""
-        return SectionView(section, TITLES[section], cards, page.next is not None, since)
+        return SectionView(section, _(TITLES[section]), cards, page.next is not None, since)
 
     async def learn_programmes(self, rows: Iterable[BoardRow]) -> None:
         """Make the programme versions of these rows known, so that `card` has their titles."""
@@ -102,7 +106,7 @@ class Board:
         """The numbers above the board; a search stays while one goes from one to another."""
         counts = tile_counts(await store.board_counts(self._db, managers=await managers_seen_by(self._db, viewer)))
         return [
-            TileView(name, label, counts[name], view.address("/board", show=show), show == view.show)
+            TileView(name, _(label), counts[name], view.address("/board", show=show), show == view.show)
             for show, name, label in TILES
         ]
 
@@ -110,19 +114,19 @@ class Board:
 def heading(viewer: Viewer) -> tuple[str, str]:
     """The title and the sentence above a viewer's board."""
     if viewer.sees_all:
-        return "Everyone who joins", "All journeys of the programme: who needs somebody first, then who is on track."
-    return "Your people", "Everyone who joins below you: who needs you first, then who is on track."
+        return _("Everyone who joins"), _("All journeys of the programme: who needs somebody first, then who is on track.")
+    return _("Your people"), _("Everyone who joins below you: who needs you first, then who is on track.")
 
 
 def nobody(view: BoardView) -> tuple[str, str]:
     """What an empty board says."""
     if view.q:
-        return "Nobody by that name", "Look for another part of the name, or show everybody."
+        return _("Nobody by that name"), _("Look for another part of the name, or show everybody.")
     if view.show == "attention":
-        return "Nobody needs attention", "Everything is on time, and everybody has a mentor."
+        return _("Nobody needs attention"), _("Everything is on time, and everybody has a mentor.")
     if view.show:
-        return "Nobody yet", "Whoever belongs here appears by themselves."
-    return "Nobody is joining just now", "A hire appears here within a second of the HR system telling of it."
+        return _("Nobody yet"), _("Whoever belongs here appears by themselves.")
+    return _("Nobody is joining just now"), _("A hire appears here within a second of the HR system telling of it.")
 
 
 def board_pages(db: Database, programmes: Programmes, clock: Clock, pages: Templates) -> APIRouter:
@@ -140,13 +144,13 @@ def board_pages(db: Database, programmes: Programmes, clock: Clock, pages: Templ
     def live_card(row: BoardRow) -> dict[str, str]:
         card = board.card(row)
         html = pages.partial("card.html", card=card)
-        state = "needs attention" if card.section == "attention" else "is up to date"
+        news = NEWS[card.section == "attention"]
         return {
             "key": card.employee_id,
             "section": section_of(row.board),
             "order": order_of(row.board),
             "html": html,
-            "words": f"{card.name} {state}",
+            "words": _(news, name=card.name),
         }
 
     @router.get("/board")

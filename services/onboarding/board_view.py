@@ -9,6 +9,7 @@ from services.onboarding.cards import section_of
 from services.onboarding.people import is_named
 from services.onboarding.projections.board import Standing
 from services.onboarding.store import BoardRow
+from shared.pages.language import N_
 
 Show = Literal["", "attention", "paused", "completed", "over"]
 Section = Literal["attention", "track", "paused", "completed", "left", "cancelled"]
@@ -29,18 +30,18 @@ STANDINGS: Mapping[Section, Sequence[Standing]] = {
     "cancelled": ("cancelled",),
 }
 TITLES: Mapping[Section, str] = {
-    "attention": "Needs attention",
-    "track": "On track",
-    "paused": "Away for a while",
-    "completed": "Finished",
-    "left": "Left during their journey",
-    "cancelled": "Not joining after all",
+    "attention": N_("Needs attention"),
+    "track": N_("On track"),
+    "paused": N_("Away for a while"),
+    "completed": N_("Finished"),
+    "left": N_("Left during their journey"),
+    "cancelled": N_("Not joining after all"),
 }
 TILES: Sequence[tuple[Show, str, str]] = (
-    ("", "all", "Joining"),
-    ("attention", "attention", "Need attention"),
-    ("completed", "completed", "Finished"),
-    ("over", "over", "Left or not joining"),
+    ("", "all", N_("Joining")),
+    ("attention", "attention", N_("Need attention")),
+    ("completed", "completed", N_("Finished")),
+    ("over", "over", N_("Left or not joining")),
 )
 """What `show` may be, the name of its number, and its words."""
 

@@ -11,21 +11,28 @@ from services.onboarding.projections.board import Assignment, Attention, Board, 
 from services.onboarding.store import BoardRow
 from services.onboarding.views import OWNERS, title_of
 from shared.mongo import Document
-from shared.pages.words import NEAR_DAYS, day, humane, plural, relative
+from shared.pages.language import N_, current, ngettext
+from shared.pages.language import gettext as _
+from shared.pages.words import NEAR_DAYS, day, humane, relative
 
 LATE_SHOWN = 3  # more late milestones than these are one sentence: the person's page has them all
 
 _TONES: Mapping[Attention, str] = {"late": "late", "no_mentor": "wait", "mail_failed": "warn"}
-_OVER: Mapping[JourneyStatus, str] = {"paused": "Paused", "completed": "Finished", "left": "Left", "cancelled": "Not joining"}
+_OVER: Mapping[JourneyStatus, str] = {
+    "paused": N_("Paused"),
+    "completed": N_("Finished"),
+    "left": N_("Left"),
+    "cancelled": N_("Not joining"),
+}
 _RULED_OUT: Mapping[str, str] = {
-    "capacity": "every suitable mentor is full",
-    "no_shared_language": "no mentor shares a language with them",
-    "not_available_by_start": "no mentor is available by the start date",
-    "tenure_too_short": "the mentors are too new themselves",
-    "not_trained": "the mentors have not had their training yet",
-    "not_active": "no mentor is active",
-    "own_manager": "the only mentors are their managers",
-    "reporting_chain": "the only mentors are in their reporting line",
+    "capacity": N_("every suitable mentor is full"),
+    "no_shared_language": N_("no mentor shares a language with them"),
+    "not_available_by_start": N_("no mentor is available by the start date"),
+    "tenure_too_short": N_("the mentors are too new themselves"),
+    "not_trained": N_("the mentors have not had their training yet"),
+    "not_active": N_("no mentor is active"),
+    "own_manager": N_("the only mentors are their managers"),
+    "reporting_chain": N_("the only mentors are in their reporting line"),
 }
 
 
@@ -107,7 +114,7 @@ def card_of(row: BoardRow, programme: Programme | None, now: datetime) -> Card:
         mentor=row.mentor_name or "",
         no_mentor=no_mentor_words(board.assignment),
         next=_next(board, programme, today),
-        no_next=_away_words(board, today) or _OVER.get(board.status, "Nothing is open"),
+        no_next=_away_words(board, today) or _(_OVER.get(board.status, N_("Nothing is open"))),
         mail=mail_words(board.mail),
         flags=_flags(board, programme, today) if board.status == "active" else [],
     )
@@ -117,7 +124,7 @@ def note_of(person: Document) -> str:
     """Title, department and place in one line, of what is known."""
     work = ", ".join(part for part in (person.get("title"), person.get("department")) if part)
     arrangement = person.get("work_arrangement")
-    place = ", ".join(part for part in (_place(person.get("location")), "remote" if arrangement == "remote" else None) if part)
+    place = ", ".join(part for part in (_place(person.get("location")), _("remote") if arrangement == "remote" else None) if part)
     return " · ".join(part for part in (work, place) if part)
 
 
@@ -129,16 +136,16 @@ def _place(location: str | None) -> str:
 def start_of(status: JourneyStatus, start: date | None, today: date) -> Start:
     """How far it is to the first day, or since."""
     if start is None:
-        return Start("Not known", "")
+        return Start(_("Not known"), "")
     days = (today - start).days
     if status in _OVER:
-        words = _OVER[status]
+        words = _(_OVER[status])
     elif days == 0:
-        words = "Starts today"
+        words = _("Starts today")
     elif days > 0:
-        words = f"Day {days}"
+        words = _("Day %(days)s", days=days)
     else:
-        near = relative(start, today) if -days <= NEAR_DAYS else f"in {plural(-days // 7, 'week')}"
+        near = relative(start, today) if -days <= NEAR_DAYS else ngettext("in %(num)s week", "in %(num)s weeks", -days // 7)
         words = near[:1].upper() + near[1:]
     return Start(words, day(start, today))
 
@@ -149,51 +156,60 @@ def _next(board: Board, programme: Programme | None, today: date) -> Next | None
         return None
     when = relative(following.due, today)
     title = title_of(programme, following.id)
-    return Next(title, OWNERS[following.owner], f"due {when}" if following.due < today else when)
+    return Next(title, _(OWNERS[following.owner]), _("due %(when)s", when=when) if following.due < today else when)
 
 
 def _away_words(board: Board, today: date) -> str:
-    return f"Back {day(board.away.until, today)}" if board.away and board.away.until and board.status == "paused" else ""
+    if board.status != "paused" or board.away is None or board.away.until is None:
+        return ""
+    return _("Back %(day)s", day=day(board.away.until, today))
+
+
+def _lowered(words: str) -> str:
+    """As it stands within a sentence; German nouns and Arabic know no such thing."""
+    return words.lower() if current().tag == "en" else words
 
 
 def no_mentor_words(assignment: Assignment) -> str:
     """What stands where the mentor's name would."""
-    return {"waitlisted": "On the waitlist", "released": "Being matched again"}.get(assignment.status, "Not yet")
+    known = {"waitlisted": N_("On the waitlist"), "released": N_("Being matched again")}
+    return _(known.get(assignment.status, N_("Not yet")))
 
 
 def waiting_words(assignment: Assignment) -> str:
     """Why there is no mentor: what most nearly made one possible, or else what ruled out most mentors."""
     if assignment.status == "released":
-        return f"Looking for another mentor: {humane(assignment.cause or 'released').lower()}"
+        return _("Looking for another mentor: %(why)s", why=_lowered(humane(assignment.cause or "released")))
     ruled_out = assignment.ruled_out
     if not ruled_out:
-        return "Waiting for a mentor: nobody mentors yet"
+        return _("Waiting for a mentor: nobody mentors yet")
     # Capacity is what a mentor is put down to last: whoever it ruled out would be possible with one more place.
     rule = "capacity" if ruled_out.get("capacity") else max(ruled_out, key=lambda name: (ruled_out[name], name))
-    return f"Waiting for a mentor: {_RULED_OUT.get(rule, humane(rule).lower())}"
+    return _("Waiting for a mentor: %(why)s", why=_(_RULED_OUT[rule]) if rule in _RULED_OUT else _lowered(humane(rule)))
 
 
 def mail_words(mail: Mail) -> Words:
     """What became of the welcome message."""
     return {
-        "planned": Words("On its way", "muted", "clock"),
-        "sent": Words("Sent", "ok", "check"),
-        "failed": Words("Failed", "late", "alert"),
-        "suppressed": Words("Not sent", "warn", "minus"),
+        "planned": Words(_("On its way"), "muted", "clock"),
+        "sent": Words(_("Sent"), "ok", "check"),
+        "failed": Words(_("Failed"), "late", "alert"),
+        "suppressed": Words(_("Not sent"), "warn", "minus"),
     }[mail.state]
 
 
 def _flags(board: Board, programme: Programme | None, today: date) -> list[Words]:
     flags = [_late_flag(board, id, programme, today) for id in board.late[:LATE_SHOWN]]
     if len(board.late) > LATE_SHOWN:
-        flags.append(Words(f"{len(board.late) - LATE_SHOWN} more late", "late", "alert"))
+        flags.append(Words(ngettext("%(num)s more late", "%(num)s more late", len(board.late) - LATE_SHOWN), "late", "alert"))
     if "no_mentor" in board.attention:
         flags.append(Words(waiting_words(board.assignment), "wait", "wait"))
     if "mail_failed" in board.attention:
-        what = "failed" if board.mail.state == "failed" else "not sent"
-        flags.append(Words(f"Welcome mail {what}: {humane(board.mail.reason or 'unknown').lower()}", "warn", "mail"))
+        text = N_("Welcome mail failed: %(why)s") if board.mail.state == "failed" else N_("Welcome mail not sent: %(why)s")
+        flags.append(Words(_(text, why=_lowered(humane(board.mail.reason or "unknown"))), "warn", "mail"))
     return flags
 
 
 def _late_flag(board: Board, id: str, programme: Programme | None, today: date) -> Words:
-    return Words(f"{title_of(programme, id)}, due {relative(board.milestones[id].due, today)}", "late", "alert")
+    due = relative(board.milestones[id].due, today)
+    return Words(_("%(title)s, due %(when)s", title=title_of(programme, id), when=due), "late", "alert")

@@ -9,6 +9,8 @@ from services.onboarding.store import BOARD, managers_under
 from shared.access import Viewer
 from shared.directory import COLLECTION, name_of
 from shared.mongo import Database, Document
+from shared.pages.language import N_
+from shared.pages.language import gettext as _
 
 FOUND_LIMIT = 200  # who searches a name and finds more types another letter
 SAMPLE_LIMIT = 400  # the sign-in page lists a sample company, not a concern
@@ -81,10 +83,10 @@ async def sample_people(db: Database, coordinators: Collection[str]) -> list[Gro
     mentors = set(await db[BOARD].distinct("state.assignment.mentor_id"))
     hires = {row["_id"] async for row in db[BOARD].find({"state.number": {"$gt": 0}}, {"_id": 1})}
     parts = (
-        ("Coordinators", "run the programme and see all", set(coordinators)),
-        ("Managers", "see everyone who joins below them", managers),
-        ("Mentors", "see their mentees", mentors),
-        ("New hires", "see their own journey", hires),
+        (N_("Coordinators"), N_("run the programme and see all"), set(coordinators)),
+        (N_("Managers"), N_("see everyone who joins below them"), managers),
+        (N_("Mentors"), N_("see their mentees"), mentors),
+        (N_("New hires"), N_("see their own journey"), hires),
     )
     placed: set[str] = set()
     groups = []
@@ -92,5 +94,5 @@ async def sample_people(db: Database, coordinators: Collection[str]) -> list[Gro
         members = [person for person in known if person["_id"] in ids and person["_id"] not in placed]
         placed |= {person["_id"] for person in members}
         named = [Someone(person["_id"], name_of(person, person["_id"]), note_of(person), frozenset()) for person in members]
-        groups.append(Group(title, words, sorted(named, key=lambda each: each.name)))
+        groups.append(Group(_(title), _(words), sorted(named, key=lambda each: each.name)))
     return [group for group in groups if group.people]

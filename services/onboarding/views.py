@@ -21,6 +21,8 @@ from services.onboarding.journey import SYSTEM, Journey, MilestoneState
 from services.onboarding.programme import Milestone, Programme, text_in
 from shared.access import OPERATOR
 from shared.events.onboarding import Owner
+from shared.pages.language import N_, current
+from shared.pages.language import gettext as _
 from shared.pages.words import day, humane, relative
 
 NOT_PEOPLE = (SYSTEM, "policy")
@@ -28,9 +30,14 @@ LANGUAGES = ("en",)  # the pages' own language: words of a programme in another 
 SOON_DAYS = 7  # what is due within a week is what people plan with
 SOON_AT_LEAST = 3
 
-OWNERS: dict[Owner, str] = {"hire": "New hire", "mentor": "Mentor", "manager": "Manager", "coordinator": "Coordinator"}
-OWNERS_TO_HIRE: Mapping[Owner, str] = OWNERS | {"hire": "You", "mentor": "Your mentor", "manager": "Your manager"}
-OWNERS_TO_MENTOR: Mapping[Owner, str] = OWNERS | {"mentor": "You"}
+OWNERS: dict[Owner, str] = {
+    "hire": N_("New hire"),
+    "mentor": N_("Mentor"),
+    "manager": N_("Manager"),
+    "coordinator": N_("Coordinator"),
+}
+OWNERS_TO_HIRE: Mapping[Owner, str] = OWNERS | {"hire": N_("You"), "mentor": N_("Your mentor"), "manager": N_("Your manager")}
+OWNERS_TO_MENTOR: Mapping[Owner, str] = OWNERS | {"mentor": N_("You")}
 NOT_AT_ALL = {"en": "Not at all", "de": "Gar nicht", "fr": "Pas du tout"}
 VERY_MUCH = {"en": "Very much", "de": "Sehr", "fr": "Tout à fait"}
 TaskState = Literal["done", "late", "open", "off"]
@@ -72,8 +79,8 @@ def title_of(programme: Programme | None, milestone_id: str) -> str:
     """A milestone's title; its id in words where the programme does not have it."""
     planned = programme.by_id.get(milestone_id) if programme else None
     if planned is None and milestone_id.startswith(OWN):
-        return "A milestone of their own"  # its title is on their page
-    return text_in(planned.title, LANGUAGES) if planned else humane(milestone_id)
+        return _("A milestone of their own")  # its title is on their page
+    return text_in(planned.title, [current().tag]) if planned else humane(milestone_id)
 
 
 def tasks_of(

@@ -10,6 +10,7 @@
 
 A template begins with `{% extends "layout.html" %}` and fills the blocks `title` and `main`. Everywhere `parts` has the macros of
 `parts.html` for what repeats (person, badge, icon, bar, empty); `static/style.css` begins with the list of its building blocks.
+Texts are translated where they stand: `{% trans %}Sign out{% endtrans %}` or `_("...")` in templates, `language.py` in Python.
 Scripts and styles come from `/static` alone: the policy sent with each page forbids inline ones and other origins.
 """
 
@@ -20,11 +21,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import jinja2
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Form, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.routing import APIRoute
@@ -35,12 +36,14 @@ from starlette.types import Scope
 from shared.access import Viewer, viewer_or_none
 from shared.mongo import PyMongoError
 from shared.pages import words
+from shared.pages.language import COOKIE, LANGUAGES, N_, SpeakTheirLanguage, current, gettext, known_locale, plain_ngettext
 from shared.problems import allowed_methods, problem_response, refused_by_database, refused_by_validation
-from shared.refusals import Refused
+from shared.refusals import Refused, invalid
 from shared.settings import Settings
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
+LANGUAGE_KEPT_S = 365 * 24 * 60 * 60  # people do not change it often
 FOREVER = "public, max-age=31536000, immutable"  # an asset's address holds the hash of its content
 
 FILTERS: tuple[Callable[..., object], ...] = (
@@ -55,8 +58,8 @@ FILTERS: tuple[Callable[..., object], ...] = (
 )
 
 NOWHERE = {
-    404: "there is nothing at this address; check it, or go on from the start page",
-    405: "this address takes forms and not visits; go back to the page before",
+    404: N_("there is nothing at this address; check it, or go on from the start page"),
+    405: N_("this address takes forms and not visits; go back to the page before"),
 }
 
 HEADERS = {
@@ -64,6 +67,7 @@ HEADERS = {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
+    "Vary": "Accept-Language, Cookie",
     "Cache-Control": "no-store",  # pages show people; a shared computer must not keep them
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
@@ -80,11 +84,11 @@ class Place:
 
 
 PLACES = (
-    Place("Board", "/board", "board"),
-    Place("My page", "/me", "me"),
-    Place("Matching", "/coordinator"),
-    Place("Programmes", "/programmes"),
-    Place("Mail", "/mail"),
+    Place(N_("Board"), "/board", "board"),
+    Place(N_("My page"), "/me", "me"),
+    Place(N_("Matching"), "/coordinator"),
+    Place(N_("Programmes"), "/programmes"),
+    Place(N_("Mail"), "/mail"),
 )
 
 
@@ -108,17 +112,10 @@ class Templates:
         self.environment = jinja2.Environment(
             loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
-        for word in (
-            words.day,
-            words.relative,
-            words.moment,
-            words.plural,
-            words.listed,
-            words.humane,
-            words.initials,
-            words.tint,
-        ):
-            self.environment.filters[word.__name__] = word
+        self.environment.add_extension("jinja2.ext.i18n")
+        self.environment.install_gettext_callables(gettext, plain_ngettext, newstyle=True)  # type: ignore[attr-defined]
+        self.environment.policies["ext.i18n.trimmed"] = True  # a line break in a template is no part of its text
+        self.environment.filters |= {word.__name__: word for word in FILTERS}
         assets = {path.name: asset(path.name) for path in STATIC.iterdir() if path.is_file()}
         self.environment.globals["asset"] = assets.__getitem__
         self.environment.globals["parts"] = self.environment.get_template("parts.html").module
@@ -128,8 +125,12 @@ class Templates:
         return self.environment.get_template(name).render(context)
 
     def render(self, request: Request, name: str, *, viewer: Viewer | None, status: int = 200, **context: Any) -> HTMLResponse:
-        """A whole page. Templates also get `viewer`, `nav`, `path` and `brand`."""
+        """A whole page. Templates also get `viewer`, `nav`, `path`, `here`, `language`, `languages` and `brand`."""
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         around = {
+            "language": current(),
+            "languages": LANGUAGES,
+            "here": here if request.method == "GET" else "/",  # where to go on after the language was changed
             "viewer": viewer,
             "nav": nav(viewer),
             "path": request.url.path,
@@ -178,7 +179,7 @@ async def _answer_in_kind(request: Request, error: Exception) -> Response:
     """A page for people, a problem document for programs, where no route of ours had its say."""
     headers = dict(getattr(error, "headers", None) or {})
     if isinstance(error, HTTPException):
-        words = NOWHERE[error.status_code]
+        words = gettext(NOWHERE[error.status_code])
         if error.status_code == 405:
             headers = {"Allow": allowed_methods(request.app, request.scope)}
             words = words if request.method == "GET" else f"this address takes {headers['Allow']}"
@@ -203,6 +204,23 @@ class _Assets(StaticFiles):
         return response
 
 
+def _language_route() -> APIRouter:
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    @router.post("/language")
+    async def choose_language(
+        request: Request, to: Annotated[str, Form(max_length=35)], next: Annotated[str, Form(max_length=2000)] = "/"
+    ) -> RedirectResponse:
+        if known_locale(to) is None:
+            raise invalid(f"pages speak {', '.join(LANGUAGES.values())}; choose one of these", "unknown_language", "to")
+        answer = RedirectResponse(local_path(next), status_code=303)
+        secure = request.url.scheme == "https"
+        answer.set_cookie(COOKIE, to, max_age=LANGUAGE_KEPT_S, httponly=True, samesite="lax", secure=secure)
+        return answer
+
+    return router
+
+
 def install_pages(app: FastAPI, settings: Settings) -> None:
     """Serve the static files and give every page its brand. Call once, before the app serves.
 
@@ -212,4 +230,6 @@ def install_pages(app: FastAPI, settings: Settings) -> None:
     for error in (404, 405, Exception):
         app.add_exception_handler(error, _answer_in_kind)
     app.state.stopping = asyncio.Event()
+    app.include_router(_language_route())
+    app.add_middleware(SpeakTheirLanguage)
     app.mount("/static", _Assets(directory=STATIC), name="static")

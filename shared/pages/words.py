@@ -1,4 +1,4 @@
-"""Dates, names and codes in words, for every page. Pure: `today` comes in as an argument."""
+"""Dates, names and codes in words, for every page, in the page's language. `today` comes in as an argument."""
 
 import re
 from collections.abc import Sequence
@@ -6,8 +6,29 @@ from datetime import UTC, date, datetime
 from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_skeleton, format_time, format_timedelta
+from babel.lists import format_list
+
+from shared.pages.language import N_, current, gettext
+from shared.pages.language import gettext as _
+
 NEAR_DAYS = 13  # up to here people count days, beyond it they want the date
 YEARLESS_DAYS = 180  # within half a year nobody mistakes the year
+CODES = (
+    N_("No address"),
+    N_("Unknown"),
+    N_("Released"),
+    N_("Hire rescinded"),
+    N_("Hire terminated"),
+    N_("Mentor paused"),
+    N_("Mentor withdrew"),
+    N_("Mentor left"),
+    N_("Reporting line"),
+    N_("Journey ended"),
+    N_("Coordinator"),
+)
+"""What `humane` makes of the codes that pages show most, for translation; of others the words stay English."""
+
 AVATAR_TINTS = 6  # as many as style.css has
 
 
@@ -21,20 +42,22 @@ def as_day(value: date | str) -> date:
 def day(value: date | str, today: date | None = None) -> str:
     """`Mon 11 Jan`; with the year where it is over half a year away or `today` is not given."""
     given = as_day(value)
-    short = f"{given:%a} {given.day} {given:%b}"
-    return short if today is not None and abs((given - today).days) <= YEARLESS_DAYS else f"{short} {given.year}"
+    near = today is not None and abs((given - today).days) <= YEARLESS_DAYS
+    return str(format_skeleton("MMMEd" if near else "yMMMEd", given, locale=current().locale))
 
 
 def relative(value: date | str, today: date) -> str:
     """`today`, `tomorrow`, `in 3 days`, `2 days ago`; a date beyond a fortnight."""
     given = as_day(value)
     days = (given - today).days
-    named = {0: "today", 1: "tomorrow", -1: "yesterday"}
+    named = {0: _("today"), 1: _("tomorrow"), -1: _("yesterday")}
     if days in named:
         return named[days]
     if abs(days) > NEAR_DAYS:
         return day(given, today)
-    return f"in {days} days" if days > 0 else f"{-days} days ago"
+    return str(
+        format_timedelta(given - today, granularity="day", threshold=NEAR_DAYS, add_direction=True, locale=current().locale)
+    )
 
 
 def moment(value: datetime | str, zone: str | None = None) -> str:
@@ -42,24 +65,26 @@ def moment(value: datetime | str, zone: str | None = None) -> str:
     given = datetime.fromisoformat(value) if isinstance(value, str) else value
     given = given if given.tzinfo else given.replace(tzinfo=UTC)
     local = given.astimezone(ZoneInfo(zone) if zone else UTC)
-    return f"{local.day} {local:%b %Y, %H:%M}" + ("" if zone else " UTC")
+    locale = current().locale
+    on = format_skeleton("yMMMd", local.date(), locale=locale)
+    at = format_time(local.time(), "short", locale=locale)
+    return str(locale.datetime_formats["medium"]).format(at, on) + ("" if zone else " UTC")
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """`1 person`, `3 people`."""
+    """`1 person`, `3 people`; of words in English, where `ngettext` is not used yet."""
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def listed(words: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
-    *first, last = words or [""]
-    return f"{', '.join(first)} and {last}" if first else last
+    return str(format_list(list(words), locale=current().locale))
 
 
 def humane(code: str) -> str:
     """A code as words: `mentor_paused` and `mentor-paused` become `Mentor paused`."""
     words = re.sub(r"[_\-.]+", " ", code).strip()
-    return words[:1].upper() + words[1:]
+    return gettext(words[:1].upper() + words[1:])
 
 
 def initials(name: str) -> str:

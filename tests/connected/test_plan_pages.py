@@ -63,8 +63,8 @@ async def test_a_manager_adds_and_moves_with_reasons_that_the_timeline_tells(ser
         assert page.count(">Meet <the> works council (Wed 3 Feb)</option>") == 3  # move, owner, not needed
         await sent(browser, told, "due", milestone_id="goals_30", due="2027-02-24", reason="on holiday before")
         person = html.unescape((await browser.get(f"/people/{ADA}")).text)
-        assert "Meet <the> works council: added by Lin Lead, due Wed 3 Feb 2027: asked for" in person
-        assert "moved to Wed 24 Feb 2027 by Lin Lead: on holiday before" in person
+        assert "Meet <the> works council: added by Lin Lead, due Wed, 3 Feb 2027: asked for" in person
+        assert "moved to Wed, 24 Feb 2027 by Lin Lead: on holiday before" in person
         assert "<the>" not in (await browser.get(f"/people/{ADA}")).text
 
 

@@ -44,10 +44,10 @@ retention_365        2028-02-15 planned
 """
 HAPPENED = [
     "Journey began: The first ninety days",
-    "The first day is now Mon 8 Feb 2027; 22 open milestones moved with it",
-    "The first day is now Mon 1 Mar 2027; 22 open milestones moved with it",
+    "The first day is now Mon, 8 Feb 2027; 22 open milestones moved with it",
+    "The first day is now Mon, 1 Mar 2027; 22 open milestones moved with it",
     "Mina Mentor became the mentor",
-    "The first day is now Mon 15 Feb 2027; 21 open milestones moved with it",
+    "The first day is now Mon, 15 Feb 2027; 21 open milestones moved with it",
     "Otto Other became the manager",
     "1 day moved to working days of the new place of work",
     "Transfer (new: Equipment shipped)",

@@ -28,7 +28,7 @@ TODAY = date(2027, 1, 11)
         (date(2027, 1, 24), "in 13 days"),
         (date(2027, 1, 25), "Mon 25 Jan"),
         (date(2026, 12, 1), "Tue 1 Dec"),
-        (date(2026, 5, 4), "Mon 4 May 2026"),
+        (date(2026, 5, 4), "Mon, 4 May 2026"),
         (datetime(2027, 1, 12, 23, tzinfo=UTC), "tomorrow"),
     ],
 )

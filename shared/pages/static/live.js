@@ -41,7 +41,7 @@
       clearTimeout(told);
       told = setTimeout(() => {
         const status = root.querySelector("[data-live-words]");
-        if (status && untold.length) status.textContent = untold.length > 2 ? `${untold.length} updates` : untold.join(". ");
+        if (status && untold.length) status.textContent = untold.length > 2 ? (root.dataset.liveMany || "#").replace("#", untold.length) : untold.join(". ");
         untold = [];
       }, WORDS_MS);
     };
