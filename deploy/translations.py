@@ -4,6 +4,7 @@ Texts are found where they stand (`_`, `N_`, `ngettext` in Python, `{% trans %}`
 per language, whose translations stay; a translator then fills what is empty.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -91,9 +92,16 @@ def faults(language: str, found: Catalog) -> Iterator[Fault]:
         known.flags.add("python-format")  # the check below looks at texts with values only
         for error in known.check(catalog):
             yield Fault(language, text, str(error))
+        if not message.pluralizable and values_in(text) - values_in(str(known.string)):
+            yield Fault(language, text, "loses a value")
     for message in catalog:
         if message.id and found.get(message.id) is None:
             yield Fault(language, str(message.id), "is on no page any more")
+
+
+def values_in(text: str) -> set[str]:
+    """The names of the values that a text is filled with."""
+    return set(re.findall(r"%\((\w+)\)s", text))
 
 
 def others() -> list[str]:

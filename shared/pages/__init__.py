@@ -125,12 +125,12 @@ class Templates:
         return self.environment.get_template(name).render(context)
 
     def render(self, request: Request, name: str, *, viewer: Viewer | None, status: int = 200, **context: Any) -> HTMLResponse:
-        """A whole page. Templates also get `viewer`, `nav`, `path`, `here`, `language`, `languages` and `brand`."""
-        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        """A whole page. Templates also get `viewer`, `nav`, `path`, `address`, `page_language`, `page_languages` and `brand`."""
+        address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         around = {
-            "language": current(),
-            "languages": LANGUAGES,
-            "here": here if request.method == "GET" else "/",  # where to go on after the language was changed
+            "page_language": current(),
+            "page_languages": LANGUAGES,
+            "address": address if request.method == "GET" else "/",  # where to go on after the language was changed
             "viewer": viewer,
             "nav": nav(viewer),
             "path": request.url.path,

@@ -67,7 +67,9 @@ async def open_as(chromium: Browser, system: System) -> AsyncIterator[Open]:
     async def opened(
         who: str | None, path: str = "/", *, width: int = 1280, expect_errors: bool = False, **options: object
     ) -> Page:
-        context = await chromium.new_context(viewport={"width": width, "height": 900}, base_url=system.endpoints.web, **options)
+        context = await chromium.new_context(
+            viewport={"width": width, "height": 900}, base_url=system.endpoints.web, **{"locale": "en-GB"} | options
+        )
         contexts.append(context)
         page = await context.new_page()
         page.set_default_timeout(30_000)
