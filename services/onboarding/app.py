@@ -4,11 +4,12 @@ from fastapi import APIRouter
 
 from services.onboarding.api import api
 from services.onboarding.handlers import JourneyWork, review_due_days
+from services.onboarding.outcomes.api import outcome_api
 from services.onboarding.pages import pages
 from services.onboarding.positions import position_routes
 from services.onboarding.programme_files import read_programmes
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
-from services.onboarding.read_models import SERVICE, board_work, timeline_work
+from services.onboarding.read_models import SERVICE, board_work, outcomes_work, timeline_work
 from services.onboarding.store import ensure_indexes
 from shared.clock import Clock, now
 from shared.events import hr, mentoring, notifications
@@ -22,7 +23,7 @@ REVIEW_EVERY_S = 30.0  # a due day ends at midnight somewhere; nobody needs to k
 
 
 def worker(settings: Settings) -> Worker:
-    """The worker process: journeys, the two read models, and the calendar. Raises `ProgrammeError` for a bad programme."""
+    """The worker process: journeys, the read models, and the calendar. Raises `ProgrammeError` for a bad programme."""
     programmes = read_programmes(settings.programmes_dir)
 
     async def review(db: Database, fence: Fence) -> None:
@@ -35,6 +36,7 @@ def worker(settings: Settings) -> Worker:
             Subscription("onboarding", JOURNEY_TOPICS, lambda db: JourneyWork(db, programmes)),
             Subscription("onboarding.board", READ_MODEL_TOPICS, board_work),
             Subscription("onboarding.timeline", READ_MODEL_TOPICS, timeline_work),
+            Subscription("onboarding.outcomes", READ_MODEL_TOPICS, outcomes_work),
         ],
         duties=[Duty("late-milestones", every(REVIEW_EVERY_S, review))],
         prepare=ensure_indexes,
@@ -47,5 +49,6 @@ def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]
     return [
         api(db, programmes, clock),
         position_routes(db, settings.kafka, clock),
+        outcome_api(db, clock),
         pages(db, programmes, settings, clock),
     ]

@@ -18,7 +18,7 @@ from shared.pages import PageRoute, Templates
 from shared.positions import Position, is_held, positions
 
 PAGE = "/coordinator/read-models"
-MODEL_WORDS = {"board": "The board", "timeline": "The timelines"}
+MODEL_WORDS = {"board": "The board", "timeline": "The timelines", "outcomes": "The outcomes"}
 TOPIC_WORDS = dict(zip(TOPICS, ("Mentors assigned", "Journeys", "Messages"), strict=True))
 
 

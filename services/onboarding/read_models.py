@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from services.onboarding import store
 from services.onboarding.projections.board import Board, fold_board
+from services.onboarding.projections.outcomes import Outcomes, fold_outcomes
 from services.onboarding.projections.timeline import Timeline, fold_timeline
 from shared.changes import Changes
 from shared.events import Event
@@ -49,7 +50,8 @@ class ReadModel(Generic[S]):
 
 BOARD = ReadModel(store.BOARD, Board, fold_board, store.ensure_board_indexes)
 TIMELINE = ReadModel(store.TIMELINE, Timeline, fold_timeline)
-READ_MODELS: Mapping[str, ReadModel[Any]] = {model.name: model for model in (BOARD, TIMELINE)}
+OUTCOMES = ReadModel(store.OUTCOMES, Outcomes, fold_outcomes, store.ensure_outcome_indexes)
+READ_MODELS: Mapping[str, ReadModel[Any]] = {model.name: model for model in (BOARD, TIMELINE, OUTCOMES)}
 
 
 class ReadModelWork(Generic[S]):
@@ -81,6 +83,11 @@ class ReadModelWork(Generic[S]):
 def board_work(db: Database) -> ReadModelWork[Board]:
     """The board's part of one batch."""
     return ReadModelWork(db, BOARD)
+
+
+def outcomes_work(db: Database) -> ReadModelWork[Outcomes]:
+    """The outcomes' part of one batch."""
+    return ReadModelWork(db, OUTCOMES)
 
 
 def timeline_work(db: Database) -> ReadModelWork[Timeline]:

@@ -25,7 +25,8 @@ from shared.directory import below, name_of, people
 from shared.mongo import ASCENDING, Database, Document, IndexModel, UpdateOne
 from shared.web import decode_cursor, encode_cursor
 
-JOURNEYS, PROGRAMMES, COMMENTS, BOARD, TIMELINE = "journeys", "programmes", "survey_comments", "board", "timeline"
+JOURNEYS, PROGRAMMES, COMMENTS = "journeys", "programmes", "survey_comments"
+BOARD, TIMELINE, OUTCOMES = "board", "timeline", "outcomes"
 WORDS = "journey_words"
 ACTIVE: Sequence[Standing] = ("late", "attention", "track")
 SHOWN: Sequence[Standing] = (*ACTIVE, "paused", "completed", "left", "cancelled")  # `expected` is no journey yet
@@ -42,6 +43,7 @@ async def ensure_indexes(db: Database) -> None:
     await db[WORDS].create_indexes([IndexModel([("employee_id", ASCENDING), ("number", ASCENDING)])])
     await db[COMMENTS].create_indexes([IndexModel([("employee_id", ASCENDING), ("at", ASCENDING)])])
     await ensure_board_indexes(db, BOARD)
+    await ensure_outcome_indexes(db, OUTCOMES)
 
 
 async def ensure_board_indexes(db: Database, collection: str) -> None:
@@ -57,6 +59,11 @@ async def ensure_board_indexes(db: Database, collection: str) -> None:
             ),
         ]
     )
+
+
+async def ensure_outcome_indexes(db: Database, collection: str) -> None:
+    """The outcomes' index on a collection that is, or will be swapped in as, the outcomes."""
+    await db[collection].create_indexes([IndexModel([("state.journeys.start_date", ASCENDING)])])
 
 
 # Journeys ----------------------------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ PLACES = (
     Place(N_("My page"), "/me", "me"),
     Place(N_("Matching"), "/coordinator"),
     Place(N_("Programmes"), "/programmes"),
+    Place(N_("Outcomes"), "/outcomes"),
     Place(N_("Mail"), "/mail"),
 )
 

@@ -59,6 +59,7 @@ request_change       -            yes  yes    no      no         no       yes   
 see_waitlist         -            no   no     no      no         no       yes         yes
 see_matching_reports -            no   no     no      no         no       yes         yes
 see_projections      -            no   no     no      no         no       yes         yes
+see_outcomes         -            no   no     no      no         no       yes         yes
 see_programmes       -            no   no     no      no         no       yes         yes
 publish_events       -            no   no     no      no         no       no          yes
 see_mail             -            no   no     no      no         no       yes         yes

@@ -11,7 +11,7 @@ from services.matching.policy import Policy
 from services.matching.reading import Books
 from services.matching.reports import fairness_words, forecast_words
 from services.matching.reports.api import MONTHS, fairness_report, policy_with, weights_of
-from services.matching.reports.fairness import FEWEST, RATES
+from services.matching.reports.fairness import RATES
 from services.matching.reports.forecast import HORIZON_DAYS
 from services.matching.reports.standing import WHAT_IF_DAYS, Standing
 from services.matching.reports.what_if import MOST_HIRES, MOST_WEIGHT
@@ -21,6 +21,7 @@ from shared.clock import Clock
 from shared.mongo import Database
 from shared.pages import PageRoute
 from shared.refusals import Refused, invalid
+from shared.small_groups import FEWEST
 
 SHOWN = 100  # hires matched differently; nobody reads more
 ON_THE_PAGE = ("median_hours", "p90_hours", "mean_score", "waited_share", "same_department_share", "same_site_share")

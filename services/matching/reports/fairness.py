@@ -1,8 +1,7 @@
 """How hires fare with matching, group by group, without telling on anybody. Pure.
 
-Groups of fewer than five are not shown. Nor is what would give them away by subtraction from a total: where the hidden groups of
-a table hold fewer than five people together, the next smallest group is hidden too (complementary suppression; Hundepool et
-al., Statistical Disclosure Control, 2012, chapter 4). It is done for every figure by the people that figure rests on.
+Groups of fewer than five are not shown, nor what would give them away by subtraction (`shared.small_groups`). It is done for
+every figure by the people that figure rests on.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,8 +12,8 @@ from typing import Literal
 from scipy.stats import binomtest, fisher_exact
 
 from services.matching.reports.hiring import RecentHire
+from shared.small_groups import FEWEST, to_hide
 
-FEWEST = 5
 LEVEL = 0.05  # how often a group may be named although only chance speaks, over all groups of the report together
 UNKNOWN = "not known"
 
@@ -118,18 +117,6 @@ def suppressed(groups: Sequence[Group]) -> list[Group]:
         )
         for group in groups
     ]
-
-
-def to_hide(sizes: Mapping[str, int], already: Iterable[str] = ()) -> set[str]:
-    """Which groups not to show: the small ones, those `already` hidden, and as many more as keep the hidden ones' sum at five.
-
-    A group of nobody tells of nobody. The smallest go first, of equals the first by name, so that the same report hides the same.
-    """
-    hidden = {name for name, size in sizes.items() if 0 < size < FEWEST} | set(already)
-    rest = sorted((name for name, size in sizes.items() if size and name not in hidden), key=lambda name: (sizes[name], name))
-    while 0 < sum(sizes[name] for name in hidden) < FEWEST and rest:
-        hidden.add(rest.pop(0))
-    return hidden
 
 
 def _hide(group: Group) -> Group:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.matching.reports.fairness import FEWEST, RATES, report, to_hide
+from services.matching.reports.fairness import RATES, report
 from services.matching.reports.hiring import RecentHire
+from shared.small_groups import FEWEST, to_hide
 from tests.domain.matching.populations import steady
 
 NOON = datetime(2027, 3, 10, 12, tzinfo=UTC)

@@ -1,0 +1,45 @@
+"""`/outcomes`: what came of the programme, for those who run it."""
+
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from services.onboarding.outcomes import words
+from services.onboarding.outcomes.api import API_PATH, By, Group
+from services.onboarding.outcomes.reading import MONTHS, outcome_report
+from services.onboarding.outcomes.report import COMPARED
+from shared.access import CurrentViewer, check
+from shared.clock import Clock
+from shared.mongo import Database
+from shared.pages import PageRoute, Templates
+from shared.small_groups import FEWEST
+
+PAGE = "/outcomes"
+
+
+def outcome_pages(db: Database, clock: Clock, pages: Templates) -> APIRouter:
+    """The page over a connected database."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    @router.get(PAGE)
+    async def show_outcomes(request: Request, viewer: CurrentViewer, by: By = None, group: Group = None) -> HTMLResponse:
+        check(viewer, "see_outcomes")
+        found = await outcome_report(db, clock, by, group)
+        asked = {"by": by, "group": group} if by and group else {}
+        return pages.render(
+            request,
+            "outcomes.html",
+            viewer=viewer,
+            found=found,
+            by_measure={one.measure: one for one in found.compared},
+            compared=[one for one in found.compared if one.measure in COMPARED],
+            asked=asked,
+            links=lambda dimension, name: f"{PAGE}?{urlencode({'by': dimension, 'group': name})}",
+            csv=f"{API_PATH}/outcomes.csv" + (f"?{urlencode(asked)}" if asked else ""),
+            say=words,
+            months=MONTHS,
+            fewest=FEWEST,
+        )
+
+    return router

@@ -1,0 +1,286 @@
+"""What came of the programme: everybody, and hires with regular mentor contact against hires with little. Pure.
+
+Contact is told at day 30, and compared is what came after it, among those who were still there (a landmark analysis; Anderson,
+Cain and Gelber 1983): whoever leaves in week two has had no time for many meetings, and would make meetings look like a cure.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from services.onboarding.outcomes.cases import REGULAR_BY_DAY, Case, Contact
+from services.onboarding.outcomes.statistics import (
+    HIDDEN,
+    Estimate,
+    Life,
+    difference_of_means,
+    difference_of_retention,
+    difference_of_shares,
+    mean,
+    median_wait,
+    retained,
+    share,
+)
+from shared.small_groups import FEWEST, to_hide, to_hide_in_all
+
+T = TypeVar("T")
+
+GOOD = 4  # of 5
+DAY_HOURS = 24
+CURVE_DAYS = tuple(range(30, 366, 15))  # coarse, so that no single day on which somebody left can be read from a picture
+
+Measure = Literal[
+    "within_a_day", "met_by_30", "week_1", "match_quality", "day_90", "productive", "retained_90", "retained_180", "retained_365"
+]
+Dimension = Literal["department", "location", "arrangement"]
+Level = Literal["everybody", "regular", "little"]
+
+DIMENSIONS: Mapping[Dimension, Callable[[Case], str | None]] = {
+    "department": lambda case: case.department,
+    "location": lambda case: case.location,
+    "arrangement": lambda case: case.arrangement,
+}
+UNKNOWN = "not known"
+RETENTION: Mapping[Measure, int] = {"retained_90": 90, "retained_180": 180, "retained_365": 365}
+RATINGS: Mapping[Measure, Callable[[Case], int | None]] = {
+    "week_1": lambda case: case.week_1,
+    "match_quality": lambda case: case.match_quality,
+    "day_90": lambda case: case.day_90,
+}
+SHARES: Mapping[Measure, Callable[[Case], bool | None]] = {
+    "within_a_day": lambda case: _within_a_day(case),  # noqa: PLW0108 - defined below
+    "met_by_30": lambda case: case.met_by(30) > 0 if case.was_there_on(30) and not case.told_late else None,
+    "productive": lambda case: case.productive >= GOOD if case.productive is not None else None,
+}
+MEASURES: tuple[Measure, ...] = (
+    "within_a_day",
+    "met_by_30",
+    "week_1",
+    "match_quality",
+    "day_90",
+    "productive",
+    "retained_90",
+    "retained_180",
+    "retained_365",
+)
+COMPARED: tuple[Measure, ...] = tuple(each for each in MEASURES if each != "met_by_30")  # contact is made of meetings
+
+PUBLISHED: Mapping[str, tuple[range, float | None]] = {
+    "none": (range(1), None),
+    "1": (range(1, 2), 0.56),
+    "2-3": (range(2, 4), 0.73),
+    "4-8": (range(4, 9), 0.86),
+    "9+": (range(9, 10_000), 0.97),
+}
+"""Meetings in the first ninety days, and the share whose buddy helped them become productive quickly: Microsoft's pilot with 600
+new hires (Klinghoffer, Young and Haspas, Harvard Business Review, June 2019)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One measure. `difference` is regular less little; shares are 0..1, ratings 1..5."""
+
+    measure: Measure
+    everybody: Estimate
+    regular: Estimate
+    little: Estimate
+    difference: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Hires by meetings: the share of all by day 30 and 90, how many of these are productive quickly, and what is published."""
+
+    name: str
+    by_30: Estimate
+    by_90: Estimate
+    productive: Estimate
+    published: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The share still there by day, from day 30 on, for one kind of contact."""
+
+    contact: Contact
+    days: Sequence[int]
+    points: Sequence[Estimate]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`people` began a journey, `regular` and `little` of them could be told apart at day 30; None where it would tell of few.
+
+    `choices` are the groups that can be looked at alone, by dimension; `bands` and `curves` are empty where they would tell.
+    """
+
+    people: int | None
+    regular: int | None
+    little: int | None
+    hours_to_mentor: Estimate
+    compared: Sequence[Compared]
+    bands: Sequence[Band] = field(default=())
+    curves: Sequence[Curve] = field(default=())
+    choices: Mapping[Dimension, Sequence[str]] = field(default_factory=dict)
+
+
+def report(cases: Sequence[Case], dimension: Dimension | None = None, group: str | None = None) -> Report:
+    """The report about everybody, or about one group of one dimension. Raises `KeyError` for one that is not among `choices`."""
+    choices = {each: _choices(cases, each) for each in DIMENSIONS}
+    if dimension is None or group is None:
+        return _everybody(cases, choices)
+    if group not in choices[dimension]:
+        raise KeyError(group)
+    groups = _groups(cases, dimension)
+    found = {name: {measure: _compared(measure, members) for measure in MEASURES} for name, members in groups.items()}
+    hidden = {measure: _hidden({name: of[measure] for name, of in found.items()}) for measure in MEASURES}
+    shown = [_hide(found[group][measure]) if group in hidden[measure] else found[group][measure] for measure in MEASURES]
+    waits = {name: median_wait(_waits(members)) for name, members in groups.items()}
+    apart = {name: _compared_sizes(members) for name, members in groups.items()}
+    tell = group not in to_hide_in_all([{name: sizes[level] for name, sizes in apart.items()} for level in ("regular", "little")])
+    return Report(
+        people=len(groups[group]),
+        regular=apart[group]["regular"] if tell else None,
+        little=apart[group]["little"] if tell else None,
+        hours_to_mentor=HIDDEN if group in to_hide({name: one.base for name, one in waits.items()}) else waits[group],
+        compared=shown,
+        choices=choices,
+    )
+
+
+def _everybody(cases: Sequence[Case], choices: Mapping[Dimension, Sequence[str]]) -> Report:
+    if len(cases) < FEWEST:
+        nothing = [Compared(measure, HIDDEN, HIDDEN, HIDDEN, HIDDEN) for measure in MEASURES]
+        return Report(None, None, None, HIDDEN, nothing)
+    sizes = _compared_sizes(cases)
+    tell = not any(0 < size < FEWEST for size in sizes.values())
+    compared = [_compared(measure, cases) for measure in MEASURES]
+    return Report(
+        people=len(cases),
+        regular=sizes["regular"] if tell else None,
+        little=sizes["little"] if tell else None,
+        hours_to_mentor=_large(median_wait(_waits(cases))),
+        compared=[_hide(each) if _hidden({"": each}) else each for each in compared],
+        bands=_bands(cases),
+        curves=_curves(cases) if tell else (),
+        choices=choices,
+    )
+
+
+def _choices(cases: Sequence[Case], dimension: Dimension) -> list[str]:
+    sizes = {name: len(members) for name, members in _groups(cases, dimension).items()}
+    return sorted(sizes.keys() - to_hide(sizes) - {UNKNOWN}, key=str.casefold)
+
+
+def _groups(cases: Sequence[Case], dimension: Dimension) -> dict[str, list[Case]]:
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(DIMENSIONS[dimension](case) or UNKNOWN, []).append(case)
+    return groups
+
+
+def _hidden(found: Mapping[str, Compared]) -> set[str]:
+    """Groups whose figure would tell of fewer than five people: by itself, by contact, or by subtraction."""
+    return to_hide_in_all(
+        [
+            {name: one.everybody.base for name, one in found.items()},
+            {name: one.regular.base for name, one in found.items()},
+            {name: one.little.base for name, one in found.items()},
+            # who is in neither kind of contact could be told from the two and from everybody
+            {name: one.everybody.base - one.regular.base - one.little.base for name, one in found.items()},
+        ]
+    )
+
+
+def _hide(one: Compared) -> Compared:
+    return Compared(one.measure, HIDDEN, HIDDEN, HIDDEN, HIDDEN)
+
+
+def _large(one: Estimate) -> Estimate:
+    return HIDDEN if 0 < one.base < FEWEST else one
+
+
+def _compared_sizes(cases: Sequence[Case]) -> dict[Contact, int]:
+    return {contact: sum(case.contact == contact for case in cases) for contact in ("regular", "little")}
+
+
+def _compared(measure: Measure, cases: Sequence[Case]) -> Compared:
+    regular = [case for case in cases if case.contact == "regular"]
+    little = [case for case in cases if case.contact == "little"]
+    estimate, differ = _estimator(measure)
+    difference = differ(regular, little) if measure in COMPARED else Estimate(0)
+    if measure not in COMPARED:
+        return Compared(measure, estimate(cases), Estimate(0), Estimate(0), difference)
+    return Compared(measure, estimate(cases), estimate(regular), estimate(little), difference)
+
+
+Some = Sequence[Case]
+
+
+def _estimator(measure: Measure) -> tuple[Callable[[Some], Estimate], Callable[[Some, Some], Estimate]]:
+    """How a measure is estimated for some, and its difference between two groups of them."""
+    if measure in RETENTION:
+        day = RETENTION[measure]
+        return lambda cases: retained(_lives(cases), day), lambda a, b: difference_of_retention(_lives(a), _lives(b), day)
+    if measure in RATINGS:
+        rating = RATINGS[measure]
+        return (
+            lambda cases: mean(_known(rating, cases)),
+            lambda a, b: difference_of_means(_known(rating, a), _known(rating, b)),
+        )
+    found = SHARES[measure]
+    return (
+        lambda cases: share(_known(found, cases)),
+        lambda a, b: difference_of_shares(share(_known(found, a)), share(_known(found, b))),
+    )
+
+
+def _known(of: Callable[[Case], T | None], cases: Sequence[Case]) -> list[T]:
+    return [value for value in map(of, cases) if value is not None]
+
+
+def _within_a_day(case: Case) -> bool | None:
+    """Whether there was a mentor within a day; None where the day is not over and nobody is there yet."""
+    if case.hours_to_mentor is not None:
+        return case.hours_to_mentor <= DAY_HOURS
+    return False if case.hours_known >= DAY_HOURS else None
+
+
+def _waits(cases: Sequence[Case]) -> list[Life]:
+    return [Life(case.hours_known, False) if case.hours_to_mentor is None else Life(case.hours_to_mentor, True) for case in cases]
+
+
+def _lives(cases: Sequence[Case]) -> list[Life]:
+    return [Life(case.seen_until, False) if case.left_day is None else Life(case.left_day, True) for case in cases]
+
+
+def _bands(cases: Sequence[Case]) -> list[Band]:
+    by_30, by_90 = (
+        [case.met_by(day) for case in cases if case.was_there_on(day) and not case.told_late] for day in (REGULAR_BY_DAY, 90)
+    )
+    rated = [(case.met_by(90), case.productive >= GOOD) for case in cases if case.productive is not None and not case.told_late]
+    counts = [
+        {name: sum(met in band for met in of) for name, (band, _) in PUBLISHED.items()}
+        for of in (by_30, by_90, [met for met, _ in rated])
+    ]
+    hidden_30, hidden_90, hidden_rated = (to_hide(each) for each in counts)
+    return [
+        Band(
+            name,
+            HIDDEN if name in hidden_30 else _large(share([met in band for met in by_30])),
+            HIDDEN if name in hidden_90 else _large(share([met in band for met in by_90])),
+            HIDDEN if name in hidden_rated else share([good for met, good in rated if met in band]),
+            published,
+        )
+        for name, (band, published) in PUBLISHED.items()
+    ]
+
+
+def _curves(cases: Sequence[Case]) -> list[Curve]:
+    found = []
+    for contact in ("regular", "little"):
+        lives = _lives([case for case in cases if case.contact == contact])
+        points = {day: retained(lives, day) for day in CURVE_DAYS}
+        known = {day: point for day, point in points.items() if point.value is not None and point.base >= FEWEST}
+        found.append(Curve(contact, tuple(known), tuple(known.values())))
+    return found

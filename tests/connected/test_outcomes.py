@@ -1,0 +1,74 @@
+"""The outcomes as coordinators get them: page, JSON and table, on a real database."""
+
+import csv
+from types import SimpleNamespace
+
+import pytest
+
+from services.onboarding import store
+from services.onboarding.outcomes.reading import cases, outcomes_query, since
+from services.onboarding.outcomes.report import report
+from tests.connected.cohort import TODAY, tell
+from tests.connected.pages_server import COORDINATOR, LEAD, serving, signed_in, small_company
+
+OPERATOR = {"Authorization": "Bearer t"}
+
+
+@pytest.fixture
+async def server(database):
+    told = await small_company(database)
+    await tell(database, 300)
+    told.now = TODAY
+    async with serving(database, told) as server:
+        yield SimpleNamespace(url=server.url, db=database)
+
+
+async def test_the_page_the_json_and_the_table_say_what_the_cases_say(server):
+    found = report(await cases(server.db, lambda: TODAY))
+    async with signed_in(server, COORDINATOR) as browser:
+        page = await browser.get("/outcomes")
+        assert page.status_code == 200
+        assert f"{found.regular} hires met their mentor regularly, {found.little} did not" in page.text
+        assert "is no proof that the meetings made it" in page.text
+        answer = (await browser.get("/api/onboarding/v1/outcomes")).json()
+        by_measure = {one["measure"]: one for one in answer["compared"]}
+        mine = next(one for one in found.compared if one.measure == "retained_365")
+        assert by_measure["retained_365"]["difference"]["value"] == pytest.approx(mine.difference.value)
+        assert (answer["people"], answer["regular"], answer["little"]) == (found.people, found.regular, found.little)
+        text = (await browser.get("/api/onboarding/v1/outcomes.csv")).content.decode("utf-8-sig")
+        rows = {(row["figure"], row["of"]): row for row in csv.DictReader(text.splitlines())}
+        assert float(rows["retained_365", "difference"]["value"]) == pytest.approx(mine.difference.value, abs=1e-4)
+        assert rows["meetings_by_90", "4-8"]["people"]
+
+
+async def test_one_group_can_be_looked_at_and_one_that_is_too_small_cannot(server):
+    async with signed_in(server, COORDINATOR) as browser:
+        page = await browser.get("/outcomes", params={"by": "department", "group": "Sales"})
+        assert page.status_code == 200
+        assert "<bdi>Sales</bdi></strong> only" in page.text
+        assert (await browser.get("/outcomes", params={"by": "department", "group": "Law"})).status_code == 404
+        assert (await browser.get("/outcomes", params={"by": "shoe size", "group": "43"})).status_code == 422
+
+
+async def test_outcomes_are_for_those_who_run_the_programme(server):
+    async with signed_in(server, LEAD) as browser:
+        assert (await browser.get("/outcomes")).status_code == 403
+        assert (await browser.get("/api/onboarding/v1/outcomes")).status_code == 403
+        assert (await browser.get("/api/onboarding/v1/outcomes.csv")).status_code == 403
+    async with signed_in(server, None) as browser:
+        assert (await browser.get("/api/onboarding/v1/outcomes", headers=OPERATOR)).status_code == 200
+
+
+async def test_a_young_programme_says_that_there_is_too_little(database):
+    told = await small_company(database)
+    async with serving(database, told) as server, signed_in(server, COORDINATOR) as browser:
+        page = await browser.get("/outcomes")
+        assert "Too few journeys to report on" in page.text
+        assert "What cannot be concluded" in page.text
+
+
+async def test_the_report_reads_by_index(database):
+    await store.ensure_indexes(database)
+    await tell(database, 20)
+    plan = await database[store.OUTCOMES].find(outcomes_query(since(TODAY.date()))).explain()
+    assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"])
