@@ -19,6 +19,7 @@ from time import perf_counter
 from typing import Any
 
 import aiosmtplib
+from pydantic import SecretStr
 
 from bench.chain import PATIENCE_S, command, cores, hires, until_count
 from deploy.mongod import Mongod
@@ -31,6 +32,7 @@ from services.notifications.rendering import Renderer
 from services.notifications.sender import Sender
 from shared import lease
 from shared.clock import now
+from shared.links import Links
 from shared.mongo import Client, Database, connect
 from shared.processing import BATCH_RECORDS, Processor
 from shared.worker import prepare_database
@@ -114,7 +116,16 @@ async def sender(db: Database, port: int, clock: Clock) -> AsyncIterator[Sender]
     processor = Processor(service=SERVICE, consumer="bench.email", db=db, work=lambda: CorrespondenceWork(db, []), clock=clock)
     renderer, web_url = Renderer("Firstmate"), "http://127.0.0.1:8080"
     try:
-        yield Sender(db=db, channel=channel, processor=processor, renderer=renderer, web_url=web_url, fence=fence, clock=clock)
+        yield Sender(
+            db=db,
+            channel=channel,
+            processor=processor,
+            renderer=renderer,
+            web_url=web_url,
+            links=Links(SecretStr("bench")),
+            fence=fence,
+            clock=clock,
+        )
     finally:
         await channel.close()
 

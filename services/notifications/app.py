@@ -12,6 +12,7 @@ from services.notifications.sender import Sender
 from shared.clock import Clock, now
 from shared.events import hr, mentoring, onboarding
 from shared.lease import Fence
+from shared.links import Links
 from shared.mongo import Database
 from shared.processing import Processor
 from shared.settings import Settings
@@ -34,7 +35,15 @@ def worker(settings: Settings) -> Worker:
     async def send_email(db: Database, fence: Fence) -> None:
         channel = EmailChannel(host, port, identity)
         processor = Processor(service=SERVICE, consumer="notifications.email", db=db, work=lambda: work(db))
-        sender = Sender(db=db, channel=channel, processor=processor, renderer=renderer, web_url=settings.web_url, fence=fence)
+        sender = Sender(
+            db=db,
+            channel=channel,
+            processor=processor,
+            renderer=renderer,
+            web_url=settings.web_url,
+            links=Links(settings.secret),
+            fence=fence,
+        )
         try:
             await sender.run()
         finally:

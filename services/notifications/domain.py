@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
+from services.notifications.asking import Ask, first_meeting, surveys
 from shared.events.mentoring import Contribution
 from shared.events.notifications import RecipientRole, Template
 from shared.events.onboarding import EscalatedTo, Owner
@@ -58,12 +59,13 @@ class Letter(State):
 
 
 class Assignment(State):
-    """The mentor a hire has now; `event_id` is the fact that gave them, `contributions` why."""
+    """The mentor a hire has now; `event_id` is the fact that gave them, told at `since`, `contributions` why."""
 
     event_id: str
     mentor_id: str
     contributions: tuple[Contribution, ...] = ()
     decided_by: str = "policy"
+    since: datetime | None = None
 
 
 class LateMilestone(State):
@@ -108,8 +110,9 @@ class Correspondence(State):
     `chapter` counts the times this person was hired, the last time heard of on the day `hired_on`; `moves` the changes of the
     start date, last said at `start_said_at`; `over_at` is when HR said that the hire is over; `enrolment` the fact that made
     this person a mentor; `nominated` says that only their training (or a coordinator's word) is missing for that; `endings`
-    maps the fact that gave a mentor to why that ended; `owners` a milestone to who owns it; `told` maps "role/recipient" to
-    the start date that person was last told; `letters` is keyed by message id.
+    maps the fact that gave a mentor to why that ended; `owners` a milestone to who owns it; `journey` counts this person's
+    journeys, `resting` says that the last one is paused or over, `asks` maps its milestones to what mails ask about; `told` maps
+    "role/recipient" to the start date that person was last told; `letters` is keyed by message id.
     """
 
     employee_id: str
@@ -130,6 +133,9 @@ class Correspondence(State):
     late: dict[str, LateMilestone] = {}
     reminders: dict[str, Reminder] = {}
     escalations: dict[str, Escalation] = {}
+    journey: int = 0
+    resting: bool = False
+    asks: dict[str, Ask] = {}
     letters: dict[str, Letter] = {}
     told: dict[str, date] = {}
 
@@ -141,6 +147,10 @@ class Correspondence(State):
     def cause(self, fact: str) -> str:
         """The cause of a letter that follows from HR's facts alone, whatever ids HR gave the events that told them."""
         return f"{self.employee_id}/{fact}"
+
+    def asking(self, ask: Ask) -> str:
+        """The cause of a letter that asks this in the present journey."""
+        return self.cause(f"ask-{self.journey}-{ask.name}")
 
     def started_before(self, we_heard: timedelta) -> bool:
         """Whether the first day was longer ago than that when we heard of the hire: late data, not news."""
@@ -180,12 +190,13 @@ class SendResult(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A letter that somebody ought to have."""
+    """A letter that somebody ought to have; `on` is the day on which it is read, where that matters."""
 
     template: Template
     role: RecipientRole
     recipient_id: str
     cause: str
+    on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,15 +261,17 @@ def settle(state: Correspondence, decision: Decision) -> Correspondence:
     return state.model_copy(update={"letters": state.letters | {letter.id: letter}})
 
 
-def due_at(template: Template, zone: str | None, now: datetime) -> datetime:
-    """When a message is due, in UTC: a reminder at the next working morning of its recipient, all else at once.
+def due_at(template: Template, zone: str | None, now: datetime, on: date | None = None) -> datetime:
+    """When a message is due, in UTC: a reminder at the next working morning of its recipient, what is read `on` a day at its
+    first working morning from then on, all else at once.
 
     `zone` is the recipient's IANA time zone; UTC stands in for an unknown one.
     """
-    if template not in IN_THE_MORNING:
+    if template not in IN_THE_MORNING and on is None:
         return now
     here = now.astimezone(ZoneInfo(zone or "UTC"))
     day = here.date() if here.time() <= MORNING else here.date() + timedelta(days=1)
+    day = max(day, on or day)
     while day.weekday() >= 5:  # Saturday, Sunday
         day += timedelta(days=1)
     return datetime.combine(day, MORNING, here.tzinfo).astimezone(now.tzinfo)
@@ -268,7 +281,7 @@ def _due_at(wish: Wanted, state: Correspondence, zone: str | None, now: datetime
     unmatched = state.assignment is None and state.waitlisted_by is None
     if wish.template == "manager_notice" and unmatched:
         return now + MATCH_GRACE
-    return due_at(wish.template, zone, now)
+    return due_at(wish.template, zone, now, wish.on)
 
 
 def _letter(wish: Wanted, due_at: datetime) -> Letter:
@@ -289,6 +302,9 @@ def _wanted(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Want
         yield from _late_milestones(state, coordinators)
         yield from _reminders(state, coordinators)
         yield from _escalations(state, coordinators)
+        if not state.resting:
+            yield from _next_survey(state)
+            yield from _first_meeting(state)
 
 
 def _to_hire(state: Correspondence) -> Iterator[Wanted]:
@@ -375,6 +391,26 @@ def _escalations(state: Correspondence, coordinators: Sequence[str]) -> Iterator
             continue
         for recipient_id in [manager] if manager else coordinators:
             yield Wanted("milestone_escalated", role, recipient_id, escalation.cause(state.employee_id))
+
+
+def _next_survey(state: Correspondence) -> Iterator[Wanted]:
+    """One at a time: the next is planned when the one before is sent, so that a changed plan changes one letter."""
+    for ask in surveys(state.asks):
+        wish = Wanted("survey_invitation", "hire", state.employee_id, state.asking(ask), ask.due)
+        yield wish
+        letter = state.letters.get(message_id(wish.cause, wish.template, wish.recipient_id, EMAIL))
+        if letter is None or letter.status in ("planned", "withdrawn"):
+            return
+
+
+def _first_meeting(state: Correspondence) -> Iterator[Wanted]:
+    """The day after the first meeting was planned, once a journey, for whoever had a mentor by then."""
+    ask, mentor = first_meeting(state.asks), state.assignment
+    if ask is None or mentor is None or mentor.since is None or mentor.since.date() > ask.due:
+        return
+    before = (each for each in state.letters.values() if each.template == "meeting_question" and each.status == "sent")
+    if not any(each.cause.startswith(state.cause(f"ask-{state.journey}-")) for each in before):
+        yield Wanted("meeting_question", "hire", state.employee_id, state.asking(ask), ask.due + timedelta(days=1))
 
 
 def _owners(owner: Owner, state: Correspondence, coordinators: Sequence[str]) -> Sequence[str]:

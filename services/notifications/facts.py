@@ -1,12 +1,13 @@
 """What each fact changes in a correspondence, pure: HR's, matching's and onboarding's facts, and the sender's results."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from services.notifications import asking
 from services.notifications.domain import TELLS_START, Assignment, Correspondence, Escalation, LateMilestone, Reminder, SendResult
 from shared.events import Event
 from shared.events.hr import (
@@ -35,8 +36,10 @@ from shared.events.onboarding import (
     JourneyCancelled,
     JourneyEnded,
     JourneyPaused,
+    JourneyReopened,
     JourneyReplanned,
     JourneyRescheduled,
+    JourneyResumed,
     JourneyStarted,
     MilestoneAdded,
     MilestoneCompleted,
@@ -45,8 +48,10 @@ from shared.events.onboarding import (
     MilestoneMoved,
     MilestoneReassigned,
     MilestoneReminded,
+    MilestoneReopened,
     MilestoneWaived,
     Owner,
+    SurveyAnswered,
 )
 
 T = TypeVar("T", bound=BaseModel)
@@ -169,7 +174,9 @@ def _assigned(state: Correspondence, event: Event[MentorAssigned]) -> Correspond
             waitlisted_by=None,
         )
     endings = state.endings | ({before.event_id: data.previous_cause or "replaced"} if before is not None else {})
-    assignment = Assignment(event_id=event.id, mentor_id=data.mentor_id, contributions=contributions, decided_by=data.decided_by)
+    assignment = Assignment(
+        event_id=event.id, mentor_id=data.mentor_id, contributions=contributions, decided_by=data.decided_by, since=event.time
+    )
     return _with(state, assignment=assignment, endings=endings, waitlisted_by=None)
 
 
@@ -189,11 +196,18 @@ def _unlisted(state: Correspondence, event: Event[HireUnlisted]) -> Corresponden
 
 
 def _journey_started(state: Correspondence, event: Event[JourneyStarted]) -> Correspondence:
-    return _at_rest(_with(state, owners={milestone.id: milestone.owner for milestone in event.data.milestones}))
+    milestones = event.data.milestones
+    asks = asking.asked(milestones, event.time.date())
+    owners = {milestone.id: milestone.owner for milestone in milestones}
+    return _with(_at_rest(state), owners=owners, asks=asks, journey=state.journey + 1, resting=False)
 
 
 def _journey_rescheduled(state: Correspondence, event: Event[JourneyRescheduled]) -> Correspondence:
-    return _no_longer_late(state, event.data.due)
+    return _moved(state, event.data.due, event.time)
+
+
+def _moved(state: Correspondence, due: Mapping[str, date], said_at: datetime) -> Correspondence:
+    return _with(_no_longer_late(state, due), asks=asking.moved(state.asks, due, said_at.date()))
 
 
 def _no_longer_late(state: Correspondence, ids: Collection[str]) -> Correspondence:
@@ -204,14 +218,15 @@ def _no_longer_late(state: Correspondence, ids: Collection[str]) -> Corresponden
 
 
 def _at_rest(state: Correspondence) -> Correspondence:
-    return _with(state, late={}, reminders={}, escalations={})
+    return _with(state, late={}, reminders={}, escalations={}, resting=True)
 
 
 def _journey_replanned(state: Correspondence, event: Event[JourneyReplanned]) -> Correspondence:
     planned = [*event.data.added, *event.data.changed]
     owners = state.owners | {milestone.id: milestone.owner for milestone in planned}
     state = _no_longer_late(state, {*event.data.dropped, *(each.id for each in planned)})
-    return _with(state, owners=owners)
+    asks = state.asks | asking.asked(planned, event.time.date())
+    return _with(state, owners=owners, asks=asking.opened(asks, event.data.dropped, open=False))
 
 
 def _milestone_planned(state: Correspondence, event: Event[MilestoneAdded]) -> Correspondence:
@@ -254,14 +269,34 @@ def _milestone_escalated(state: Correspondence, event: Event[MilestoneEscalated]
     return _with(state, escalations=state.escalations | {data.milestone_id: escalation})
 
 
-def _milestone_in_order(
-    state: Correspondence, event: Event[MilestoneCompleted | MilestoneWaived | MilestoneMoved]
-) -> Correspondence:
-    return _no_longer_late(state, {event.data.milestone_id})
+def _milestone_settled(state: Correspondence, event: Event[MilestoneCompleted | MilestoneWaived]) -> Correspondence:
+    id = event.data.milestone_id
+    return _with(_no_longer_late(state, {id}), asks=asking.opened(state.asks, {id}, open=False))
+
+
+def _milestone_moved(state: Correspondence, event: Event[MilestoneMoved]) -> Correspondence:
+    return _moved(state, {event.data.milestone_id: event.data.due}, event.time)
+
+
+def _milestone_reopened(state: Correspondence, event: Event[MilestoneReopened]) -> Correspondence:
+    state = _moved(state, {event.data.milestone_id: event.data.due}, event.time)
+    return _with(state, asks=asking.opened(state.asks, {event.data.milestone_id}, open=True))
+
+
+def _survey_answered(state: Correspondence, event: Event[SurveyAnswered]) -> Correspondence:
+    return _with(state, asks=asking.answered(state.asks, event.data.survey_id))
 
 
 def _journey_at_rest(state: Correspondence, event: Event[JourneyCancelled | JourneyEnded | JourneyPaused]) -> Correspondence:
     return _at_rest(state)
+
+
+def _journey_resumed(state: Correspondence, event: Event[JourneyResumed]) -> Correspondence:
+    return _with(_moved(state, event.data.due, event.time), resting=False)
+
+
+def _journey_goes_on(state: Correspondence, event: Event[JourneyReopened]) -> Correspondence:
+    return _with(state, resting=False)
 
 
 def _result(state: Correspondence, event: Event[SendResult]) -> Correspondence:
@@ -303,12 +338,16 @@ LEARN: dict[type, Callable[[Correspondence, Event[Any]], Correspondence]] = {
     JourneyReplanned: _journey_replanned,
     MilestoneAdded: _milestone_planned,
     MilestoneReassigned: _milestone_reassigned,
-    MilestoneMoved: _milestone_in_order,
-    MilestoneCompleted: _milestone_in_order,
-    MilestoneWaived: _milestone_in_order,
+    MilestoneMoved: _milestone_moved,
+    MilestoneCompleted: _milestone_settled,
+    MilestoneWaived: _milestone_settled,
+    MilestoneReopened: _milestone_reopened,
+    SurveyAnswered: _survey_answered,
     JourneyCancelled: _journey_at_rest,
     JourneyEnded: _journey_at_rest,
     JourneyPaused: _journey_at_rest,
+    JourneyResumed: _journey_resumed,
+    JourneyReopened: _journey_goes_on,
     SendResult: _result,
 }
 """Every fact that means something here; the others pass by."""

@@ -73,11 +73,13 @@ class CorrespondenceWork:
         await self._people.load(self._db, self._readers(events))
 
     def _readers(self, events: Sequence[Event[Any]]) -> set[str]:
-        """Whoever may get a reminder after these events: those around the hires of whom something is late, or gets late now."""
+        """Whoever may be reminded or asked after these events: hires, and those around them where something is late by then."""
         newly = {event.subject for event in events if isinstance(event.data, REMINDING)}
         readers: set[str | None] = set()
         for event in events:
             state = self.streams[event.subject].state
+            if isinstance(event.data, JourneyFact) or (state and state.asks):
+                readers.add(event.subject)
             if event.subject not in newly and not (state and state.reminds):
                 continue
             readers |= {event.subject, *self._coordinators}

@@ -9,10 +9,12 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from services.notifications.asking import Ask
 from services.notifications.domain import TELLS_START, Correspondence, LateMilestone, Letter
 from services.notifications.rendering import Rendered, Renderer, Tongue, tongue_of
 from shared.directory import name_of
 from shared.events.onboarding import Owner
+from shared.links import Link, Links
 
 Person = Mapping[str, Any]
 """A person as the directory holds them; empty for somebody unknown."""
@@ -94,12 +96,14 @@ def compose(
     address: str,
     renderer: Renderer,
     web_url: str,
+    answers: Links,
     now: datetime,
 ) -> Outgoing:
-    """Write one letter from what is known now. Raises `jinja2.TemplateError` when a template is at fault."""
+    """Write one letter from what is known now; `answers` signs links. Raises `jinja2.TemplateError` where a template is wrong."""
     reader = people.get(letter.recipient_id, {})
     tongue = tongue_of(reader.get("locale"), reader.get("languages") or (), renderer.languages)
     context = _context(letter, state, people, now) | {"links": _links(web_url, state.employee_id)}
+    context |= _asked(letter, state, answers, web_url)
     context |= _told_in_words(context, letter, renderer, tongue)
     rendered = renderer.render(letter.template, tongue, context)
     told = state.start_date if letter.template in TELLS_START else None
@@ -153,6 +157,28 @@ def _escalations_in(letter: Letter, state: Correspondence) -> list[tuple[str, da
     """What of other people's the letter tells of, by day, with whose it is."""
     told = [(id, each.due, each.owner) for id, each in state.escalations.items() if each.cause(state.employee_id) == letter.cause]
     return sorted(told, key=lambda each: (each[1], each[0]))
+
+
+def _asked(letter: Letter, state: Correspondence, answers: Links, web_url: str) -> dict[str, Any]:
+    """What the letter asks of its reader: a `survey`, a `meeting` or nothing, and by which link until when."""
+    told = [*(id for id, _ in _late_in(letter, state)), *(id for id, _ in _reminders_in(letter, state))][:1]
+    asked = (each for each in state.asks.items() if each[0] in told or state.asking(each[1]) == letter.cause)
+    id, ask = next(asked, ("", None))
+    link = _link(letter, state, ask) if ask else None
+    path = answers.path(link) if link else None
+    about = {} if ask is None or told else {"milestone": id, "due": ask.due}
+    if link is None or path is None:
+        return about | {"asks": "", "answer": "", "until": None}
+    return about | {"asks": link.purpose, "answer": web_url.rstrip("/") + path, "until": link.last_day}
+
+
+def _link(letter: Letter, state: Correspondence, ask: Ask) -> Link | None:
+    """A link for the letter's reader: surveys are the hire's, meetings the hire's and the mentor's to report."""
+    if ask.meeting and letter.role in ("hire", "mentor"):
+        return Link.to_meeting(state.employee_id, letter.recipient_id, state.journey, ask.last_day)
+    if ask.survey and letter.recipient_id == state.employee_id:
+        return Link.to_survey(state.employee_id, state.journey, ask.survey, ask.last_day)
+    return None
 
 
 def _mentor_of(letter: Letter, state: Correspondence) -> str | None:

@@ -6,17 +6,22 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import jinja2
+from pydantic import SecretStr
 
+from services.notifications.asking import Ask
 from services.notifications.domain import Assignment, Correspondence, Escalation, LateMilestone, Letter, Reminder
 from services.notifications.letters import Outgoing, Person, compose
 from services.notifications.rendering import Renderer
 from shared.events.mentoring import Contribution
 from shared.events.notifications import RECIPIENTS, RecipientRole, Template
+from shared.links import Links
 
 BEFORE_START = datetime(2026, 12, 1, 10, tzinfo=UTC)
 AFTER_START = datetime(2027, 1, 20, 10, tzinfo=UTC)
 START = date(2027, 1, 11)
 GIVEN_BY = "matching/E-1/1"
+ASKS = {"pulse_7": Ask(due=date(2027, 1, 18), survey="pulse_7"), "first_mentor_meeting": Ask(due=START, meeting=1)}
+LINKS = Links(SecretStr("of the samples"))
 CRITERIA = (
     *("role", "skills", "interests", "meaning", "values", "language", "site", "working_hours", "seniority", "tenure", "load"),
     "cross_group",
@@ -31,6 +36,8 @@ _CAUSES: Mapping[Template, str] = {
     "milestone_late": LATE.cause("E-1"),
     "milestone_reminder": REMINDER.cause("E-1"),
     "milestone_escalated": ESCALATION.cause("E-1"),
+    "survey_invitation": Correspondence(employee_id="E-1", journey=1).asking(ASKS["pulse_7"]),
+    "meeting_question": Correspondence(employee_id="E-1", journey=1).asking(ASKS["first_mentor_meeting"]),
 }
 REMOTE_MARKS = ("<img", "<link", "<script", "url(")
 
@@ -89,7 +96,7 @@ def samples() -> Iterator[Sample]:
 
 def preview(renderer: Renderer, sample: Sample, locale: str, web_url: str = "https://firstmate.example") -> Outgoing:
     """The sample as its reader would get it in this language. Raises `jinja2.TemplateError`."""
-    return compose(sample.letter, sample.state, people(locale), "reader@acme.example", renderer, web_url, sample.now)
+    return compose(sample.letter, sample.state, people(locale), "reader@acme.example", renderer, web_url, LINKS, sample.now)
 
 
 def check(renderer: Renderer) -> list[str]:
@@ -144,6 +151,9 @@ def _states(template: Template) -> Iterator[Correspondence]:
     if template == "milestone_late":
         yield known.model_copy(update={"late": known.late | {"mentor_meeting_2": LATE}})
         yield known.model_copy(update={"reminders": {"goals_30": REMINDER.model_copy(update={"owner": "mentor"})}})
+        yield known.model_copy(update={"asks": {}})
+    if template == "milestone_reminder":
+        yield known.model_copy(update={"reminders": {"first_mentor_meeting": REMINDER, "goals_30": REMINDER}})
     if template == "mentor_release":
         for cause in ("mentor_paused", "journey_ended", "replaced"):
             yield known.model_copy(update={"endings": {GIVEN_BY: cause}})
@@ -168,6 +178,8 @@ def _well_known() -> Correspondence:
         late={"first_mentor_meeting": LATE},
         reminders={"access_ready": REMINDER, "manager_one_to_one": REMINDER},
         escalations={"mentor_meeting_2": ESCALATION, "pulse_7": ESCALATION.model_copy(update={"owner": "hire"})},
+        journey=1,
+        asks=ASKS,
         letters={letter.id: letter for letter in (brief, introduction)},
         told={f"{role}/{reader}": date(2027, 1, 4) for role, reader in READERS.items()},
     )

@@ -29,6 +29,7 @@ from shared.clock import now as system_clock
 from shared.directory import people
 from shared.events import new_event
 from shared.lease import Fence
+from shared.links import Links
 from shared.mongo import Database, Document
 from shared.processing import Processor
 from shared.refusals import Refused
@@ -73,6 +74,7 @@ class Sender:
         processor: Processor,
         renderer: Renderer,
         web_url: str,
+        links: Links,
         fence: Fence,
         clock: Clock = system_clock,
     ) -> None:
@@ -81,6 +83,7 @@ class Sender:
         self._processor = processor
         self._renderer = renderer
         self._web_url = web_url
+        self._links = links
         self._fence = fence
         self._clock = clock
         self._breaker = Breaker()
@@ -202,7 +205,7 @@ class Sender:
         if isinstance(found, Hindrance):
             return _hindered(entry, found)
         try:
-            message = compose(draft.letter, draft.state, draft.people, found, self._renderer, self._web_url, now)
+            message = compose(draft.letter, draft.state, draft.people, found, self._renderer, self._web_url, self._links, now)
         except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
             log.error("template_failed", template=entry.template, message_id=entry.message_id, error=type(error).__name__)
             return self._later(entry, "template_failed", now)

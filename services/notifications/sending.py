@@ -11,7 +11,7 @@ from services.notifications.retries import FIRST_LOOK, LONGEST_LOOK, pause
 
 READER_AWAITED = timedelta(hours=1)  # HR's record of the reader may come after the fact that concerns them
 NAMED_AWAITED = timedelta(minutes=1)  # so may that of somebody the message names; then their id has to do
-NAMES_MENTOR = frozenset({"mentor_introduction", "manager_notice"})
+NAMES_MENTOR = frozenset({"mentor_introduction", "manager_notice", "meeting_question"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,6 +140,11 @@ def surveys_in(condition: CompletedBy) -> Sequence[str]:
     return [each.survey for each in conditions_in(condition) if isinstance(each, BySurveyAnswered)]
 
 
+def meetings_in(condition: CompletedBy) -> Sequence[int]:
+    """The numbers of the meetings that it needs."""
+    return [each.number for each in conditions_in(condition) if isinstance(each, ByMeetingHeld)]
+
+
 def fact_key(*parts: str) -> str:
     """How a journey files an outside fact that may complete a milestone: `message_sent:welcome:hire`."""
     return ":".join(parts)

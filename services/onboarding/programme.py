@@ -26,6 +26,8 @@ from services.onboarding.conditions import (
     conditions_in,
     heard_as,
     listed,
+    meetings_in,
+    surveys_in,
 )
 from shared.events.hr import WorkArrangement
 from shared.events.onboarding import EscalatedTo, Owner, PlannedMilestone
@@ -299,7 +301,14 @@ class Programme(Part):
         """The milestones that apply to this person, with the days they are due."""
         where = place(person.location)
         return [
-            PlannedMilestone(id=each.id, owner=each.owner, due=self.due(each.id, start, where), optional=not each.required)
+            PlannedMilestone(
+                id=each.id,
+                owner=each.owner,
+                due=self.due(each.id, start, where),
+                optional=not each.required,
+                survey=next(iter(surveys_in(each.completed_by)), None),
+                meeting=next(iter(meetings_in(each.completed_by)), None),
+            )
             for each in self.milestones
             if each.when.holds(person)
         ]

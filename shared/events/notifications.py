@@ -22,6 +22,8 @@ Template = Literal[
     "milestone_late",
     "milestone_reminder",
     "milestone_escalated",
+    "survey_invitation",
+    "meeting_question",
 ]
 
 RECIPIENTS: Mapping[Template, tuple[RecipientRole, ...]] = {
@@ -38,6 +40,8 @@ RECIPIENTS: Mapping[Template, tuple[RecipientRole, ...]] = {
     "milestone_late": ("hire", "mentor", "manager", "coordinator"),
     "milestone_reminder": ("hire", "mentor", "manager", "coordinator"),
     "milestone_escalated": ("manager", "coordinator"),
+    "survey_invitation": ("hire",),
+    "meeting_question": ("hire",),
 }
 """Which messages there are, by template, and who can get each."""
 

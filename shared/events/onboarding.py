@@ -1,6 +1,7 @@
 """Facts about journeys (`onboarding.journeys`, key employee id). Ids, dates and codes only."""
 
 from datetime import date, datetime
+from operator import not_
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,13 +28,18 @@ class JourneyFact(Fact):
 
 
 class PlannedMilestone(BaseModel):
-    """A milestone as planned: `due` is a calendar day where the hire works."""
+    """A milestone as planned: `due` is a calendar day where the hire works.
+
+    `survey` is the one it is completed by, `meeting` the number of the meeting with the mentor; most have neither.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
     id: str
     owner: Owner
     due: date
     optional: bool = False
+    survey: str | None = Field(default=None, exclude_if=not_)
+    meeting: int | None = Field(default=None, exclude_if=not_)
 
 
 class JourneyStarted(JourneyFact):

@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from deploy.ports import free_port
 from services.notifications import store
@@ -25,11 +25,13 @@ from shared.events import Event, new_event
 from shared.events.hr import EmployeeHired, EmployeeSnapshot
 from shared.events.mentoring import MentorAssigned
 from shared.lease import Fence
+from shared.links import Links
 from shared.mongo import Database
 from shared.processing import Processor
 
 START = datetime(2026, 12, 1, 10, tzinfo=UTC)
 COORDINATOR = "C-1"
+LINKS = Links(SecretStr("of the tests"))
 Answer = Callable[[str], str | None]
 """Given a recipient's address: the SMTP answer that refuses it, or None to accept."""
 
@@ -195,6 +197,7 @@ class Office:
             processor=self.processor(),
             renderer=Renderer("Firstmate"),
             web_url="http://127.0.0.1:8080",
+            links=LINKS,
             fence=self.fence,
             clock=self.clock,
         )

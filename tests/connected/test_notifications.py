@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from email.message import EmailMessage
 
 import pytest
 
@@ -14,9 +16,10 @@ from shared.events.hr import EmployeeRehired, EmployeeTerminated, EmployeeUpdate
 from shared.events.mentoring import HireWaitlisted, MentorReleased
 from shared.events.onboarding import JourneyStarted, MilestoneCompleted, MilestoneEscalated, MilestoneLate, MilestoneReminded
 from shared.lease import LeaseLost
+from shared.links import Link
 from shared.mongo import Database
 from tests.conftest import Until
-from tests.connected.post_office import Office, PostOffice, post_office
+from tests.connected.post_office import LINKS, Office, PostOffice, post_office
 
 
 @pytest.fixture
@@ -452,6 +455,32 @@ async def test_a_reminder_keeps_to_its_readers_morning_whatever_else_is_told_mea
     await office.hear(office.assigned(mentor_id=mentor_id))  # the same mentor again, or another
     (reminder,) = await office.ledger(template="milestone_late", reason=None)
     assert (reminder.recipient_id, reminder.due_at) == (mentor_id, datetime(2026, 12, 2, 17, tzinfo=UTC))
+
+
+async def test_a_hire_answers_a_survey_and_both_say_that_they_met_by_the_links_in_their_mail(office: Office, post: PostOffice):
+    await office.hear(office.hired(time_zone="America/Los_Angeles"), office.assigned())
+    meeting = {"id": "first_mentor_meeting", "owner": "mentor", "due": "2026-12-01", "meeting": 1}
+    survey = {"id": "pulse_7", "owner": "hire", "due": "2026-12-08", "survey": "pulse_7"}
+    journey = {"start_date": "2027-01-11", "programme": "default", "programme_version": "1", "milestones": [meeting, survey]}
+    await office.hear(JourneyStarted.model_validate({"employee_id": "E-1"} | journey))
+    assert (await office.entry("survey_invitation")).due_at == datetime(2026, 12, 8, 17, tzinfo=UTC)
+    office.now = datetime(2026, 12, 2, 9, tzinfo=UTC)
+    await office.hear(MilestoneLate(employee_id="E-1", milestone_id="first_mentor_meeting", due=date(2026, 12, 1)))
+    office.now = datetime(2026, 12, 8, 17, tzinfo=UTC)
+    await office.send()
+    read = {mail["X-Firstmate-Template"]: links_in(mail) for _, mail in post.accepted}
+    last = date(2026, 12, 31)
+    assert read["meeting_question"] == [Link.to_meeting("E-1", "E-1", 1, last)]
+    assert read["milestone_late"] == [Link.to_meeting("E-1", "M-1", 1, last)]
+    assert read["survey_invitation"] == [Link.to_survey("E-1", 1, "pulse_7", date(2027, 1, 7))]
+
+
+def links_in(mail: EmailMessage) -> list[Link | None]:
+    """What the links of a mail permit; its two parts hold the same."""
+    parts = [mail.get_body((kind,)) for kind in ("plain", "html")]
+    plain, html = (re.findall(r"http://127.0.0.1:8080/answer/([\w.-]+)", part.get_content()) for part in parts if part)
+    assert plain == html
+    return [LINKS.read(token) for token in plain]
 
 
 async def _accepted(post: PostOffice, address: str) -> bool:

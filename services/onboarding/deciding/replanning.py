@@ -110,7 +110,7 @@ def _changed(
     kept = [id for id in journey.still_open if id in planned and not journey.milestones[id].own]
     due = due_days(journey, programme, kept, journey.start_date, person)
     wanted = [_as_wanted(journey.milestones[id], planned[id], due[id]) for id in kept]
-    return [each for each in wanted if each != _as_is(journey.milestones[each.id])]
+    return [each for each in wanted if _is_other(journey.milestones[each.id], each)]
 
 
 def _as_wanted(state: MilestoneState, planned: PlannedMilestone, due: date) -> PlannedMilestone:
@@ -118,5 +118,5 @@ def _as_wanted(state: MilestoneState, planned: PlannedMilestone, due: date) -> P
     return planned.model_copy(update={"due": due, "owner": owner})
 
 
-def _as_is(state: MilestoneState) -> PlannedMilestone:
-    return PlannedMilestone(id=state.id, owner=state.owner, due=state.due, optional=state.optional)
+def _is_other(state: MilestoneState, wanted: PlannedMilestone) -> bool:
+    return (state.owner, state.due, state.optional) != (wanted.owner, wanted.due, wanted.optional)

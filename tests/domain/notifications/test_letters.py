@@ -15,6 +15,7 @@ from services.notifications.letters import Outgoing, address_of, compose, figure
 from services.notifications.rendering import SHIPPED, Rendered, Renderer, tongue_of
 from services.notifications.samples import (
     BEFORE_START,
+    LINKS,
     Sample,
     check,
     people,
@@ -131,7 +132,9 @@ def test_no_name_title_or_interest_can_break_a_message_or_a_header(name, title, 
     known = people() | {"E-1": people()["E-1"] | hostile}
     for template in ("welcome", "mentor_brief"):
         one = sample(template)
-        outgoing = compose(one.letter, one.state, known, "reader@acme.example", RENDERER, "https://firstmate.example", one.now)
+        outgoing = compose(
+            one.letter, one.state, known, "reader@acme.example", RENDERER, "https://firstmate.example", LINKS, one.now
+        )
         tags = parsed(outgoing.rendered.html)
         assert not tags.seen & {"script", "img", "iframe"}
         assert not [attribute for attribute, _ in tags.attributes if attribute.startswith("on")]
@@ -297,7 +300,7 @@ def test_a_criterion_that_added_nothing_is_no_reason():
 def test_an_endless_list_of_interests_is_cut_to_what_begins_a_conversation():
     one = sample("mentor_brief")
     known = people() | {"E-1": people()["E-1"] | {"interests": [f"thing {number}" for number in range(5000)]}}
-    text = compose(one.letter, one.state, known, "m@acme.example", RENDERER, "https://x.example", one.now).rendered.text
+    text = compose(one.letter, one.state, known, "m@acme.example", RENDERER, "https://x.example", LINKS, one.now).rendered.text
     assert "thing 2" in text
     assert "thing 3" not in text
 
