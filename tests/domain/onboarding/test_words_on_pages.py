@@ -27,7 +27,9 @@ from shared.events.onboarding import (
     ManagerChanged,
     MeetingHeld,
     MilestoneCompleted,
+    MilestoneEscalated,
     MilestoneLate,
+    MilestoneReminded,
     MilestoneWaived,
     SurveyAnswered,
 )
@@ -85,6 +87,9 @@ def timeline(*facts):
     for event in events(*facts):
         told = fold_timeline(told, event)
     return told.entries
+
+
+OF_THE_MANAGER = {"employee_id": ADA, "owner": "manager", "due": START}
 
 
 def late(id):
@@ -296,7 +301,9 @@ def test_a_timeline_says_what_happened_and_who_did_it_newest_first():
         JourneyRescheduled(employee_id=ADA, start_date=date(2027, 1, 18), due={}),
         ManagerChanged(employee_id=ADA, manager_id=BOSS),
         ManagerChanged(employee_id=ADA),
+        MilestoneReminded(milestone_id="access_ready", reminded_on=date(2027, 1, 8), **OF_THE_MANAGER),
         late("access_ready"),
+        MilestoneEscalated(milestone_id="access_ready", escalated_on=date(2027, 1, 13), to="coordinator", **OF_THE_MANAGER),
         done("access_ready"),
         done("welcome_sent", "system"),
         MilestoneWaived(employee_id=ADA, milestone_id="pulse_7", waived_by="operator"),
@@ -314,7 +321,9 @@ def test_a_timeline_says_what_happened_and_who_did_it_newest_first():
         "The first day is now Mon, 18 Jan 2027",
         "Lin Lead became the manager",
         "No manager any more",
+        "Accounts and access ready: reminder for the manager, due Mon, 11 Jan 2027",
         "Accounts and access ready: late",
+        "Accounts and access ready: still open, so the coordinator hears of it; it stays with the manager",
         "Accounts and access ready: done by Lin Lead",
         "Welcome message sent: done",
         "One question after a week: not needed, said by the operator",
