@@ -53,6 +53,8 @@ VIEWS: Mapping[str, tuple[str, str]] = {
     "a manager's journeys": (MANAGER, f"{LISTING}?manager_id={MANAGER}"),
     "all journeys": (COORDINATOR, LISTING),
     "all late ones": (COORDINATOR, f"{LISTING}?late=true"),
+    "the overview": (COORDINATOR, "/overview"),
+    "all without a mentor": (COORDINATOR, f"{BOARD}?show=attention&why=no_mentor"),
 }
 """What is asked for: by whom, and where."""
 

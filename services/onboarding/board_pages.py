@@ -9,12 +9,13 @@ from fastapi import APIRouter, FastAPI, Header, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from services.onboarding import store
-from services.onboarding.board_view import STANDINGS, TILES, TITLES, BoardView, Section, Show
+from services.onboarding.board_view import REASONS, STANDINGS, TILES, TITLES, BoardView, Section, Show, Why
 from services.onboarding.cards import Card, card_of, order_of, section_of
 from services.onboarding.live import OpenBoard, board_feed, tile_counts
 from services.onboarding.people import managers_seen_by, people_named
 from services.onboarding.programme import Programme, Programmes
 from services.onboarding.store import BoardPage, BoardRow
+from services.onboarding.views import title_of
 from shared.access import CurrentViewer, Viewer
 from shared.clock import Clock
 from shared.mongo import Database
@@ -74,6 +75,7 @@ class Board:
                 self._db,
                 managers=managers,
                 standings=STANDINGS[section],
+                why=view.why or None,
                 among=among,
                 after=after if last else None,
                 limit=store.PAGE if last else ATTENTION_SHOWN,
@@ -98,6 +100,10 @@ class Board:
         """The card of a row."""
         return card_of(row, self._programme(row), self._clock())
 
+    def title(self, row: BoardRow, milestone_id: str) -> str:
+        """The title of a milestone of a row."""
+        return title_of(self._programme(row), milestone_id)
+
     def _programme(self, row: BoardRow) -> Programme | None:
         id, version = row.board.programme or "", row.board.programme_version or ""
         return self._programmes.pinned(id, version) if self._programmes.knows(id, version) else None
@@ -106,7 +112,7 @@ class Board:
         """The numbers above the board; a search stays while one goes from one to another."""
         counts = tile_counts(await store.board_counts(self._db, managers=await managers_seen_by(self._db, viewer)))
         return [
-            TileView(name, _(label), counts[name], view.address("/board", show=show), show == view.show)
+            TileView(name, _(label), counts[name], view.address("/board", show=show, why=""), show == view.show and not view.why)
             for show, name, label in TILES
         ]
 
@@ -155,9 +161,9 @@ def board_pages(db: Database, programmes: Programmes, clock: Clock, pages: Templ
 
     @router.get("/board")
     async def show_board(
-        request: Request, viewer: CurrentViewer, show: Show = "", q: SearchText = "", after: Cursor = None
+        request: Request, viewer: CurrentViewer, show: Show = "", why: Why = "", q: SearchText = "", after: Cursor = None
     ) -> HTMLResponse:
-        view = BoardView(show, q.strip())
+        view = BoardView(show, q.strip(), why)
         at = await feed.position()  # before the rows are read: what changes from here on comes through the stream
         sections, following = await board.sections(viewer, view, after)
         return pages.render(
@@ -170,6 +176,9 @@ def board_pages(db: Database, programmes: Programmes, clock: Clock, pages: Templ
             tiles=await board.tiles(viewer, view),
             sections=sections,
             everybody=view.address("/board", q=""),
+            reasons=[(name, _(words), view.address("/board", show="attention", why=name)) for name, words in REASONS.items()],
+            any_reason=view.address("/board", show="attention", why=""),
+            table=view.address("/board.csv"),
             next_page=view.address("/board", after=following) if following else None,
             live=view.address("/live/board"),
             at=at,
@@ -180,11 +189,12 @@ def board_pages(db: Database, programmes: Programmes, clock: Clock, pages: Templ
         request: Request,
         viewer: CurrentViewer,
         show: Show = "",
+        why: Why = "",
         q: SearchText = "",
         at: Position = "",
         last_event_id: Annotated[str, Header(max_length=64)] = "",
     ) -> Response:
-        view = BoardView(show, q.strip())
+        view = BoardView(show, q.strip(), why)
         await feed.position()  # begins to follow where nobody did since this process started
         opened = OpenBoard(db, viewer, view, live_card)
         await opened.open()

@@ -12,6 +12,7 @@ from services.onboarding.store import BoardRow
 from shared.pages.language import N_
 
 Show = Literal["", "attention", "paused", "completed", "over"]
+Why = Literal["", "late", "no_mentor", "mail_failed"]
 Section = Literal["attention", "track", "paused", "completed", "left", "cancelled"]
 
 SECTIONS: Mapping[Show, Sequence[Section]] = {
@@ -37,6 +38,11 @@ TITLES: Mapping[Section, str] = {
     "left": N_("Left during their journey"),
     "cancelled": N_("Not joining after all"),
 }
+REASONS: Mapping[Why, str] = {
+    "late": N_("Something is late"),
+    "no_mentor": N_("No mentor yet"),
+    "mail_failed": N_("The welcome did not arrive"),
+}
 TILES: Sequence[tuple[Show, str, str]] = (
     ("", "all", N_("Joining")),
     ("attention", "attention", N_("Need attention")),
@@ -48,22 +54,24 @@ TILES: Sequence[tuple[Show, str, str]] = (
 
 @dataclass(frozen=True, slots=True)
 class BoardView:
-    """`show` chooses sections, `q` holds words of a name."""
+    """`show` chooses sections, `why` a reason to need attention, `q` holds words of a name."""
 
     show: Show = ""
     q: str = ""
+    why: Why = ""
 
     @property
     def sections(self) -> Sequence[Section]:
         """The sections it shows, in order."""
-        return SECTIONS[self.show]
+        return ("attention",) if self.why else SECTIONS[self.show]
 
     def holds(self, row: BoardRow) -> bool:
         """Whether a row stands in one of its sections and is searched for."""
-        return section_of(row.board) in self.sections and is_named(row.person, self.q)
+        wanted = not self.why or self.why in row.board.attention
+        return wanted and section_of(row.board) in self.sections and is_named(row.person, self.q)
 
     def address(self, path: str, **changed: str) -> str:
         """The address of a page with this view, some of it changed; what is empty is left out."""
-        wanted = {"show": self.show, "q": self.q} | changed
+        wanted = {"show": self.show, "why": self.why, "q": self.q} | changed
         query = urlencode({name: value for name, value in wanted.items() if value})
         return f"{path}?{query}" if query else path

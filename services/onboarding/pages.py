@@ -8,9 +8,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.onboarding.answer_pages import answer_pages
 from services.onboarding.board_pages import board_pages
+from services.onboarding.board_table import board_table
 from services.onboarding.desk import Desk
 from services.onboarding.my_page import my_page
 from services.onboarding.outcomes.pages import outcome_pages
+from services.onboarding.overview import overview_pages
 from services.onboarding.people import sample_people, someone
 from services.onboarding.person_pages import person_pages
 from services.onboarding.plan_pages import plan_pages
@@ -40,6 +42,8 @@ def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock
     router.include_router(answer_pages(db, desk, clock, Links(settings.secret), found))
     router.include_router(my_page(db, desk, clock, found))
     router.include_router(outcome_pages(db, clock, found))
+    router.include_router(overview_pages(db, clock, found))
+    router.include_router(board_table(db, programmes, clock))
     router.include_router(position_pages(db, settings.kafka, clock, found))
     router.include_router(programme_pages(programmes, clock, found))
     return router

@@ -13,12 +13,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, get_args
 
 from services.onboarding.journey import Journey, JourneyStatus
 from services.onboarding.programme import Programme, Programmes
-from services.onboarding.projections.board import Board, Standing
+from services.onboarding.projections.board import Attention, Board, Standing
 from services.onboarding.projections.timeline import Timeline
 from shared.changes import Changes
 from shared.directory import below, name_of, people
@@ -57,6 +57,7 @@ async def ensure_board_indexes(db: Database, collection: str) -> None:
                 [("state.assignment.mentor_id", ASCENDING)],
                 partialFilterExpression={"state.assignment.mentor_id": {"$gt": ""}},
             ),
+            IndexModel([("state.attention", ASCENDING), ("state.start_date", ASCENDING), ("_id", ASCENDING)]),
         ]
     )
 
@@ -230,16 +231,18 @@ async def board_page(
     *,
     managers: Collection[str] | None,
     standings: Sequence[Standing] = SHOWN,
+    why: Attention | None = None,
     among: Collection[str] | None = None,
     after: str | None = None,
     limit: int = PAGE,
 ) -> BoardPage:
     """Journeys whose manager is one of `managers` (None: everybody's), in order of start date, then id.
 
-    `standings`: only rows that stand so (see `standings_of`); `among`: only these employees; `after`: the `next` of the page
+    `standings`: only rows that stand so (see `standings_of`); `why`: only rows that need
+    attention for this reason; `among`: only these employees; `after`: the `next` of the page
     before. Raises `Refused` 422 for a cursor that is not ours.
     """
-    query = _board_query(managers, standings, among)
+    query = _board_query(managers, standings, among) | ({"state.attention": why} if why else {})
     cursor = decode_cursor(after, 2)
     if cursor is not None:
         start, id = cursor
@@ -281,6 +284,21 @@ async def board_counts(db: Database, *, managers: Collection[str] | None) -> dic
         *(db.command("count", BOARD, query=_board_query(managers, [standing], None)) for standing in SHOWN)
     )
     return {standing: found["n"] for standing, found in zip(SHOWN, counted, strict=True)}
+
+
+async def attention_counts(db: Database) -> dict[Attention, int]:
+    """How many of everybody's rows need attention for which reason."""
+    reasons = get_args(Attention)
+    counted = await asyncio.gather(*(db.command("count", BOARD, query={"state.attention": reason}) for reason in reasons))
+    return {reason: found["n"] for reason, found in zip(reasons, counted, strict=True)}
+
+
+async def starts_between(db: Database, first: date, last: date) -> int:
+    """How many of everybody's active journeys start on these days, both included."""
+    days = {"$gte": first.isoformat(), "$lte": last.isoformat()}
+    queries = [{"state.standing": standing, "state.start_date": days} for standing in ACTIVE]
+    counted = await asyncio.gather(*(db.command("count", BOARD, query=query) for query in queries))
+    return sum(found["n"] for found in counted)
 
 
 async def board_row(db: Database, employee_id: str) -> BoardRow | None:

@@ -84,6 +84,7 @@ class Place:
 
 
 PLACES = (
+    Place(N_("Overview"), "/overview"),
     Place(N_("Board"), "/board", "board"),
     Place(N_("My page"), "/me", "me"),
     Place(N_("Matching"), "/coordinator"),

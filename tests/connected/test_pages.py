@@ -1,5 +1,6 @@
 """Onboarding's pages over a real database: who sees what, what forms do, what stands where."""
 
+import csv
 import re
 
 import httpx
@@ -407,3 +408,33 @@ async def test_a_reader_chooses_a_language_and_keeps_it(server):
         assert (await browser.post("/language", data={"to": "tlh", "next": "/board"})).status_code == 422
         away = await browser.post("/language", data={"to": "en", "next": "//elsewhere.example"})
         assert away.headers["location"] == "/"
+
+
+async def test_a_board_can_be_narrowed_to_a_reason_and_taken_along_as_a_table(server):
+    async with signed_in(server, COORDINATOR) as browser:
+        page = await browser.get("/board", params={"why": "no_mentor"})
+        assert page.status_code == 200
+        assert "No mentor yet" in page.text
+        assert (await browser.get("/board", params={"why": "bored"})).status_code == 422
+        table = (await browser.get("/board.csv")).content.decode("utf-8-sig")
+        rows = {row["employee_id"]: row for row in csv.DictReader(table.splitlines())}
+        assert set(rows) == {ADA, BO, CY}
+        assert (rows[ADA]["mentor"], rows[ADA]["status"], rows[ADA]["welcome_mail"]) == ("Mina Mentor", "active", "sent")
+        assert rows[BO]["name"] == "Bo <b>Berg</b>"
+    async with signed_in(server, OTHER_BOSS) as browser:
+        table = (await browser.get("/board.csv")).content.decode("utf-8-sig")
+        assert [row["employee_id"] for row in csv.DictReader(table.splitlines())] == [CY]
+        assert (await browser.get("/board.csv", params={"q": "okafor"})).text.count("\n") == 1
+
+
+async def test_the_overview_counts_everybody_for_those_who_see_everybody(server):
+    async with signed_in(server, COORDINATOR) as browser:
+        page = await browser.get("/overview")
+        assert page.status_code == 200
+        answer = (await browser.get("/api/onboarding/v1/overview")).json()
+        assert sum(answer["standings"].values()) == 3
+        assert sum(week["starts"] for week in answer["starts"]) == 2  # Ada's start is behind
+        late = answer["attention"]["late"]
+        assert ("why=late" in page.text) == bool(late)
+    async with signed_in(server, BOSS) as browser:
+        assert (await browser.get("/overview")).status_code == 403

@@ -61,7 +61,15 @@ def test_small_words():
 def test_the_navigation_offers_each_viewer_their_places():
     coordinator = Viewer("E-8", frozenset({"coordinator"}), places=frozenset({"me"}))
     assert [place.label for place in nav(Viewer("E-3", places=frozenset({"board"})))] == ["Board"]
-    assert [place.label for place in nav(coordinator)] == ["Board", "My page", "Matching", "Programmes", "Outcomes", "Mail"]
+    assert [place.label for place in nav(coordinator)] == [
+        "Overview",
+        "Board",
+        "My page",
+        "Matching",
+        "Programmes",
+        "Outcomes",
+        "Mail",
+    ]
     assert nav(None) == []
 
 

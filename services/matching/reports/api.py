@@ -20,6 +20,7 @@ from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.mongo import Database
 from shared.refusals import invalid
+from shared.tables import csv_response
 
 MONTHS = 12  # one period for everybody: two that overlap would tell of small groups by subtraction
 
@@ -85,9 +86,7 @@ def report_api(db: Database, policy: Policy, standing: Standing, clock: Clock) -
     async def fair_table(viewer: CurrentViewer) -> Response:
         check(viewer, "see_matching_reports")
         text = fairness_words.table(await fairness_report(db, clock))
-        headers = {"Content-Disposition": 'attachment; filename="fairness.csv"', "Cache-Control": "no-store"}
-        # The mark at the beginning is what makes spreadsheets read UTF-8.
-        return Response(text.encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
+        return csv_response(text, "fairness.csv")
 
     @router.get("/forecast", summary="When which department runs out of mentors' places")
     async def places(viewer: CurrentViewer) -> ForecastView:

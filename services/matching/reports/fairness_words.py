@@ -1,11 +1,10 @@
 """The fairness report for people: figures in words, what each means, and as a table for spreadsheets."""
 
-import csv
-import io
 from collections.abc import Mapping
 
 from services.matching.reports.fairness import DIMENSIONS, RATES, Dimension, Fairness, Figure, Group, Measure
 from services.matching.words import points
+from shared.tables import lines
 
 LABELS: Mapping[Measure, str] = {
     "median_hours": "Half had a mentor within",
@@ -67,7 +66,6 @@ LIMITS: tuple[str, ...] = (
         "from different days may still learn from comparing them: share them with care."
     ),
 )
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")  # what spreadsheets may run (OWASP, CSV injection)
 SECOND, MINUTE, DAY = 1 / 3600, 1 / 60, 24.0
 
 
@@ -111,27 +109,16 @@ def range_in_words(figure: Figure) -> str:
 
 def table(found: Fairness) -> str:
     """The report as comma-separated values, a line per group; times in hours, scores of 100, shares 0..1."""
-    text = io.StringIO()
-    rows = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
-    rows.writerow(["dimension", "group", "hires", *LABELS])
-    rows.writerow(_row("together", found.together))
-    for dimension in DIMENSIONS:
-        for group in found.tables[dimension]:
-            rows.writerow(_row(dimension, group))
-    return text.getvalue()
+    groups = [_row(dimension, group) for dimension in DIMENSIONS for group in found.tables[dimension]]
+    return lines([["dimension", "group", "hires", *LABELS], _row("together", found.together), *groups])
 
 
 def _row(dimension: str, group: Group) -> list[str]:
     hires = "hidden" if group.hires is None else str(group.hires)
-    return [dimension, harmless(group.name), hires, *(_cell(measure, group.figures[measure]) for measure in LABELS)]
+    return [dimension, group.name, hires, *(_cell(measure, group.figures[measure]) for measure in LABELS)]
 
 
 def _cell(measure: Measure, figure: Figure) -> str:
     if figure.value is None:
         return "hidden" if figure.hidden else "not yet" if figure.beyond else ""
     return f"{figure.value / 100 if measure == 'mean_score' else figure.value:.4f}"
-
-
-def harmless(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula: what could begin one is put behind an apostrophe."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -10,6 +10,7 @@ from services.onboarding.outcomes.report import Dimension, Report
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.mongo import Database
+from shared.tables import csv_response
 
 API_PATH = "/api/onboarding/v1"
 By = Annotated[Dimension | None, Query(description="Look at one group of this kind.")]
@@ -30,8 +31,6 @@ def outcome_api(db: Database, clock: Clock) -> APIRouter:
     async def outcome_table(viewer: CurrentViewer, by: By = None, group: Group = None) -> Response:
         check(viewer, "see_outcomes")
         text = words.table(await outcome_report(db, clock, by, group))
-        headers = {"Content-Disposition": 'attachment; filename="outcomes.csv"', "Cache-Control": "no-store"}
-        # The mark at the beginning is what makes spreadsheets read UTF-8.
-        return Response(text.encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
+        return csv_response(text, "outcomes.csv")
 
     return router

@@ -1,13 +1,12 @@
 """The outcomes in words: labels, definitions, limits, and the table for spreadsheets. Pure."""
 
-import csv
-from collections.abc import Mapping
-from io import StringIO
+from collections.abc import Mapping, Sequence
 
 from services.onboarding.outcomes.cases import REGULAR_BY_DAY, REGULAR_MEETINGS, TOLD_LATE_DAYS
 from services.onboarding.outcomes.report import GOOD, RATINGS, Compared, Curve, Level, Report
 from services.onboarding.outcomes.statistics import Estimate
 from shared.small_groups import FEWEST
+from shared.tables import lines
 
 LABELS: Mapping[str, str] = {
     "people": "Hires",
@@ -163,17 +162,14 @@ HEAD = ("figure", "of", "people", "value", "low", "high", "hidden")
 
 def table(found: Report) -> str:
     """The report as CSV: a line per figure and kind of contact; shares 0..1, ratings 1..5, hours."""
-    out = StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(HEAD)
-    writer.writerow(("hours_to_mentor", "everybody", *_cells(found.hours_to_mentor)))
+    rows: list[Sequence[object]] = [HEAD, ("hours_to_mentor", "everybody", *_cells(found.hours_to_mentor))]
     for one in found.compared:
         for level in ("everybody", "regular", "little", "difference"):
-            writer.writerow((one.measure, level, *_cells(getattr(one, level))))
+            rows.append((one.measure, level, *_cells(getattr(one, level))))
     for band in found.bands:
         for name, estimate in (("by_30", band.by_30), ("by_90", band.by_90), ("productive", band.productive)):
-            writer.writerow((f"meetings_{name}", band.name, *_cells(estimate)))
-    return out.getvalue()
+            rows.append((f"meetings_{name}", band.name, *_cells(estimate)))
+    return lines(rows)
 
 
 def _cells(one: Estimate) -> tuple[object, ...]:

@@ -1,0 +1,104 @@
+"""Where a coordinator begins: how everybody who joins is doing, as a page and as JSON. Numbers are counted by index alone."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel
+
+from services.onboarding.board_view import REASONS
+from services.onboarding.projections.board import Attention, Standing
+from services.onboarding.store import attention_counts, board_counts, starts_between
+from shared.access import CurrentViewer, check
+from shared.clock import Clock
+from shared.mongo import Database
+from shared.pages import PageRoute, Templates
+from shared.pages.language import N_
+from shared.pages.language import gettext as _
+
+PAGE = "/overview"
+WEEKS = 5
+TOOLS: Sequence[tuple[str, str, str]] = (
+    ("/board", N_("Board"), N_("Everybody, one by one: who needs somebody first.")),
+    ("/coordinator", N_("Matching"), N_("Who waits for a mentor, mentors and their places, fairness.")),
+    ("/outcomes", N_("Outcomes"), N_("What came of it: contentment, match quality, who stays.")),
+    ("/programmes", N_("Programmes"), N_("What is planned for whom, as a calendar.")),
+    ("/coordinator/read-models", N_("Read models"), N_("How current boards and timelines are.")),
+    ("/mail", N_("Mail"), N_("What was sent, on this machine.")),
+)
+
+
+class WeekOfStarts(BaseModel):
+    """How many people start from Monday `first` to Sunday."""
+
+    first: date
+    starts: int
+
+
+class Overview(BaseModel):
+    """Journeys by standing, those that need attention by reason (one may have several), and starts by week from this one on."""
+
+    standings: dict[Standing, int]
+    attention: dict[Attention, int]
+    starts: list[WeekOfStarts]
+
+    @property
+    def joining(self) -> int:
+        """Everybody whose journey goes on."""
+        return sum(self.standings[standing] for standing in ("late", "attention", "track", "paused"))
+
+
+async def overview(db: Database, today: date) -> Overview:
+    """How everybody is doing on a day."""
+    monday = today - timedelta(days=today.weekday())
+    weeks = [monday + timedelta(weeks=number) for number in range(WEEKS)]
+    standings, attention, *starts = await asyncio.gather(
+        board_counts(db, managers=None),
+        attention_counts(db),
+        *(starts_between(db, first, first + timedelta(days=6)) for first in weeks),
+    )
+    counted = [WeekOfStarts(first=first, starts=number) for first, number in zip(weeks, starts, strict=True)]
+    return Overview(standings=standings, attention=attention, starts=counted)
+
+
+def overview_api(db: Database, clock: Clock) -> APIRouter:
+    """`GET /api/onboarding/v1/overview`."""
+    router = APIRouter(prefix="/api/onboarding/v1", tags=["onboarding"])
+
+    @router.get("/overview", summary="How everybody who joins is doing")
+    async def all_in_numbers(viewer: CurrentViewer) -> Overview:
+        """Journeys by standing, reasons for attention, starts of this and the next weeks."""
+        check(viewer, "see_board")
+        return await overview(db, clock().date())
+
+    return router
+
+
+def overview_pages(db: Database, clock: Clock, pages: Templates) -> APIRouter:
+    """The page over a connected database."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    @router.get(PAGE)
+    async def show_overview(request: Request, viewer: CurrentViewer) -> HTMLResponse:
+        check(viewer, "see_board")
+        today = clock().date()
+        found = await overview(db, today)
+        return pages.render(
+            request,
+            "overview_of_journeys.html",
+            viewer=viewer,
+            found=found,
+            tasks=_tasks(found.attention),
+            most=max(week.starts for week in found.starts),
+            tools=[(path, _(name), _(words)) for path, name, words in TOOLS],
+            today=today,
+        )
+
+    return router
+
+
+def _tasks(attention: Mapping[Attention, int]) -> list[tuple[str, int, str]]:
+    """Each reason with its number and where to see whom."""
+    return [(_(REASONS[reason]), number, f"/board?show=attention&why={reason}") for reason, number in attention.items() if number]
