@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from services.onboarding import store
+from services.onboarding.calendar_file import calendar_file
 from services.onboarding.cards import Words, note_of
 from services.onboarding.desk import Desk
 from services.onboarding.person_pages import Case, Cases, MeetingForm, Named, Progress, badges_of, no_mentor, notice_of, urgent
@@ -144,5 +145,21 @@ def my_page(db: Database, desk: Desk, clock: Clock, pages: Templates) -> APIRout
             own=own_journey(own, row.board.assignment if row else Assignment()) if own and own.journey.live else None,
             mentees=mentees,
         )
+
+    return router
+
+
+def my_calendar(desk: Desk) -> APIRouter:
+    """`/me/calendar.ics`: a hire's plan for their own calendar."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    @router.get("/me/calendar.ics")
+    async def calendar(viewer: CurrentViewer) -> Response:
+        me = viewer.employee_id
+        if me is None:
+            raise forbidden("this page is for people; the operator's token has no journey", "not_a_person")
+        journey = await desk.journey(viewer, me)
+        named = {"Content-Disposition": 'attachment; filename="first-ninety-days.ics"', "Cache-Control": "no-store"}
+        return Response(calendar_file(journey, await desk.programme(journey)), media_type="text/calendar", headers=named)
 
     return router

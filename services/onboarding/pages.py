@@ -10,7 +10,7 @@ from services.onboarding.answer_pages import answer_pages
 from services.onboarding.board_pages import board_pages
 from services.onboarding.board_table import board_table
 from services.onboarding.desk import Desk
-from services.onboarding.my_page import my_page
+from services.onboarding.my_page import my_calendar, my_page
 from services.onboarding.outcomes.pages import outcome_pages
 from services.onboarding.overview import overview_pages
 from services.onboarding.people import sample_people, someone
@@ -40,6 +40,7 @@ def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock
     router.include_router(person_pages(db, desk, clock, found))
     router.include_router(plan_pages(db, programmes, desk, clock, found))
     router.include_router(answer_pages(db, desk, clock, Links(settings.secret), found))
+    router.include_router(my_calendar(desk))
     router.include_router(my_page(db, desk, clock, found))
     router.include_router(outcome_pages(db, clock, found))
     router.include_router(overview_pages(db, clock, found))

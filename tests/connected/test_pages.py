@@ -2,13 +2,15 @@
 
 import csv
 import re
+from datetime import date
 
 import httpx
 import pytest
+from icalendar import Calendar
 
 from services.onboarding import store
 from services.onboarding.commands import ReviewDueDays
-from shared.events.hr import HireRescinded
+from shared.events.hr import HireRescinded, StartDateChanged
 from shared.events.mentoring import HireWaitlisted
 from shared.events.notifications import MessageFailed
 from tests.connected.pages_server import (
@@ -383,6 +385,27 @@ async def test_a_mentors_own_page_lists_mentees_with_what_is_next(server, told):
         text = (await browser.get("/me")).text
         assert "Ada Okafor" not in text
         assert "Nobody just now" in text
+
+
+async def test_a_hires_plan_comes_as_a_calendar_file_that_doubles_nothing_when_it_is_fetched_again(server, told):
+    async def fetched(who):
+        async with signed_in(server, who) as browser:
+            answer = await browser.get("/me/calendar.ics")
+            return answer, {str(event["uid"]): event for event in Calendar.from_ical(answer.text).walk("VEVENT")}
+
+    answer, before = await fetched(ADA)
+    assert answer.headers["content-type"].startswith("text/calendar")
+    pulse = before[f"pulse_14.1.{ADA}@firstmate"]
+    assert (pulse["summary"], pulse["dtstart"].dt, "dtend" in pulse) == ("One question after two weeks", date(2027, 1, 25), False)
+    assert f"first_mentor_meeting.1.{ADA}@firstmate" in before
+    assert not any(uid.startswith("access_ready") for uid in before)  # the manager's
+    await told.fact(StartDateChanged(employee_id=ADA, start_date=date(2027, 2, 1)))
+    _, after = await fetched(ADA)
+    assert after.keys() == before.keys()
+    moved = after[f"pulse_14.1.{ADA}@firstmate"]
+    assert (moved["dtstart"].dt, moved["dtstamp"].dt > pulse["dtstamp"].dt) == (date(2027, 2, 15), True)
+    async with signed_in(server, STRANGER) as browser:
+        assert (await browser.get("/me/calendar.ics")).status_code == 404
 
 
 async def test_somebody_without_journey_and_mentees_has_an_empty_page(server):
