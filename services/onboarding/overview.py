@@ -1,4 +1,7 @@
-"""Where a coordinator begins: how everybody who joins is doing, as a page and as JSON. Numbers are counted by index alone."""
+"""Where a coordinator begins: how everybody who joins is doing, as a page and as JSON.
+
+Numbers are counted by index alone, and once for all who ask within seconds: a hundred thousand journeys have as many keys.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -20,6 +23,7 @@ from shared.pages.language import gettext as _
 
 PAGE = "/overview"
 WEEKS = 5
+KEPT_S = 5.0
 TOOLS: Sequence[tuple[str, str, str]] = (
     ("/board", N_("Board"), N_("Everybody, one by one: who needs somebody first.")),
     ("/coordinator", N_("Matching"), N_("Who waits for a mentor, mentors and their places, fairness.")),
@@ -63,15 +67,34 @@ async def overview(db: Database, today: date) -> Overview:
     return Overview(standings=standings, attention=attention, starts=counted)
 
 
+class Recent:
+    """The overview, counted anew when the last one is older than `KEPT_S`."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._counted: tuple[float, Overview] | None = None
+
+    async def get(self) -> Overview:
+        """How everybody is doing, or was a few seconds ago."""
+        async with self._lock:  # who asks meanwhile waits for the same count
+            time = asyncio.get_running_loop().time()
+            if self._counted is None or time - self._counted[0] > KEPT_S:
+                self._counted = time, await overview(self._db, self._clock().date())
+            return self._counted[1]
+
+
 def overview_api(db: Database, clock: Clock) -> APIRouter:
     """`GET /api/onboarding/v1/overview`."""
+    recent = Recent(db, clock)
     router = APIRouter(prefix="/api/onboarding/v1", tags=["onboarding"])
 
     @router.get("/overview", summary="How everybody who joins is doing")
     async def all_in_numbers(viewer: CurrentViewer) -> Overview:
-        """Journeys by standing, reasons for attention, starts of this and the next weeks."""
+        """Journeys by standing, reasons for attention, starts of this and the next weeks; up to five seconds old."""
         check(viewer, "see_board")
-        return await overview(db, clock().date())
+        return await recent.get()
 
     return router
 
@@ -79,12 +102,12 @@ def overview_api(db: Database, clock: Clock) -> APIRouter:
 def overview_pages(db: Database, clock: Clock, pages: Templates) -> APIRouter:
     """The page over a connected database."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
+    recent = Recent(db, clock)
 
     @router.get(PAGE)
     async def show_overview(request: Request, viewer: CurrentViewer) -> HTMLResponse:
         check(viewer, "see_board")
-        today = clock().date()
-        found = await overview(db, today)
+        found = await recent.get()
         return pages.render(
             request,
             "overview_of_journeys.html",
@@ -93,7 +116,7 @@ def overview_pages(db: Database, clock: Clock, pages: Templates) -> APIRouter:
             tasks=_tasks(found.attention),
             most=max(week.starts for week in found.starts),
             tools=[(path, _(name), _(words)) for path, name, words in TOOLS],
-            today=today,
+            today=clock().date(),
         )
 
     return router

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from confluent_kafka import Producer
 from playwright.async_api import expect
 
@@ -277,6 +278,8 @@ PLACES = [
     ("coordinator", "/coordinator/read-models"),
     ("coordinator", "/matching/why/E-1001"),
     ("coordinator", "/mail"),
+    ("coordinator", "/overview"),
+    ("coordinator", "/outcomes"),
     ("coordinator", "/programmes"),
     ("coordinator", "/programmes/default/preview?start=2027-03-01&location=DE-BY"),
     ("coordinator", "/docs"),
@@ -305,6 +308,12 @@ async def faults(page, check):
     return await page.evaluate(f"{CHECKS}.{check}()")
 
 
+async def violations(page):
+    """What axe finds, by rule, with the first element at fault."""
+    found = await Axe().run(page)
+    return [f"{each['id']}: {each['nodes'][0]['html'][:160]}" for each in found.response["violations"]]
+
+
 @pytest.mark.parametrize(("who", "path"), PLACES)
 async def test_every_page_fits_a_phone_can_be_heard_and_stands_out(open_as, halden, who, path):
     page = await open_as(await somebody(who, halden, open_as), path, reduced_motion="reduce")
@@ -312,7 +321,38 @@ async def test_every_page_fits_a_phone_can_be_heard_and_stands_out(open_as, hald
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)
         found[f"contrast, {scheme}"] = await faults(page, "contrast")
-    for width in (360, 390, 768):
+        found[f"axe, {scheme}"] = await violations(page)
+    for width in (360, 390, 768, 1440):
         await page.set_viewport_size({"width": width, "height": 800})
         found[f"{width} px"] = await faults(page, "tooWide")
+    found["axe, 1440 px"] = await violations(page)
+    assert {check: wrong for check, wrong in found.items() if wrong} == {}
+
+
+ABROAD = [
+    (None, "/sign-in"),
+    (CEO, "/board"),
+    (CEO, "/people/E-1001"),
+    ("coordinator", "/overview"),
+    ("coordinator", "/outcomes"),
+    ("coordinator", "/coordinator"),
+    ("coordinator", "/no-such-page"),
+    ("hire", "/me"),
+    ("mentor", "/me"),
+]
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "ar"])
+async def test_pages_hold_to_the_same_in_every_language(open_as, halden, language):
+    found = {}
+    for who, path in ABROAD:
+        person = await somebody(who, halden, open_as) if who else None
+        page = await open_as(person, path, expect_errors=True, reduced_motion="reduce", locale=language)
+        assert await page.get_attribute("html", "lang") == language
+        assert await page.get_attribute("html", "dir") == ("rtl" if language == "ar" else "ltr")
+        for width in (360, 768, 1440):
+            await page.set_viewport_size({"width": width, "height": 800})
+            found[f"{path}, {width} px"] = await faults(page, "tooWide")
+        found[f"{path}, axe"] = await violations(page)
+        await page.context.close()
     assert {check: wrong for check, wrong in found.items() if wrong} == {}
