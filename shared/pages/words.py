@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_skeleton, format_time, format_timedelta
 from babel.lists import format_list
+from babel.numbers import format_decimal
 
 from shared.pages.language import N_, current, gettext
 from shared.pages.language import gettext as _
@@ -79,6 +80,11 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 def listed(words: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return str(format_list(list(words), locale=current().locale))
+
+
+def hundredths(value: int) -> str:
+    """Hundredths (points, values of 10000) as people write them, of 100: `78`, `15.6`, in German `15,6`."""
+    return str(format_decimal(value / 100, format="#,##0.##", locale=current().locale))
 
 
 def humane(code: str) -> str:

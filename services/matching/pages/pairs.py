@@ -15,10 +15,15 @@ from services.matching.views import AssignmentView
 from shared.access import OPERATOR, CurrentViewer, check, may
 from shared.events.hr import EmployeeId
 from shared.pages import PageRoute
+from shared.pages.language import N_, current
+from shared.pages.language import gettext as _
+from shared.pages.words import hundredths
 from shared.refusals import invalid
 
 FEWEST_LETTERS = 3  # of a reason; less is a slip of the keyboard
-CAUSES = {"last_time": "the mentor they had last time", "reoptimised": "moved by a coordinator to make pairs fit better"}
+CAUSES = {"last_time": N_("the mentor they had last time"), "reoptimised": N_("moved by a coordinator to make pairs fit better")}
+OBJECTIONS = {"change_requested": N_("change requested"), "excluded": N_("excluded"), "rejected": N_("rejected")}
+SIDES = {"hire": N_("the hire"), "mentor": N_("the mentor"), "coordinator": N_("a coordinator")}
 
 
 def pair_pages(books: Books, desk: Desk, policy: Policy) -> APIRouter:
@@ -28,7 +33,8 @@ def pair_pages(books: Books, desk: Desk, policy: Policy) -> APIRouter:
 
     @router.get(WHY + "/{employee_id}")
     async def why(request: Request, viewer: CurrentViewer, employee_id: Employee, done: str = "") -> HTMLResponse:
-        view = await books.assignment(viewer, employee_id)
+        spoken = words.tongue(current().tag)
+        view = await books.assignment(viewer, employee_id, spoken)
         decides = may(viewer, "override_assignment", subject=employee_id)
         names = await books.names(_concerned(view))
         return PAGES.render(
@@ -38,12 +44,15 @@ def pair_pages(books: Books, desk: Desk, policy: Policy) -> APIRouter:
             hire=view,
             shares=policy.shares if view.policy_version == policy.version else shares_of(view),
             earlier=bool(view.reasons) and view.policy_version != policy.version,
-            rules={rule: words.near_miss(rule) for rule in view.rules_set_aside},
+            rules={rule: words.near_miss(rule, spoken) for rule in view.rules_set_aside},
             ruled_out_total=sum(rule.count for rule in view.ruled_out),
             widest=max((abs(each.difference) for runner in view.runners_up for each in runner.differences), default=0),
             full=FULL,
-            points=words.points,
+            points=hundredths,
+            spoken=spoken,
             causes=CAUSES,
+            objections=OBJECTIONS,
+            sides=SIDES,
             decided=_decider(view.decided_by, names),
             approved=_decider(view.approved_by, names),
             names=names,
@@ -118,8 +127,8 @@ def shares_of(view: AssignmentView) -> dict[str, int]:
 
 def _decider(by: str | None, names: dict[str, str]) -> str:
     if by in (None, "policy"):
-        return "the matching policy"
-    return "the operator" if by == OPERATOR else names.get(by or "", by or "")
+        return _("the matching policy")
+    return _("the operator") if by == OPERATOR else names.get(by or "", by or "")
 
 
 def _concerned(view: AssignmentView) -> set[str]:

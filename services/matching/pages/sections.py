@@ -10,6 +10,8 @@ from fastapi.responses import RedirectResponse
 
 from shared.events.hr import EmployeeId
 from shared.pages import local_path, templates
+from shared.pages.language import N_
+from shared.pages.language import gettext as _
 
 OVERVIEW, WAITLIST, MENTORS = "/coordinator", "/coordinator/waitlist", "/coordinator/mentors"
 PROPOSALS, BETTER = "/coordinator/proposals", "/coordinator/better"
@@ -18,39 +20,39 @@ WHY = "/matching/why"
 ON_A_PAGE = 25
 
 SECTIONS: list[tuple[str, str]] = [
-    (OVERVIEW, "Overview"),
-    (WAITLIST, "Waitlist"),
-    (PROPOSALS, "Proposals"),
-    (BETTER, "Better pairs"),
-    (MENTORS, "Mentors"),
-    (FORECAST, "Forecast"),
-    (WHAT_IF, "What if"),
-    (FAIRNESS, "Fairness"),
+    (OVERVIEW, N_("Overview")),
+    (WAITLIST, N_("Waitlist")),
+    (PROPOSALS, N_("Proposals")),
+    (BETTER, N_("Better pairs")),
+    (MENTORS, N_("Mentors")),
+    (FORECAST, N_("Forecast")),
+    (WHAT_IF, N_("What if")),
+    (FAIRNESS, N_("Fairness")),
 ]
 """The menu within matching, in the order of how often a coordinator needs each."""
 
 NOTICES: Mapping[str, str] = {
-    "assigned": "Assigned. Hire and mentor are being told.",
-    "places": "Places changed. Whoever waits is looked at again within seconds.",
-    "paused": "Paused. Their mentees are being matched again.",
-    "active": "Active. Whoever waits is looked at again within seconds.",
-    "withdrawn": "Withdrawn. Their mentees are being matched again.",
-    "enrolled": "Enrolled. Whoever waits is looked at again within seconds.",
-    "nominated": "Nominated. They get mentees once they are trained or accepted.",
-    "trained": "Training noted. Whoever waits is looked at again within seconds.",
-    "leave": "Leave noted. They get nobody new who starts before they are back.",
-    "back": "Back from leave. Whoever waits is looked at again within seconds.",
-    "approved": "Approved. Hire and mentor are being told.",
-    "all_approved": "Approved. Hires and mentors are being told.",
-    "rejected": "Turned down. Another proposal follows within seconds, or a place on the waitlist.",
-    "looked": "Looked at anew. What was open before is replaced by what is below.",
-    "moved": "Taken. Everybody in it is being told.",
-    "dismissed": "Left as it is.",
-    "stale": "Nothing was taken: something has changed meanwhile. Look now to see what would fit better today.",
-    "pinned": "Pinned. Nothing moves this pair but what makes it impossible.",
-    "unpinned": "No longer pinned.",
-    "change": "Asked for. Another mentor is found within seconds, and these two are not paired again.",
-    "excluded": "Noted. These two are not paired.",
+    "assigned": N_("Assigned. Hire and mentor are being told."),
+    "places": N_("Places changed. Whoever waits is looked at again within seconds."),
+    "paused": N_("Paused. Their mentees are being matched again."),
+    "active": N_("Active. Whoever waits is looked at again within seconds."),
+    "withdrawn": N_("Withdrawn. Their mentees are being matched again."),
+    "enrolled": N_("Enrolled. Whoever waits is looked at again within seconds."),
+    "nominated": N_("Nominated. They get mentees once they are trained or accepted."),
+    "trained": N_("Training noted. Whoever waits is looked at again within seconds."),
+    "leave": N_("Leave noted. They get nobody new who starts before they are back."),
+    "back": N_("Back from leave. Whoever waits is looked at again within seconds."),
+    "approved": N_("Approved. Hire and mentor are being told."),
+    "all_approved": N_("Approved. Hires and mentors are being told."),
+    "rejected": N_("Turned down. Another proposal follows within seconds, or a place on the waitlist."),
+    "looked": N_("Looked at anew. What was open before is replaced by what is below."),
+    "moved": N_("Taken. Everybody in it is being told."),
+    "dismissed": N_("Left as it is."),
+    "stale": N_("Nothing was taken: something has changed meanwhile. Look now to see what would fit better today."),
+    "pinned": N_("Pinned. Nothing moves this pair but what makes it impossible."),
+    "unpinned": N_("No longer pinned."),
+    "change": N_("Asked for. Another mentor is found within seconds, and these two are not paired again."),
+    "excluded": N_("Noted. These two are not paired."),
 }
 """What a page says after a form did its work, by what was done."""
 
@@ -63,7 +65,7 @@ PAGES.environment.globals["sections"] = SECTIONS
 
 def notice(done: str) -> str | None:
     """What to say about what was done; nothing for a word that nobody uses."""
-    return NOTICES.get(done)
+    return _(NOTICES[done]) if done in NOTICES else None
 
 
 def back_to(path: str, done: str, otherwise: str = MENTORS) -> RedirectResponse:
