@@ -336,8 +336,10 @@ ABROAD = [
     ("coordinator", "/overview"),
     ("coordinator", "/outcomes"),
     ("coordinator", "/coordinator"),
+    ("coordinator", "/matching/why/E-1001"),
     ("coordinator", "/no-such-page"),
     ("hire", "/me"),
+    ("hire", "/matching/why/E-1001"),
     ("mentor", "/me"),
 ]
 

@@ -362,7 +362,7 @@ async def test_the_page_of_reasons_has_a_bar_for_each_and_names_who_came_next(ro
         hired("H-2", languages=["fi"]),
     )
     page = await get(http, "/matching/why/H-1", signed_in("B-1"))
-    assert "Why Mina Mentor mentors Hal Hire" in page
+    assert "Why <bdi>Mina Mentor</bdi> mentors <bdi>Hal Hire</bdi>" in page
     assert page.count("bar__meter") >= 9 + 1
     assert "Max Mentor" in page
     own = await get(http, "/matching/why/H-1", signed_in("H-1"))

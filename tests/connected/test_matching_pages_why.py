@@ -89,8 +89,9 @@ async def test_a_decision_of_an_older_policy_adds_up_by_what_was_stored(room: Co
 async def test_an_override_names_who_chose_why_and_what_was_set_aside(room: Company, web: Web) -> None:
     await web.post(f"{WHY}/override", {"mentor_id": "M-4", "reason": "both sing in the choir"})
     page = await web.get(f"{WHY}?done=assigned")
-    assert "Why Leo Mentor mentors Hal Hire" in page
-    assert "Chosen by C-1: both sing in the choir. Set aside: the mentor shares no language" in page
+    assert "Why <bdi>Leo Mentor</bdi> mentors <bdi>Hal Hire</bdi>" in page
+    assert "Chosen by <bdi>C-1</bdi>: <bdi>both sing in the choir</bdi>" in page
+    assert "Set aside: the mentor <bdi>shares no language</bdi>" in page
     assert "points more; the choice was made by hand" in page
     assert "Mina Mentor" in page.split('id="before"')[1], "the pair before"
     told = await web.get(f"{API}/assignments/H-1")
@@ -125,7 +126,7 @@ async def test_either_of_the_two_asks_for_a_change_without_a_reason_and_the_othe
 async def test_two_people_are_kept_apart_before_or_after(room: Company, web: Web) -> None:
     await web.post(f"{WHY}/apart", {"mentor_id": "M-2", "reason": ""})
     assert "M-2" in (await room.hire("H-1")).excluded
-    assert "Max Mentor: excluded by a coordinator" in await web.get(WHY)
+    assert "<bdi>Max Mentor</bdi>: excluded by a coordinator" in await web.get(WHY)
 
 
 async def test_what_is_decided_here_is_for_coordinators_and_a_change_for_the_pair_too(web: Web) -> None:
@@ -144,6 +145,16 @@ async def test_a_proposal_tells_the_hire_that_a_mentor_is_being_chosen_and_the_m
     room = await company(database, known("B-1"), known("M-1", display_name="Mina"), enrolled("M-1"), approval=timedelta(hours=4))
     await room.tell(hired("H-1", display_name="Hal", manager_id="B-1"))
     async with web_of(room) as web:
-        assert "A mentor for Hal is being chosen" in await web.get(WHY, signed_in("H-1"))
-        assert "Why Mina is proposed for Hal" in await web.get(WHY, signed_in("B-1"))
+        assert "A mentor for <bdi>Hal</bdi> is being chosen" in await web.get(WHY, signed_in("H-1"))
+        assert "Why <bdi>Mina</bdi> is proposed for <bdi>Hal</bdi>" in await web.get(WHY, signed_in("B-1"))
         assert "To the proposals" in await web.get(WHY, CORA)
+
+
+async def test_a_reason_speaks_the_readers_language_where_it_can_and_says_which_it_is(web: Web) -> None:
+    german, arabic = [await web.get(WHY, CORA | {"accept-language": tag}) for tag in ("de-DE", "ar")]
+    assert "Warum <bdi>Mina Mentor</bdi> <bdi>Hal Hire</bdi> begleitet" in german
+    assert '<div lang="de">' in german
+    assert "von 100 Punkten" in german
+    assert '<html lang="ar" dir="rtl"' in arabic
+    assert "لماذا يرشد <bdi>Mina Mentor</bdi>" in arabic
+    assert '<div lang="en">' in arabic, "sentences about reasons are written in English and German only"
