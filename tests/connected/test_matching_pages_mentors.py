@@ -37,7 +37,7 @@ async def web(room: Company) -> AsyncIterator[Web]:
 
 async def found(web: Web, query: str) -> list[str]:
     page = await web.get(f"/coordinator/mentors?{query}")
-    return [part.split('"')[0] for part in page.split('class="person__name" href="/coordinator/mentors/')[1:]]
+    return [part.split('"')[0] for part in page.split('class="person__name" dir="auto" href="/coordinator/mentors/')[1:]]
 
 
 async def test_mentors_are_found_by_the_beginnings_of_words_in_any_case_and_without_marks(web: Web) -> None:

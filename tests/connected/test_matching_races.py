@@ -13,6 +13,7 @@ from shared.changes import Conflict
 from shared.events.hr import EmployeeTerminated, HireRescinded
 from shared.events.mentoring import MentorEnrolled
 from shared.mongo import Database
+from shared.processing import read_record
 from shared.refusals import Refused
 from tests.connected.matching_company import company, enrolled, hired, known
 
@@ -190,4 +191,4 @@ async def test_a_long_waitlist_is_walked_to_its_end(database: Database, monkeypa
 
 
 async def _events(room: Any, *payloads: Any) -> list[Any]:
-    return [event for payload in payloads if (event := room.processor._read(room.record(payload)).event)]
+    return [event for payload in payloads if (event := read_record(room.record(payload), room.processor.consumer).event)]

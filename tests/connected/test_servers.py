@@ -161,17 +161,23 @@ async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
 async def test_a_part_that_never_gets_ready_is_told_of_with_what_it_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    async def missing() -> str | None:
+        return "its database is away"
+
     monkeypatch.setattr(parts, "READY_SECONDS", 0.3)
-    unused = free_port()
-    service = parts.Service(
-        "mailsink", {"FIRSTMATE_SMTP": "127.0.0.1:0"}, tmp_path / "log", parts.answers(f"http://127.0.0.1:{unused}")
-    )
+    service = parts.Service("mailsink", {"FIRSTMATE_SMTP": "127.0.0.1:0"}, tmp_path / "log", missing)
     await service.start()
     try:
-        with pytest.raises(StartError, match=rf"mailsink: not ready after 0 s; http://127.0.0.1:{unused}: ConnectError"):
+        with pytest.raises(StartError, match="mailsink: not ready after 0 s; its database is away"):
             await service.until_ready()
     finally:
         await service.stop()
+
+
+async def test_what_keeps_an_address_from_being_ready_is_said() -> None:
+    nobody = free_port()
+    assert await parts.answers(f"http://127.0.0.1:{nobody}")() == f"http://127.0.0.1:{nobody}: ConnectError"
+    assert f"127.0.0.1:{nobody}" in (await parts.listens(f"127.0.0.1:{nobody}")() or "")
 
 
 async def test_last_words_are_those_of_this_start(tmp_path: Path) -> None:
