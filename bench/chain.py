@@ -239,13 +239,15 @@ async def _drain(broker: str, topic: str, count: int) -> None:
             done += sum(len(records) for records in (await consumer.getmany(timeout_ms=20, max_records=500)).values())
 
 
-def command(measure: Callable[[int], Coroutine[Any, Any, dict[str, Any]]], count: int, words: str | None) -> None:
-    """A bench's command line: `--json`, and `--hires` where `count` is too few or too many."""
+def command(
+    measure: Callable[[int], Coroutine[Any, Any, dict[str, Any]]], count: int, words: str | None, unit: str = "hires"
+) -> None:
+    """A bench's command line: `--json`, and `--hires` (or another `unit`) where `count` is too few or too many."""
     parser = argparse.ArgumentParser(description=words)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--hires", type=int, default=count)
+    parser.add_argument(f"--{unit}", type=int, default=count, dest="count")
     arguments = parser.parse_args()
-    _finish(asyncio.run(measure(arguments.hires)), as_json=arguments.json)
+    _finish(asyncio.run(measure(arguments.count)), as_json=arguments.json)
 
 
 def _finish(figures: dict[str, Any], *, as_json: bool) -> None:

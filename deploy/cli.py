@@ -172,6 +172,7 @@ def doctor(
 @app.command()
 def rebuild(
     name: Annotated[str, typer.Argument(metavar="[READ MODEL]", help="board or timeline; without it, one after the other.")] = "",
+    processes: Annotated[int, typer.Option(min=0, help="How many read at once; 0: as many as there are cores.")] = 0,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -182,7 +183,7 @@ def rebuild(
     if name and name not in READ_MODELS:
         fail(f"there is no read model '{name}'; choose one of: {', '.join(READ_MODELS)}", code=2)
     wanted = [model for model in READ_MODELS.values() if name in ("", model.name)]
-    done, problem = run(rebuild_all(found(data, "KAFKA", "MONGO"), wanted, now()))
+    done, problem = run(rebuild_all(found(data, "KAFKA", "MONGO"), wanted, now(), processes or os.cpu_count() or 1))
     words = [
         f"{each.model}: {each.rows} rows from {each.records} records in {each.seconds:.1f} s, {each.differences} not as they were"
         for each in done

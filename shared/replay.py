@@ -1,6 +1,6 @@
 """Topics read again from their beginning, up to where a consumer's progress stands."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -24,10 +24,13 @@ class TopicBegun(Exception):
 
 
 class Replay:
-    """Reads all partitions of topics from their beginning. `positions` are the next offsets. An async context manager."""
+    """Reads all partitions of topics from their beginning. `positions` are the next offsets. An async context manager.
 
-    def __init__(self, address: str, consumer: str, topics: Sequence[str]) -> None:
-        self.positions: dict[Place, int] = dict.fromkeys(places(topics), 0)
+    `of`: only these partitions.
+    """
+
+    def __init__(self, address: str, consumer: str, topics: Sequence[str], *, of: Iterable[Place] | None = None) -> None:
+        self.positions: dict[Place, int] = dict.fromkeys(places(topics) if of is None else of, 0)
         self._name = consumer
         self._times = dict.fromkeys(self.positions, 0)  # of the record last read, in ms
         self._consumer = AIOKafkaConsumer(
@@ -58,7 +61,7 @@ class Replay:
         Raises `TopicShorter` where a topic ends before. The partition whose records are the oldest goes first: what belongs
         together in time is read together.
         """
-        await self._check_ends(target)
+        await self.check_ends(target)
         while behind := [place for place, offset in self.positions.items() if offset < target[place]]:
             place = min(behind, key=self._times.__getitem__)
             batch = await self._read(place, target[place])
@@ -77,7 +80,14 @@ class Replay:
         self.positions[place] = min(position, limit)
         return records
 
-    async def _check_ends(self, target: Mapping[Place, int]) -> None:
+    def go_on_at(self, positions: Mapping[Place, int]) -> None:
+        """Pass by what somebody else has read."""
+        for place, offset in positions.items():
+            self._consumer.seek(TopicPartition(*place), offset)
+            self.positions[place] = offset
+
+    async def check_ends(self, target: Mapping[Place, int]) -> None:
+        """Raise `TopicShorter` where a topic ends before the target."""
         ends = await self._consumer.end_offsets([TopicPartition(*place) for place in target])
         for partition, end in ends.items():
             place = (partition.topic, partition.partition)

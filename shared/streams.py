@@ -11,6 +11,7 @@ A stream is one document: `{_id, version, sequence, seen, recent, state}`.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -21,7 +22,7 @@ from shared.mongo import Database, Document, InsertOne, ReplaceOne
 
 RECENT_IDS = 64  # an HR system repeats itself within hours; 64 facts about one person span years
 
-S = TypeVar("S", bound=BaseModel)
+S = TypeVar("S")
 
 
 @dataclass(slots=True)
@@ -80,13 +81,18 @@ class Stream(Generic[S]):
             "sequence": self.sequence,
             "seen": self.seen,
             "recent": self.recent,
-            "state": self.state.model_dump(mode="json") if self.state is not None else None,
+            "state": self.state.model_dump(mode="json") if isinstance(self.state, BaseModel) else self.state,
         }
 
 
 def _counter(event: Event[Any]) -> str:
+    return _counter_of(event.source, event.data.TOPIC)
+
+
+@lru_cache(maxsize=64)  # our own sources alone count
+def _counter_of(source: str, topic: str) -> str:
     # A source may keep streams on several topics, each with its own count; a dot would nest in MongoDB.
-    return f"{event.source}:{event.data.TOPIC}".replace(".", "_")
+    return f"{source}:{topic}".replace(".", "_")
 
 
 def _identity(event: Event[Any]) -> str:
@@ -94,12 +100,12 @@ def _identity(event: Event[Any]) -> str:
 
 
 def read_stream(document: Document, model: type[S], service: str) -> Stream[S]:
-    """The stream that was stored as this document."""
+    """The stream that was stored as this document. With `dict` for a model the state is its stored form itself."""
     state = document["state"]
     return Stream(
         id=document["_id"],
         service=service,
-        state=model.model_validate(state) if state is not None else None,
+        state=model.model_validate(state) if state is not None and issubclass(model, BaseModel) else state,
         version=document["version"],
         sequence=document["sequence"],
         seen=document["seen"],
@@ -110,7 +116,8 @@ def read_stream(document: Document, model: type[S], service: str) -> Stream[S]:
 class Streams(Generic[S]):
     """All streams of one collection that one attempt touches.
 
-    `model` is the state's pydantic model, stored as its JSON form; `service` names the source of emitted events.
+    `model` is the state's pydantic model, stored as its JSON form, or `dict`: then the state is that form. `service` names the
+    source of emitted events.
     """
 
     def __init__(self, collection: str, model: type[S], service: str) -> None:

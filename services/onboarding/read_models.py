@@ -3,21 +3,23 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
-
-from pydantic import BaseModel
+from typing import Any
 
 from services.onboarding import store
-from services.onboarding.projections.board import Board, fold_board
-from services.onboarding.projections.outcomes import Outcomes, fold_outcomes
-from services.onboarding.projections.timeline import Timeline, fold_timeline
+from services.onboarding.projections.board import finish_board, fold_board
+from services.onboarding.projections.outcomes import fold_outcomes
+from services.onboarding.projections.stored import Stored
+from services.onboarding.projections.timeline import fold_timeline
 from shared.changes import Changes
 from shared.events import Event
 from shared.mongo import Database
 from shared.streams import Stream, Streams
 
 SERVICE = "onboarding"
-S = TypeVar("S", bound=BaseModel)
+
+
+def _as_it_is(row: Stored) -> Stored:
+    return row
 
 
 async def _no_indexes(db: Database, collection: str) -> None:
@@ -25,12 +27,15 @@ async def _no_indexes(db: Database, collection: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadModel(Generic[S]):
-    """A pure fold per event into one document per person, in the collection of the model's name."""
+class ReadModel:
+    """A pure fold per event into one document per person, in the collection of the model's name.
+
+    `finish` adds what follows from the rest of a row, once for any number of events: before it is written.
+    """
 
     name: str
-    model: type[S]
-    fold: Callable[[S | None, Event[Any]], S | None]
+    fold: Callable[[Stored | None, Event[Any]], Stored | None]
+    finish: Callable[[Stored], Stored] = _as_it_is
     ensure_indexes: Callable[[Database, str], Awaitable[None]] = _no_indexes
 
     @property
@@ -38,7 +43,7 @@ class ReadModel(Generic[S]):
         """Who reads the topics for it."""
         return f"{SERVICE}.{self.name}"
 
-    def apply(self, row: Stream[S], event: Event[Any]) -> None:
+    def apply(self, row: Stream[Stored], event: Event[Any]) -> None:
         """Fold one event into a person's row, unless it was folded before or the model does not show it."""
         if row.is_repeat(event):
             return
@@ -47,20 +52,25 @@ class ReadModel(Generic[S]):
             row.remember(event)
             row.put(state)
 
+    def complete(self, row: Stream[Stored]) -> None:
+        """Make a changed row whole, for it to be written."""
+        if row.changed and row.state is not None:
+            row.put(self.finish(row.state))
 
-BOARD = ReadModel(store.BOARD, Board, fold_board, store.ensure_board_indexes)
-TIMELINE = ReadModel(store.TIMELINE, Timeline, fold_timeline)
-OUTCOMES = ReadModel(store.OUTCOMES, Outcomes, fold_outcomes, store.ensure_outcome_indexes)
-READ_MODELS: Mapping[str, ReadModel[Any]] = {model.name: model for model in (BOARD, TIMELINE, OUTCOMES)}
+
+BOARD = ReadModel(store.BOARD, fold_board, finish_board, store.ensure_board_indexes)
+TIMELINE = ReadModel(store.TIMELINE, fold_timeline)
+OUTCOMES = ReadModel(store.OUTCOMES, fold_outcomes, ensure_indexes=store.ensure_outcome_indexes)
+READ_MODELS: Mapping[str, ReadModel] = {model.name: model for model in (BOARD, TIMELINE, OUTCOMES)}
 
 
-class ReadModelWork(Generic[S]):
+class ReadModelWork:
     """One read model's part of one batch."""
 
-    def __init__(self, db: Database, model: ReadModel[S]) -> None:
+    def __init__(self, db: Database, model: ReadModel) -> None:
         self._db = db
         self._model = model
-        self._rows = Streams(model.name, model.model, SERVICE)
+        self._rows: Streams[Stored] = Streams(model.name, dict, SERVICE)
 
     async def load(self, events: Sequence[Event[Any]]) -> None:
         """The documents of everybody in the batch: one query."""
@@ -76,20 +86,22 @@ class ReadModelWork(Generic[S]):
     def changes(self) -> Changes:
         """The changed documents."""
         changes = Changes()
+        for row in self._rows:
+            self._model.complete(row)
         self._rows.add_to(changes)
         return changes
 
 
-def board_work(db: Database) -> ReadModelWork[Board]:
+def board_work(db: Database) -> ReadModelWork:
     """The board's part of one batch."""
     return ReadModelWork(db, BOARD)
 
 
-def outcomes_work(db: Database) -> ReadModelWork[Outcomes]:
+def outcomes_work(db: Database) -> ReadModelWork:
     """The outcomes' part of one batch."""
     return ReadModelWork(db, OUTCOMES)
 
 
-def timeline_work(db: Database) -> ReadModelWork[Timeline]:
+def timeline_work(db: Database) -> ReadModelWork:
     """The timelines' part of one batch."""
     return ReadModelWork(db, TIMELINE)

@@ -10,34 +10,45 @@ Nothing of it survives a death but a collection that the next rebuild drops: eve
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import structlog
 from bson import decode
 from bson.raw_bson import RawBSONDocument
 
+from services.onboarding.copying import Copy
 from services.onboarding.projections.reading import TOPICS
-from services.onboarding.read_models import SERVICE, ReadModel
+from services.onboarding.read_models import ReadModel
+from services.onboarding.rebuilding_part import Part, PartFailed, divided, read_in_parts
 from shared import hold, lease, progress
-from shared.kafka import places, to_record
+from shared.kafka import places
 from shared.lease import Fence, LeaseLost
-from shared.logs import where
-from shared.mongo import Database, InsertOne, PyMongoError, ReplaceOne, WriteOp
-from shared.processing import read_record
+from shared.mongo import Database, PyMongoError
 from shared.progress import Place
 from shared.replay import Replay
-from shared.streams import Stream, read_stream
 
 KEEP_ROWS = 4_000  # in memory, those used last: whoever joins at one time is told of at one time
+ENOUGH_RECORDS = 50_000  # a process takes a second to start
 NEAR_RECORDS = 2_000  # so few are read within a moment: hold then
 ROUNDS = 20  # a live model that runs ahead for ever is held nevertheless
 
 Tell = Callable[[int, int], None]
 log = structlog.get_logger()
+
+
+def _nobody_listens(read: int, known: int) -> None:
+    """Whoever tests is not waiting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """How many processes may read, and where they find the database."""
+
+    processes: int
+    mongo: str
 
 
 class RebuildRefused(Exception):
@@ -58,10 +69,19 @@ class Rebuilt:
     held_seconds: float
 
 
-async def rebuild(db: Database, kafka: str, model: ReadModel[Any], holder: str, now: datetime, tell: Tell) -> Rebuilt:
+async def rebuild(
+    db: Database,
+    kafka: str,
+    model: ReadModel,
+    holder: str,
+    now: datetime,
+    tell: Tell = _nobody_listens,
+    workers: Workers | None = None,
+) -> Rebuilt:
     """Make the model again from the topics and swap it in.
 
     `holder` names this rebuild among all that may run at once; `tell` is called with records read and records known so far.
+    With `workers` so many processes read at once, where there is enough to read.
     Raises `RebuildRefused` (another rebuild runs, rows were lost), `TopicBegun`, `TopicShorter`, KafkaError, PyMongoError.
     """
     fence = await lease.take(db, f"rebuild {model.name}", holder)
@@ -69,77 +89,26 @@ async def rebuild(db: Database, kafka: str, model: ReadModel[Any], holder: str, 
         raise RebuildRefused(
             f"the {model.name} is being rebuilt already; wait for that (one that died makes room in {lease.TTL_S:.0f} s)"
         )
-    return await _Rebuild(db, kafka, model, fence, now, tell).run()
-
-
-class _Copy:
-    """The rows of a model in the making: those used last in memory, the others in the collection `name`."""
-
-    def __init__(self, db: Database, model: ReadModel[Any], name: str, born: int) -> None:
-        self._rows: dict[str, Stream[Any]] = {}  # in order of use
-        self._collection = db[name]
-        self._model = model
-        self._born = (
-            born  # rows count their versions from here: a batch decided on a row of the live model can't match one of these
-        )
-        self.inserted = 0
-
-    async def fold(self, records: Sequence[Any], consumer: str) -> int:
-        """Fold records; returns how many were skipped because the live model could not use them either."""
-        items = [read_record(to_record(record), consumer) for record in records]
-        events = [item.event for item in items if item.event is not None]
-        await self._use({event.subject for event in events})
-        skipped = sum(item.fault is not None for item in items)
-        for event in events:
-            try:
-                self._model.apply(self._rows[event.subject], event)
-            except Exception as error:  # what the live model buries
-                log.warning("record_skipped", event_id=event.id, error=type(error).__name__, where=where(error))
-                skipped += 1
-        return skipped
-
-    async def _use(self, ids: Iterable[str]) -> None:
-        missing = []
-        for id in ids:
-            row = self._rows.pop(id, None)
-            if row is None:
-                missing.append(id)
-                row = Stream(id, SERVICE, version=self._born)
-            self._rows[id] = row
-        if missing and self.inserted:
-            async for document in self._collection.find({"_id": {"$in": missing}}):
-                self._rows[document["_id"]] = read_stream(document, self._model.model, SERVICE)
-        if len(self._rows) > KEEP_ROWS:
-            await self._write(list(self._rows.values())[: len(self._rows) - KEEP_ROWS // 2])
-
-    async def finish(self) -> None:
-        """Write what is in memory."""
-        await self._write(list(self._rows.values()))
-
-    async def _write(self, rows: Sequence[Stream[Any]]) -> None:
-        ops: list[WriteOp] = []
-        for row in rows:
-            if row.changed:
-                new = row.version == self._born
-                self.inserted += new
-                ops.append(InsertOne(row.document()) if new else ReplaceOne({"_id": row.id}, row.document()))
-            del self._rows[row.id]
-        if ops:
-            await self._collection.bulk_write(ops, ordered=False)
+    return await _Rebuild(db, kafka, model, fence, now, tell, workers).run()
 
 
 @dataclass
 class _Rebuild:
     db: Database
     kafka: str
-    model: ReadModel[Any]
+    model: ReadModel
     fence: Fence
     now: datetime
     tell: Tell
+    workers: Workers | None
     records: int = 0
     skipped: int = 0
     _lost: list[Exception] = field(default_factory=list)
     _holding: bool = False
+
+    @property
+    def _born(self) -> int:
+        return int(self.now.timestamp() * 1000)
 
     @property
     def name(self) -> str:
@@ -153,7 +122,7 @@ class _Rebuild:
         started = clock()
         try:
             await self._discard_remains()
-            copy = _Copy(self.db, self.model, self.name, int(self.now.timestamp() * 1000))
+            copy = Copy(self.db, self.model, self.name, self._born, KEEP_ROWS)
             await self.db.create_collection(self.name)
             await self.model.ensure_indexes(self.db, self.name)
             async with Replay(self.kafka, self.model.consumer, TOPICS) as replay:
@@ -203,7 +172,10 @@ class _Rebuild:
         for name in await self.db.list_collection_names(filter=remains):
             await self.db.drop_collection(name)
 
-    async def _read_nearly_all(self, replay: Replay, copy: _Copy) -> None:
+    async def _read_nearly_all(self, replay: Replay, copy: Copy) -> None:
+        target = await progress.read(self.db, self.model.consumer, places(TOPICS))
+        if self.workers is not None and self.workers.processes > 1 and sum(target.values()) > ENOUGH_RECORDS:
+            await self._read_in_parts(replay, copy, target, self.workers)
         for _ in range(ROUNDS):
             target = await progress.read(self.db, self.model.consumer, places(TOPICS))
             await self._read(replay, copy, target)
@@ -211,25 +183,41 @@ class _Rebuild:
                 break
         await copy.finish()  # so that little is left to write while the live model is held
 
+    async def _read_in_parts(self, replay: Replay, copy: Copy, target: dict[Place, int], workers: Workers) -> None:
+        await replay.check_ends(target)
+        rows = KEEP_ROWS // workers.processes
+        parts = [
+            Part(self.kafka, workers.mongo, self.model.name, self.name, self._born, rows, places)
+            for places in divided(target, workers.processes)
+        ]
+
+        try:
+            done = await read_in_parts(parts, lambda read: self.tell(read, sum(target.values())))
+        except PartFailed as failed:
+            raise RebuildRefused(f"{failed}, with its words above; the {self.model.name} is as it was") from failed
+        self.records, self.skipped, copy.inserted = done.records, done.skipped, done.inserted
+        replay.go_on_at(target)
+        self._check()
+
     async def _behind(self, replay: Replay) -> int:
         live = await progress.read(self.db, self.model.consumer, places(TOPICS))
         return sum(live.values()) - sum(replay.positions.values())
 
-    async def _read(self, replay: Replay, copy: _Copy, target: dict[Place, int]) -> None:
+    async def _read(self, replay: Replay, copy: Copy, target: dict[Place, int]) -> None:
         known = sum(target.values())
         async for batch in replay.up_to(target):
             self._check()
-            self.skipped += await copy.fold(batch, self.model.consumer)
+            self.skipped += await copy.fold(batch)
             self.records += len(batch)
             self.tell(self.records, known)
 
-    async def _reach(self, replay: Replay, copy: _Copy) -> None:
+    async def _reach(self, replay: Replay, copy: Copy) -> None:
         held = await hold.place(self.db, self.model.consumer, places(TOPICS), self.name)
         self._holding = True
         await self._read(replay, copy, held)
         await copy.finish()
 
-    async def _settle(self, copy: _Copy) -> tuple[int, int]:
+    async def _settle(self, copy: Copy) -> tuple[int, int]:
         """Count, compare and swap; returns the number of live rows and of differences."""
         rows = await self.db[self.name].count_documents({})
         if rows != copy.inserted:

@@ -23,6 +23,7 @@ from shared.events.hr import HR_EVENTS, HrEvent, refuse_forbidden_fields, shown_
 from shared.events.mentoring import MENTORING_EVENTS, Fact
 from shared.events.notifications import NOTIFICATION_EVENTS
 from shared.events.onboarding import ONBOARDING_EVENTS
+from shared.events.own import own_fact
 
 __all__ = [
     "EVENT_TYPES",
@@ -102,7 +103,7 @@ def decode(envelope: Envelope, topic: str | None = None, received_at: datetime |
 
 def decode_record(topic: str, value: bytes | None, headers: Headers, received_at: datetime) -> Event[Any]:
     """Read one Kafka record of `topic`. Raises `Unprocessable` and nothing else."""
-    return decode(envelope_from_record(value, headers), topic, received_at)
+    return own_fact(topic, value, headers) or decode(envelope_from_record(value, headers), topic, received_at)
 
 
 def new_event(payload: BaseModel, *, source: str, id: str, time: datetime, **more: Any) -> Event[Any]:

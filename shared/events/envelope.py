@@ -127,7 +127,8 @@ def _sequence(value: object) -> int | None:
     return number if number is not None and 0 < number <= MAX_SEQUENCE else None
 
 
-def _traceparent(value: object) -> str | None:
+def trace_of(value: object) -> str | None:
+    """A trace context as W3C writes it, or None."""
     return value if isinstance(value, str) and _TRACEPARENT.fullmatch(value) else None
 
 
@@ -161,7 +162,7 @@ def envelope_from_attributes(attributes: Mapping[str, Any], data: Any) -> Envelo
         time=_time(attributes.get("time")),
         data=data,
         sequence=_sequence(attributes.get("sequence")),
-        traceparent=_traceparent(attributes.get("traceparent")),
+        traceparent=trace_of(attributes.get("traceparent")),
     )
 
 

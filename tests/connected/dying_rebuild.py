@@ -15,7 +15,7 @@ from shared.mongo import connect
 DEAD = 9
 SOON_S = 2.0  # what the dead one held is free after this long
 STAGES: dict[str, tuple[Any, str]] = {
-    "read": (rebuilding._Copy, "fold"),
+    "read": (rebuilding.Copy, "fold"),
     "hold": (hold, "place"),
     "reach": (rebuilding._Rebuild, "_reach"),
     "settle": (rebuilding._Rebuild, "_settle"),
@@ -38,7 +38,7 @@ async def main(stage: str, kafka: str, mongo: str) -> None:
     rebuilding.lease.take = partial(lease.take, ttl=SOON_S)
     _die_after(*STAGES[stage])
     client = await connect(mongo)
-    await rebuilding.rebuild(client[SERVICE], kafka, BOARD, "dying", now(), lambda read, known: None)
+    await rebuilding.rebuild(client[SERVICE], kafka, BOARD, "dying", now())
 
 
 if __name__ == "__main__":

@@ -17,13 +17,13 @@ from deploy.doctor import read_model_findings
 from deploy.parts import ROOT
 from deploy.ports import free_port
 from services.onboarding import app as onboarding
-from services.onboarding import store
+from services.onboarding import rebuilding, store
 from services.onboarding.positions import card, look_up
 from services.onboarding.projections.reading import TOPICS
 from services.onboarding.projections.timeline import TIMELINE_ENTRIES
 from services.onboarding.read_models import BOARD, READ_MODELS, SERVICE, TIMELINE, ReadModel, board_work
-from services.onboarding.rebuilding import RebuildRefused, Rebuilt, rebuild
-from shared import hold, kafka, lease, progress
+from services.onboarding.rebuilding import RebuildRefused, Rebuilt, Workers, rebuild
+from shared import hold, kafka, lease, progress, replay
 from shared.access import install_access
 from shared.changes import Conflict
 from shared.clock import now
@@ -134,11 +134,11 @@ async def rows(db: Database, name: str = store.BOARD) -> dict[str, Any]:
     return {row["_id"]: row async for row in db[name].find({}, {"version": 0})}
 
 
-async def rebuilt(db: Database, kafka_url: str, model: ReadModel[Any] = BOARD) -> Rebuilt:
+async def rebuilt(db: Database, kafka_url: str, model: ReadModel = BOARD) -> Rebuilt:
     """A rebuild, as soon as one that died makes room."""
     while True:
         try:
-            return await rebuild(db, kafka_url, model, "test", now(), lambda read, known: None)
+            return await rebuild(db, kafka_url, model, "test", now())
         except RebuildRefused:
             await asyncio.sleep(0.2)
 
@@ -167,6 +167,49 @@ async def test_a_rebuilt_model_is_the_live_one_field_by_field(
         changed = {id for id, row in (await rows(db, name)).items() if row != before[id]}
         assert changed == {f"{name}-0"}
     assert await left_over(db) == []
+
+
+@pytest.mark.parametrize("name", READ_MODELS)
+async def test_several_processes_with_few_rows_in_memory_make_the_same_model(
+    db: Database,
+    settings: Settings,
+    company: Company,
+    kafka_url: str,
+    mongo_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    monkeypatch.setattr(rebuilding, "ENOUGH_RECORDS", 0)
+    monkeypatch.setattr(rebuilding, "KEEP_ROWS", 6)
+    monkeypatch.setattr(replay, "BATCH_RECORDS", 7)
+    async with working(settings):
+        for number in range(PEOPLE):
+            await company.hire(f"{name}-parts-{number}")
+        for number in range(PEOPLE):  # told of again when others have taken their place in memory
+            await company.tell(company.met(f"{name}-parts-{number}", 1))
+        await caught_up(db, kafka_url)
+        before = await rows(db, name)
+        workers = Workers(2, mongo_url)
+        done = await rebuild(db, kafka_url, READ_MODELS[name], "test", now(), workers=workers)
+        assert (done.rows, done.differences) == (len(before), 0)
+        assert await rows(db, name) == before
+        alone = await rebuilt(db, kafka_url, READ_MODELS[name])
+        assert (alone.rows, alone.records, alone.differences) == (done.rows, done.records, 0)
+
+
+async def test_a_process_that_fails_ends_the_rebuild_and_leaves_the_model(
+    db: Database, settings: Settings, company: Company, kafka_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuilding, "ENOUGH_RECORDS", 0)
+    async with working(settings):
+        await company.hire("fails")
+        await caught_up(db, kafka_url)
+        before = await rows(db)
+        nowhere = Workers(2, "no database")
+        with pytest.raises(RebuildRefused, match=r"ended with code 1, with its words above; the board is as it was"):
+            await rebuild(db, kafka_url, BOARD, "test", now(), workers=nowhere)
+        assert await rows(db) == before
+        assert await left_over(db) == []
 
 
 async def test_a_rebuild_while_facts_keep_coming_loses_none_and_doubles_none(
@@ -257,7 +300,7 @@ async def test_of_two_rebuilds_at_once_the_second_is_refused(
     other = await lease.take(db, f"rebuild {BOARD.name}", "other", ttl=3600)
     assert other is not None
     with pytest.raises(RebuildRefused, match="being rebuilt already"):
-        await rebuild(db, kafka_url, BOARD, "test", now(), lambda read, known: None)
+        await rebuild(db, kafka_url, BOARD, "test", now())
 
 
 async def test_a_topic_shorter_than_the_progress_is_named_and_the_model_stays(
@@ -269,7 +312,7 @@ async def test_a_topic_shorter_than_the_progress_is_named_and_the_model_stays(
     before = await rows(db)
     await db[progress.COLLECTION].update_one({"consumer": BOARD.consumer}, {"$inc": {"next": 1_000}})
     with pytest.raises(progress.TopicShorter, match=r"Restore the topic"):
-        await rebuild(db, kafka_url, BOARD, "test", now(), lambda read, known: None)
+        await rebuild(db, kafka_url, BOARD, "test", now())
     assert await rows(db) == before
     assert await left_over(db) == []
 

@@ -1,12 +1,13 @@
 """The board: one row a hire, as their manager sees them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from services.onboarding.journey import JourneyStatus, MilestoneStatus
+from services.onboarding.projections.stored import Stored, instant, stamp
 from shared.events import Event, Fact
 from shared.events.mentoring import (
     Contribution,
@@ -143,27 +144,44 @@ class Board(_Model):
         return bool(self.attention)
 
 
-def fold_board(row: Board | None, event: Event[Any]) -> Board | None:
-    """The row after an event of `TOPICS`; events that no row shows leave it as it is (also None)."""
+EMPTY: Stored = Board(employee_id="", updated_at=datetime.fromtimestamp(0, UTC)).model_dump(mode="json")
+
+
+def fold_board(row: Stored | None, event: Event[Any]) -> Stored | None:
+    """The row after an event of `TOPICS`, in the form that is stored; events that no row shows leave it as it is (also None).
+
+    What is counted from the milestones, and where the row stands, is as it was: `finish_board` works it out, once for any
+    number of events.
+    """
     change = _BOARD.get(type(event.data))
     if change is None:
         return row
-    before = row or Board(employee_id=event.subject, updated_at=event.time)
+    before = row or EMPTY | {"employee_id": event.subject}
+    if len(before) != len(EMPTY):  # stored before a field was added
+        before = EMPTY | before
     updates = change(before, event)
     if updates is None:
         return row
-    after = before.model_copy(update=updates | {"updated_at": max(before.updated_at, event.time)})
-    attention = _attention(after)
-    return after.model_copy(update={"attention": attention, "standing": _standing(after.status, attention)})
+    told = stamp(event.time)
+    updated_at = before["updated_at"] if instant(before["updated_at"]) > instant(told) else told
+    return {**before, **updates, "updated_at": updated_at}
 
 
-def _attention(row: Board) -> list[Attention]:
-    if row.status != "active":
+def finish_board(row: Stored) -> Stored:
+    """The row with everything that follows from the rest of it: a `Board` as JSON."""
+    counted = {**row, **_counted(row["milestones"])}
+    attention = _attention(counted)
+    return {**counted, "attention": attention, "standing": _standing(row["status"], attention)}
+
+
+def _attention(row: Stored) -> list[Attention]:
+    if row["status"] != "active":
         return []
+    assignment, mail = row["assignment"], row["mail"]
     reasons: Mapping[Attention, bool] = {
-        "late": bool(row.late),
-        "no_mentor": row.assignment.status in ("waitlisted", "released") and row.last_day is None,
-        "mail_failed": row.mail.state == "failed" or row.mail.reason == NO_ADDRESS,
+        "late": bool(row["late"]),
+        "no_mentor": assignment["status"] in ("waitlisted", "released") and row["last_day"] is None,
+        "mail_failed": mail["state"] == "failed" or mail["reason"] == NO_ADDRESS,
     }
     return [reason for reason, holds in reasons.items() if holds]
 
@@ -177,32 +195,35 @@ def _standing(status: JourneyStatus, attention: Sequence[Attention]) -> Standing
 
 
 Updates = dict[str, Any]
+Milestones = dict[str, Stored]
 OPEN: Sequence[MilestoneStatus] = ("planned", "late")
 
 
-def _counted(row: Board, milestones: dict[str, BoardMilestone], status: JourneyStatus | None = None) -> Updates:
-    """The milestones with everything that is counted from them."""
-    status = status or row.status
-    required = {id: each for id, each in milestones.items() if not each.optional and each.status != "waived"}
-    late = [id for id, each in milestones.items() if each.status == "late"]
-    ahead = [(each.due, place, id) for place, (id, each) in enumerate(required.items()) if each.status == "planned"]
-    first = min(ahead)[2] if ahead else None
-    return {
-        "status": status,
-        "milestones": milestones,
-        "done": sum(each.status == "done" for each in required.values()),
-        "total": len(required),
-        "next": NextMilestone(id=first, owner=required[first].owner, due=required[first].due) if first else None,
-        "late": late,
-    }
+def _counted(milestones: Milestones) -> Updates:
+    """Everything that is counted from the milestones."""
+    done, total, late, first = 0, 0, [], None
+    for id, each in milestones.items():
+        status = each["status"]
+        if status == "late":
+            late.append(id)
+        if each["optional"] or status == "waived":
+            continue
+        total += 1
+        if status == "done":
+            done += 1
+        elif status == "planned" and (first is None or each["due"] < milestones[first]["due"]):
+            first = id
+    following = {"id": first, "owner": milestones[first]["owner"], "due": milestones[first]["due"]} if first else None
+    return {"done": done, "total": total, "next": following, "late": late}
 
 
-def _row_started(row: Board, event: Event[JourneyStarted]) -> Updates:
+def _row_started(row: Stored, event: Event[JourneyStarted]) -> Updates:
     fact = event.data
-    planned = {each.id: _row_planned(each) for each in fact.milestones}
-    return _counted(row, planned, "active") | {
-        "number": row.number + 1,
-        "start_date": fact.start_date,
+    return {
+        "status": "active",
+        "milestones": {each.id: _row_planned(each) for each in fact.milestones},
+        "number": row["number"] + 1,
+        "start_date": fact.start_date.isoformat(),
         "programme": fact.programme,
         "programme_version": fact.programme_version,
         "manager_id": fact.manager_id,
@@ -213,122 +234,124 @@ def _row_started(row: Board, event: Event[JourneyStarted]) -> Updates:
     }
 
 
-def _row_planned(planned: PlannedMilestone) -> BoardMilestone:
-    return BoardMilestone(owner=planned.owner, due=planned.due, optional=planned.optional)
+def _row_planned(planned: PlannedMilestone | MilestoneAdded) -> Stored:
+    return {"owner": planned.owner, "due": planned.due.isoformat(), "optional": planned.optional, "status": "planned"}
 
 
-def _row_rescheduled(row: Board, event: Event[JourneyRescheduled]) -> Updates:
+def _row_rescheduled(row: Stored, event: Event[JourneyRescheduled]) -> Updates:
+    due = event.data.due
     moved = {
-        id: each.model_copy(update={"due": event.data.due[id], "status": "planned"})
-        for id, each in row.milestones.items()
-        if id in event.data.due and each.status in OPEN
+        id: {**each, "due": due[id].isoformat(), "status": "planned"}
+        for id, each in row["milestones"].items()
+        if id in due and each["status"] in OPEN
     }
-    return _counted(row, row.milestones | moved) | {"start_date": event.data.start_date}
+    return {"milestones": {**row["milestones"], **moved}, "start_date": event.data.start_date.isoformat()}
 
 
-def _row_replanned(row: Board, event: Event[JourneyReplanned]) -> Updates:
-    fact, milestones = event.data, dict(row.milestones)
+def _row_replanned(row: Stored, event: Event[JourneyReplanned]) -> Updates:
+    fact, milestones = event.data, dict(row["milestones"])
     milestones |= {each.id: _row_planned(each) for each in fact.added}
     for each in fact.changed:
-        before = milestones[each.id]
-        moved = {"owner": each.owner, "optional": each.optional, "due": each.due}
-        status = {} if before.due == each.due else {"status": "planned"}
-        milestones[each.id] = before.model_copy(update=moved | status)
-    milestones |= {id: milestones[id].model_copy(update={"status": "waived"}) for id in fact.dropped}
-    return _counted(row, milestones) | {"programme": fact.programme, "programme_version": fact.programme_version}
+        before, due = milestones[each.id], each.due.isoformat()
+        status = before["status"] if before["due"] == due else "planned"
+        milestones[each.id] = {"owner": each.owner, "due": due, "optional": each.optional, "status": status}
+    milestones |= {id: {**milestones[id], "status": "waived"} for id in fact.dropped}
+    return {"milestones": milestones, "programme": fact.programme, "programme_version": fact.programme_version}
 
 
-def _row_paused(row: Board, event: Event[JourneyPaused]) -> Updates:
-    return _counted(row, row.milestones, "paused") | {"away": Away(since=event.data.since, until=event.data.until)}
+def _row_paused(row: Stored, event: Event[JourneyPaused]) -> Updates:
+    return {"status": "paused", "away": Away(since=event.data.since, until=event.data.until).model_dump(mode="json")}
 
 
-def _row_resumed(row: Board, event: Event[JourneyResumed]) -> Updates:
+def _row_resumed(row: Stored, event: Event[JourneyResumed]) -> Updates:
+    due = event.data.due
     again = {
-        id: each.model_copy(update={"due": event.data.due.get(id, each.due), "status": "planned"})
-        for id, each in row.milestones.items()
-        if each.status in OPEN
+        id: {**each, "due": due[id].isoformat() if id in due else each["due"], "status": "planned"}
+        for id, each in row["milestones"].items()
+        if each["status"] in OPEN
     }
-    return _counted(row, row.milestones | again, "active") | {"away": None}
+    return {"milestones": {**row["milestones"], **again}, "status": "active", "away": None}
 
 
-def _row_ended(row: Board, event: Event[JourneyEnded]) -> Updates:
+def _row_ended(row: Stored, event: Event[JourneyEnded]) -> Updates:
     gone = {} if event.data.outcome == "completed" else {"last_day": None}
-    return _counted(row, row.milestones, event.data.outcome) | gone
+    return {"status": event.data.outcome, **gone}
 
 
-def _row_reopened(row: Board, event: Event[JourneyReopened]) -> Updates:
-    return _counted(row, row.milestones, "active" if row.away is None else "paused")
+def _row_reopened(row: Stored, event: Event[JourneyReopened]) -> Updates:
+    return {"status": "active" if row["away"] is None else "paused"}
 
 
-def _row_added(row: Board, event: Event[MilestoneAdded]) -> Updates:
-    fact = event.data
-    return _counted(
-        row,
-        row.milestones | {fact.milestone_id: BoardMilestone(owner=fact.owner, due=fact.due, optional=fact.optional)},
-    )
+def _row_added(row: Stored, event: Event[MilestoneAdded]) -> Updates:
+    return {"milestones": {**row["milestones"], event.data.milestone_id: _row_planned(event.data)}}
 
 
-def _row_changed(change: Callable[[Any], Updates]) -> Callable[[Board, Event[Any]], Updates | None]:
-    def apply(row: Board, event: Event[Any]) -> Updates | None:
-        milestone = row.milestones.get(event.data.milestone_id)
-        if milestone is None or milestone.status == "done":
+def _row_changed(change: Callable[[Any], Updates]) -> Callable[[Stored, Event[Any]], Updates | None]:
+    def apply(row: Stored, event: Event[Any]) -> Updates | None:
+        id, milestones = event.data.milestone_id, row["milestones"]
+        milestone = milestones.get(id)
+        if milestone is None or milestone["status"] == "done":
             return None
-        changed = milestone.model_copy(update=change(event.data))
-        return _counted(row, row.milestones | {event.data.milestone_id: changed})
+        return {"milestones": {**milestones, id: {**milestone, **change(event.data)}}}
 
     return apply
 
 
-def _row_milestone(status: MilestoneStatus) -> Callable[[Board, Event[Any]], Updates | None]:
+def _row_milestone(status: MilestoneStatus) -> Callable[[Stored, Event[Any]], Updates | None]:
     return _row_changed(lambda _: {"status": status})
 
 
-def _row_due_anew(row: Board, event: Event[Any]) -> Updates | None:
-    return _row_changed(lambda fact: {"due": fact.due, "status": "planned"})(row, event)
+def _row_due_anew(row: Stored, event: Event[Any]) -> Updates | None:
+    return _row_changed(lambda fact: {"due": fact.due.isoformat(), "status": "planned"})(row, event)
 
 
-def _row_met(row: Board, event: Event[MeetingHeld]) -> Updates:
-    days = [day for day in (row.last_meeting_on, event.data.held_on) if day is not None]
-    return {"meetings": row.meetings + 1, "last_meeting_on": max(days)}
-
-
-def _row_assigned(row: Board, event: Event[MentorAssigned]) -> Updates:
-    fact = event.data
+def _row_met(row: Stored, event: Event[MeetingHeld]) -> Updates:
     return {
-        "assignment": Assignment(
-            status="assigned",
-            mentor_id=fact.mentor_id,
-            score=fact.score,
-            contributions=fact.contributions,
-            runner_up_ids=fact.runner_up_ids,
-            decided_by=fact.decided_by,
-            since=event.time,
-        )
+        "meetings": row["meetings"] + 1,
+        "last_meeting_on": max(row["last_meeting_on"] or "", event.data.held_on.isoformat()),
     }
 
 
-def _row_released(row: Board, event: Event[MentorReleased]) -> Updates:
-    return {"assignment": Assignment(status="released", cause=event.data.cause, since=event.time)}
+def _row_assigned(row: Stored, event: Event[MentorAssigned]) -> Updates:
+    fact = event.data
+    return _assignment(
+        status="assigned",
+        mentor_id=fact.mentor_id,
+        score=fact.score,
+        contributions=fact.contributions,
+        runner_up_ids=fact.runner_up_ids,
+        decided_by=fact.decided_by,
+        since=event.time,
+    )
 
 
-def _row_waitlisted(row: Board, event: Event[HireWaitlisted]) -> Updates:
-    return {"assignment": Assignment(status="waitlisted", ruled_out=event.data.ruled_out, since=event.time)}
+def _row_released(row: Stored, event: Event[MentorReleased]) -> Updates:
+    return _assignment(status="released", cause=event.data.cause, since=event.time)
 
 
-def _row_unlisted(row: Board, event: Event[HireUnlisted]) -> Updates:
-    return {"assignment": Assignment(status="none", cause=event.data.cause, since=event.time)}
+def _row_waitlisted(row: Stored, event: Event[HireWaitlisted]) -> Updates:
+    return _assignment(status="waitlisted", ruled_out=event.data.ruled_out, since=event.time)
 
 
-def _row_message(state: MailState) -> Callable[[Board, Event[Any]], Updates | None]:
-    def change(row: Board, event: Event[Any]) -> Updates | None:
+def _row_unlisted(row: Stored, event: Event[HireUnlisted]) -> Updates:
+    return _assignment(status="none", cause=event.data.cause, since=event.time)
+
+
+def _assignment(**known: Any) -> Updates:
+    return {"assignment": Assignment(**known).model_dump(mode="json")}
+
+
+def _row_message(state: MailState) -> Callable[[Stored, Event[Any]], Updates | None]:
+    def change(row: Stored, event: Event[Any]) -> Updates | None:
         if event.data.template != WELCOME or event.data.recipient_role != "hire":
             return None
-        return {"mail": Mail(state=state, reason=getattr(event.data, "reason", None), at=event.time)}
+        mail = Mail(state=state, reason=getattr(event.data, "reason", None), at=event.time)
+        return {"mail": mail.model_dump(mode="json")}
 
     return change
 
 
-_BOARD: Mapping[type[Fact], Callable[[Board, Event[Any]], Updates | None]] = {
+_BOARD: Mapping[type[Fact], Callable[[Stored, Event[Any]], Updates | None]] = {
     JourneyStarted: _row_started,
     JourneyRescheduled: _row_rescheduled,
     ManagerChanged: lambda row, event: {"manager_id": event.data.manager_id},
@@ -343,9 +366,9 @@ _BOARD: Mapping[type[Fact], Callable[[Board, Event[Any]], Updates | None]] = {
     JourneyReplanned: _row_replanned,
     JourneyPaused: _row_paused,
     JourneyResumed: _row_resumed,
-    LeavingPlanned: lambda row, event: {"last_day": event.data.last_day},
+    LeavingPlanned: lambda row, event: {"last_day": event.data.last_day.isoformat()},
     LeavingCancelled: lambda row, event: {"last_day": None},
-    JourneyCancelled: lambda row, event: _counted(row, row.milestones, "cancelled") | {"last_day": None},
+    JourneyCancelled: lambda row, event: {"status": "cancelled", "last_day": None},
     JourneyEnded: _row_ended,
     JourneyReopened: _row_reopened,
     MentorAssigned: _row_assigned,

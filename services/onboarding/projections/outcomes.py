@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from services.onboarding.projections.stored import Stored, stamp
 from shared.events import Event, Fact
 from shared.events.mentoring import MentorAssigned
 from shared.events.onboarding import (
@@ -57,39 +58,46 @@ class Outcomes(_Model):
     assigned_at: list[datetime] = []
 
 
-def fold_outcomes(before: Outcomes | None, event: Event[Any]) -> Outcomes | None:
-    """The outcomes after an event of `TOPICS`."""
-    row = before or Outcomes(employee_id=event.subject)
+NOT_ENDED: Stored = {"last_day": None, "left_on": None, "completed_on": None, "cancelled": False}
+
+
+def fold_outcomes(before: Stored | None, event: Event[Any]) -> Stored | None:
+    """The outcomes after an event of `TOPICS`, in the form that is stored: an `Outcomes` as JSON."""
+    row = before or {"employee_id": event.subject, "journeys": [], "assigned_at": []}
     if isinstance(event.data, MentorAssigned):
-        return row.model_copy(update={"assigned_at": [*row.assigned_at, event.time][:ASSIGNMENTS_KEPT]})
+        return {**row, "assigned_at": [*row["assigned_at"], stamp(event.time)][:ASSIGNMENTS_KEPT]}
     if isinstance(event.data, JourneyStarted):
-        begun = Outcome(start_date=event.data.start_date, known_at=event.time, programme=event.data.programme)
-        return row.model_copy(update={"journeys": [*row.journeys, begun]})
+        return {**row, "journeys": [*row["journeys"], _begun(event)]}
     change = _CHANGES.get(type(event.data))
-    if change is None or not row.journeys:
+    if change is None or not row["journeys"]:
         return before
-    present = row.journeys[-1].model_copy(update=change(row.journeys[-1], event))
-    return row.model_copy(update={"journeys": [*row.journeys[:-1], present]})
+    *earlier, present = row["journeys"]
+    return {**row, "journeys": [*earlier, {**present, **change(present, event)}]}
 
 
-def _ended(journey: Outcome, event: Event[JourneyEnded]) -> dict[str, Any]:
-    on = event.time.date()
+def _begun(event: Event[JourneyStarted]) -> Stored:
+    known = {"start_date": event.data.start_date.isoformat(), "known_at": stamp(event.time), "programme": event.data.programme}
+    return {**known, "meetings": [], "answers": [], **NOT_ENDED}
+
+
+def _ended(journey: Stored, event: Event[JourneyEnded]) -> Stored:
+    on = event.time.date().isoformat()
     if event.data.outcome == "completed":
         return {"completed_on": on}
-    return {"left_on": journey.last_day or on}
+    return {"left_on": journey["last_day"] or on}
 
 
-def _answered(journey: Outcome, event: Event[SurveyAnswered]) -> dict[str, Any]:
-    return {"answers": [*journey.answers, Answer(at=event.time, ratings=event.data.ratings)]}
+def _answered(journey: Stored, event: Event[SurveyAnswered]) -> Stored:
+    return {"answers": [*journey["answers"], {"at": stamp(event.time), "ratings": event.data.ratings}]}
 
 
-_CHANGES: Mapping[type[Fact], Callable[[Outcome, Event[Any]], dict[str, Any]]] = {
-    JourneyRescheduled: lambda journey, event: {"start_date": event.data.start_date},
-    MeetingHeld: lambda journey, event: {"meetings": [*journey.meetings, event.data.held_on]},
+_CHANGES: Mapping[type[Fact], Callable[[Stored, Event[Any]], Stored]] = {
+    JourneyRescheduled: lambda journey, event: {"start_date": event.data.start_date.isoformat()},
+    MeetingHeld: lambda journey, event: {"meetings": [*journey["meetings"], event.data.held_on.isoformat()]},
     SurveyAnswered: _answered,
-    LeavingPlanned: lambda journey, event: {"last_day": event.data.last_day},
+    LeavingPlanned: lambda journey, event: {"last_day": event.data.last_day.isoformat()},
     LeavingCancelled: lambda journey, event: {"last_day": None},
     JourneyEnded: _ended,
     JourneyCancelled: lambda journey, event: {"cancelled": True},
-    JourneyReopened: lambda journey, event: {"left_on": None, "last_day": None, "completed_on": None, "cancelled": False},
+    JourneyReopened: lambda journey, event: NOT_ENDED,
 }

@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from services.onboarding.projections.stored import Stored, instant, stamp
 from shared.events import Event, Fact
-from shared.events.mentoring import AssignmentFact, HireUnlisted, HireWaitlisted, MentorAssigned, MentorReleased
-from shared.events.notifications import MessageFact, MessageFailed, MessageSent, MessageSuppressed
+from shared.events.mentoring import HireUnlisted, HireWaitlisted, MentorAssigned, MentorReleased
+from shared.events.notifications import MessageFailed, MessageSent, MessageSuppressed
 from shared.events.onboarding import (
     JourneyCancelled,
     JourneyEnded,
-    JourneyFact,
     JourneyPaused,
     JourneyReopened,
     JourneyReplanned,
@@ -105,28 +105,36 @@ KINDS: Mapping[type[Fact], tuple[str, str | None]] = {
 }
 """What a timeline shows: the kind of its entry, and the field that says who did it."""
 
-_NOT_SHOWN = frozenset({"employee_id", "milestones"})  # the plan is in the journey; here it would be half the document
+_NOT_SHOWN = {"employee_id", "milestones"}  # the plan is in the journey; here it would be half the document
 
 
-def fold_timeline(timeline: Timeline | None, event: Event[Any]) -> Timeline | None:
-    """The timeline after an event of `TOPICS`."""
-    if not isinstance(event.data, (JourneyFact, AssignmentFact, MessageFact)) or type(event.data) not in KINDS:
+def fold_timeline(timeline: Stored | None, event: Event[Any]) -> Stored | None:
+    """The timeline after an event of `TOPICS`, in the form that is stored: a `Timeline` as JSON."""
+    kind = KINDS.get(type(event.data))
+    if kind is None:
         return timeline
-    before = timeline or Timeline(employee_id=event.subject)
-    entries = list(before.entries)
-    insort(entries, _entry(event), key=lambda entry: entry.order)
-    return before.model_copy(update={"entries": entries[-TIMELINE_ENTRIES:]})
+    entries = list(timeline["entries"]) if timeline else []
+    entry = _entry(event, *kind)
+    if entries and _order(entry) < _order(entries[-1]):
+        insort(entries, entry, key=_order)
+    else:
+        entries.append(entry)
+    return {"employee_id": event.subject, "entries": entries[-TIMELINE_ENTRIES:]}
 
 
-def _entry(event: Event[Any]) -> Entry:
-    kind, who = KINDS[type(event.data)]
-    details = event.data.model_dump(mode="json", exclude_none=True, exclude=set(_NOT_SHOWN))
-    return Entry(
-        at=event.time,
-        topic=event.data.TOPIC,
-        sequence=event.sequence or 0,
-        kind=kind,
-        who=getattr(event.data, who) if who else None,
-        milestone_id=details.pop("milestone_id", None),
-        details=details,
-    )
+def _order(entry: Stored) -> tuple[str, str, int]:
+    """`Entry.order` of a stored entry."""
+    return instant(entry["at"]), entry["topic"], entry["sequence"]
+
+
+def _entry(event: Event[Any], kind: str, who: str | None) -> Stored:
+    details = event.data.model_dump(mode="json", exclude_none=True, exclude=_NOT_SHOWN)
+    return {
+        "at": stamp(event.time),
+        "topic": event.data.TOPIC,
+        "sequence": event.sequence or 0,
+        "kind": kind,
+        "who": getattr(event.data, who) if who else None,
+        "milestone_id": details.pop("milestone_id", None),
+        "details": details,
+    }

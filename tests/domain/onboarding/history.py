@@ -9,6 +9,9 @@ from services.onboarding.domain import step
 from services.onboarding.journey import Journey, MilestoneState
 from services.onboarding.programme import Person, Programme, Programmes
 from services.onboarding.programme_files import read_programme, read_programmes
+from services.onboarding.projections.board import Board, finish_board, fold_board
+from services.onboarding.projections.stored import Stored
+from services.onboarding.projections.timeline import Timeline, fold_timeline
 from shared.directory import Directory
 from shared.events import Event, Fact, new_event
 from shared.events.hr import EmployeeHired, EmployeeRehired, EmployeeSnapshot, EmployeeUpdated, HrEvent, StartDateChanged
@@ -176,6 +179,21 @@ class Life:
     def done(self) -> set[str]:
         """The milestones that are done."""
         return {id for id, status in self.statuses.items() if status == "done"}
+
+
+def board_of(events: Iterable[Event[Any]], row: Stored | None = None) -> Board | None:
+    """The board's row after these events, as pages read it."""
+    for event in events:
+        row = fold_board(row, event)
+    return Board.model_validate(finish_board(row)) if row is not None else None
+
+
+def timeline_of(events: Iterable[Event[Any]]) -> Timeline | None:
+    """The timeline after these events, as pages read it."""
+    told: Stored | None = None
+    for event in events:
+        told = fold_timeline(told, event)
+    return Timeline.model_validate(told) if told is not None else None
 
 
 def kinds(facts: Iterable[Fact]) -> list[str]:

@@ -19,14 +19,18 @@ from services.onboarding.deciding.days import due_days
 from services.onboarding.evolution import evolve
 from services.onboarding.journey import Journey
 from services.onboarding.programme import Person, Programmes
-from services.onboarding.projections.board import Board, fold_board
-from services.onboarding.projections.timeline import fold_timeline
+from services.onboarding.projections.board import Board
+from services.onboarding.projections.outcomes import Outcomes
+from services.onboarding.projections.stored import Stored
+from services.onboarding.projections.timeline import Timeline
+from services.onboarding.read_models import READ_MODELS
 from shared.events import Event
 from shared.events.hr import EmployeeTerminated, HireRescinded, TerminationCancelled
 from shared.events.mentoring import HireUnlisted
 from shared.events.notifications import MessageSuppressed
 from shared.events.onboarding import MilestoneEscalated, MilestoneLate, MilestoneReminded
 from shared.refusals import Refused
+from shared.streams import Stream, read_stream
 from tests.domain.onboarding.history import (
     ADA,
     AUTOMATIC,
@@ -41,6 +45,7 @@ from tests.domain.onboarding.history import (
     Life,
     assigned,
     at,
+    board_of,
     counted,
     failed,
     hired,
@@ -52,6 +57,7 @@ from tests.domain.onboarding.history import (
     released,
     sent,
     snapshot,
+    timeline_of,
     updated,
     waitlisted,
 )
@@ -289,15 +295,48 @@ def test_every_interleaving_ends_in_the_same_board_and_timeline(
     topics = [published(life.told), mentor_events, message_events]
     straight = [event for events in topics for event in events]
     mixed = data.draw(interleavings(topics))
-    assert folded(fold_board, straight) == folded(fold_board, mixed)
-    assert folded(fold_timeline, straight) == folded(fold_timeline, mixed)
+    assert board_of(straight) == board_of(mixed)
+    assert timeline_of(straight) == timeline_of(mixed)
 
 
-def folded(fold: Any, events: Sequence[Event[Any]]) -> Any:
-    state = None
-    for event in events:
-        state = fold(state, event)
-    return state
+@settings(max_examples=100, deadline=None)
+@given(st.data(), anything, assignments, messages)
+def test_facts_told_again_and_batches_of_any_size_change_no_row(
+    data: st.DataObject, history: list[tuple[Any, int]], mentor_events: list[Event[Any]], message_events: list[Event[Any]]
+) -> None:
+    life = Life(several_programmes())
+    live_through(life, history)
+    topics = [published(life.told), mentor_events, message_events]
+    for model in READ_MODELS.values():
+        once: Stream[Stored] = Stream(ADA, "onboarding")
+        for event in [event for events in topics for event in events]:
+            model.apply(once, event)
+        again: Stream[Stored] = Stream(ADA, "onboarding")
+        for event in data.draw(interleavings(topics)):
+            for _ in range(data.draw(st.integers(1, 2))):
+                model.apply(again, event)
+            if data.draw(st.booleans()):  # the end of a batch: written, and read again
+                model.complete(again)
+                again = read_stream(again.document(), dict, "onboarding")
+        model.complete(once)
+        model.complete(again)
+        assert (again.state, again.seen) == (once.state, once.seen)
+
+
+@settings(max_examples=100, deadline=None)
+@given(anything, assignments, messages)
+def test_a_stored_row_is_exactly_what_its_model_says(
+    history: list[tuple[Any, int]], mentor_events: list[Event[Any]], message_events: list[Event[Any]]
+) -> None:
+    life = Life(several_programmes())
+    live_through(life, history)
+    for name, model in (("board", Board), ("timeline", Timeline), ("outcomes", Outcomes)):
+        row: Stream[Stored] = Stream(ADA, "onboarding")
+        for event in [*published(life.told), *mentor_events, *message_events]:
+            READ_MODELS[name].apply(row, event)
+        READ_MODELS[name].complete(row)
+        if row.state is not None:
+            assert model.model_validate(row.state).model_dump(mode="json") == row.state
 
 
 @settings(max_examples=100, deadline=None)
@@ -305,7 +344,7 @@ def folded(fold: Any, events: Sequence[Event[Any]]) -> Any:
 def test_the_board_shows_what_the_journey_is(history: list[tuple[Any, int]]) -> None:
     life = Life(several_programmes())
     live_through(life, history)
-    row: Board | None = folded(fold_board, published(life.told))
+    row = board_of(published(life.told))
     journey = life.journey
     if journey.number == 0:
         assert row is None

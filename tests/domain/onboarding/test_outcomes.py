@@ -20,7 +20,7 @@ from services.onboarding.outcomes.statistics import (
     retained,
     share,
 )
-from services.onboarding.projections.outcomes import fold_outcomes
+from services.onboarding.projections.outcomes import Outcomes, fold_outcomes
 from shared.events.onboarding import (
     JourneyCancelled,
     JourneyEnded,
@@ -58,7 +58,8 @@ def on(day):
 def folded(events, before=None):
     for event in events:
         before = fold_outcomes(before, event)
-    return before
+    assert Outcomes.model_validate(before).model_dump(mode="json") == before  # the form that is stored is the model's
+    return Outcomes.model_validate(before)
 
 
 def told(*facts):

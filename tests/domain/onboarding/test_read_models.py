@@ -10,7 +10,7 @@ from services.onboarding.commands import PauseJourney
 from services.onboarding.parameters import languages
 from services.onboarding.projections.board import Board, fold_board
 from services.onboarding.projections.reading import TOPICS
-from services.onboarding.projections.timeline import KINDS, TIMELINE_ENTRIES, Timeline, fold_timeline
+from services.onboarding.projections.timeline import KINDS, TIMELINE_ENTRIES
 from shared.events import EVENT_TYPES, Event
 from shared.events.hr import EmployeeTerminated, HrEvent, TerminationCancelled
 from shared.events.mentoring import Contribution, HireUnlisted, MentorAssigned
@@ -36,12 +36,14 @@ from tests.domain.onboarding.history import (
     Life,
     assigned,
     at,
+    board_of,
     counted,
     failed,
     hired,
     published,
     released,
     sent,
+    timeline_of,
     waitlisted,
 )
 
@@ -66,10 +68,9 @@ def journey(*facts: Any) -> list[Event[Any]]:
 
 
 def row(events: Sequence[Event[Any]], before: Board | None = None) -> Board:
-    for event in events:
-        before = fold_board(before, event)
-    assert before is not None
-    return before
+    after = board_of(events, before.model_dump(mode="json") if before else None)
+    assert after is not None
+    return after
 
 
 def test_a_row_shows_progress_and_what_is_next() -> None:
@@ -142,7 +143,8 @@ def test_a_row_says_what_became_of_the_welcome_and_of_no_other_message() -> None
     assert (board.mail.state, board.mail.reason, board.attention) == ("failed", "smtp_550", ["mail_failed"])
     board = row([counted("notifications", sent(), 2, at(2))], board)
     assert (board.mail.state, board.needs_attention) == ("sent", False)
-    assert row([counted("notifications", failed("mentor_brief"), 3, at(3))], board) is board
+    stored = board.model_dump(mode="json")
+    assert fold_board(stored, counted("notifications", failed("mentor_brief"), 3, at(3))) is stored
 
 
 @pytest.mark.parametrize(("reason", "attention"), [("no_address", True), ("withdrawn", False)])
@@ -164,9 +166,7 @@ def test_every_fact_about_a_person_on_our_topics_has_its_place_on_the_timeline()
 
 
 def test_a_timeline_is_in_order_of_time_with_who_and_what() -> None:
-    timeline: Timeline | None = None
-    for event in [*journey(STARTED, DONE), counted("matching", assigned(), 1, at(0))]:
-        timeline = fold_timeline(timeline, event)
+    timeline = timeline_of([*journey(STARTED, DONE), counted("matching", assigned(), 1, at(0))])
     assert timeline is not None
     assert [(entry.kind, entry.who, entry.milestone_id) for entry in timeline.entries] == [
         ("mentor_assigned", "policy", None),
@@ -179,14 +179,12 @@ def test_a_timeline_is_in_order_of_time_with_who_and_what() -> None:
 
 
 def test_a_very_long_timeline_keeps_its_newest_entries() -> None:
-    timeline: Timeline | None = None
-    for number in range(1, TIMELINE_ENTRIES + 11):
-        timeline = fold_timeline(timeline, counted("notifications", sent(), number, at(number)))
+    told = [counted("notifications", sent(), number, at(number)) for number in range(1, TIMELINE_ENTRIES + 11)]
+    timeline = timeline_of(told)
     assert timeline is not None
     assert len(timeline.entries) == TIMELINE_ENTRIES
     assert timeline.entries[0].sequence == 11
-    older = fold_timeline(timeline, counted("matching", assigned(), 1, at(0)))
-    assert older == timeline
+    assert timeline_of([*told, counted("matching", assigned(), 1, at(0))]) == timeline
 
 
 def test_titles_are_in_the_language_that_the_reader_likes_best() -> None:
@@ -199,9 +197,7 @@ def test_who_left_while_away_and_stays_after_all_is_away_again_on_the_board() ->
     life = Life()
     life.on(hired(), PauseJourney(employee_id=ADA, paused_by=BOSS))
     life.on(EmployeeTerminated(employee_id=ADA), TerminationCancelled(employee_id=ADA))
-    row = None
-    for event in published(life.told):
-        row = fold_board(row, event)
+    row = board_of(published(life.told))
     assert row is not None
     assert (row.status, row.standing, row.attention) == ("paused", "paused", [])
     assert row.away is not None
@@ -210,8 +206,6 @@ def test_who_left_while_away_and_stays_after_all_is_away_again_on_the_board() ->
 def test_whoever_is_about_to_leave_needs_no_mentor() -> None:
     life = Life()
     life.on(hired(), EmployeeTerminated(employee_id=ADA, last_day=START))
-    row = None
-    for event in [*published(life.told), counted("matching", released(), 1, NOW)]:
-        row = fold_board(row, event)
+    row = board_of([*published(life.told), counted("matching", released(), 1, NOW)])
     assert row is not None
     assert (row.last_day, row.attention, row.standing) == (START, [], "track")

@@ -13,8 +13,8 @@ from services.onboarding.people import is_named
 from services.onboarding.person_pages import grade, ratings_in, reasons_of
 from services.onboarding.programme import Person
 from services.onboarding.programme_files import read_programmes
-from services.onboarding.projections.board import Assignment, Board, Mail, fold_board
-from services.onboarding.projections.timeline import Entry, fold_timeline
+from services.onboarding.projections.board import Assignment, Board, Mail
+from services.onboarding.projections.timeline import Entry
 from services.onboarding.store import BoardRow
 from services.onboarding.views import surveys_to_answer, tasks_of, title_of
 from shared.events import new_event
@@ -34,6 +34,7 @@ from shared.events.onboarding import (
     SurveyAnswered,
 )
 from shared.refusals import Refused
+from tests.domain.onboarding.history import board_of, timeline_of
 
 ADA, BOSS, MENTOR = "E-101", "E-2", "E-10"
 START = date(2027, 1, 11)
@@ -65,10 +66,7 @@ def events(*facts):
 
 
 def board(*facts):
-    row = None
-    for event in events(*facts):
-        row = fold_board(row, event)
-    return row
+    return board_of(events(*facts))
 
 
 def card(*facts, now=NOW):
@@ -83,10 +81,7 @@ def journey(*facts):
 
 
 def timeline(*facts):
-    told = None
-    for event in events(*facts):
-        told = fold_timeline(told, event)
-    return told.entries
+    return timeline_of(events(*facts)).entries
 
 
 OF_THE_MANAGER = {"employee_id": ADA, "owner": "manager", "due": START}

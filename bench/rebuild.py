@@ -1,0 +1,174 @@
+"""`./firstmate bench rebuild`: read models made again from a million events, compared with the live ones, against a bare loop.
+
+The events are whole journeys (`bench.lives`). The live rows are what onboarding's own worker makes of them. The bare loop reads
+the same bytes and bulk-writes the same final rows, with nothing in between. Each step is a process of its own.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import psutil
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from bench.chain import command, cores, servers
+from bench.lives import records
+from services.onboarding.projections.reading import TOPICS
+from services.onboarding.read_models import READ_MODELS, SERVICE, ReadModelWork
+from services.onboarding.rebuilding import Workers, rebuild
+from services.onboarding.store import ensure_indexes
+from shared import kafka, progress
+from shared.clock import now
+from shared.mongo import InsertOne, connect
+from shared.settings import Settings
+from shared.worker import Subscription, Worker
+
+EVENTS = 1_000_000
+SMALL = 100_000  # from here on memory must not grow
+PUBLISH_AT_ONCE = 5_000
+READ_AT_ONCE, WRITE_AT_ONCE = 1_000, 500
+PATIENCE_S = 3_600.0
+
+
+async def publish(address: str, count: int) -> None:
+    """Put the events onto their topics, each at the time when it happened."""
+    producer = kafka.producer(address)
+    await producer.start()
+    try:
+        futures: list[Any] = []
+        for at, topic, key, value, headers in records(count):
+            futures.append(await producer.send(topic, value, key, timestamp_ms=at, headers=headers))
+            if len(futures) == PUBLISH_AT_ONCE:
+                await asyncio.gather(*futures)
+                futures = []
+        await asyncio.gather(*futures)
+    finally:
+        await producer.stop()
+
+
+async def live(address: str, mongo: str) -> dict[str, Any]:
+    """Let onboarding's worker make its read models, up to the ends of the topics."""
+    following = [Subscription(model.consumer, TOPICS, partial(ReadModelWork, model=model)) for model in READ_MODELS.values()]
+    settings = Settings(kafka=address, mongo=mongo, log_level="WARNING")
+    working = asyncio.create_task(Worker(SERVICE, settings, following, prepare=ensure_indexes).run())
+    client = await connect(mongo)
+    ends = await kafka.ends(address, kafka.places(TOPICS))
+    started = perf_counter()
+    async with asyncio.timeout(PATIENCE_S):
+        while not all([await progress.read(client[SERVICE], model.consumer, ends) == ends for model in READ_MODELS.values()]):
+            if working.done():
+                working.result()
+            await asyncio.sleep(0.2)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    client.close()
+    return {"seconds": perf_counter() - started}
+
+
+async def again(address: str, mongo: str, name: str) -> dict[str, Any]:
+    """Rebuild one model, and look at this process's memory meanwhile."""
+    process = psutil.Process()
+    small = most = 0
+
+    def tell(read: int, known: int) -> None:
+        nonlocal small, most
+        used = sum(each.memory_info().rss for each in (process, *process.children()))
+        if not small and read >= min(SMALL, known // 10):
+            small = used
+        most = max(most, used)
+
+    client = await connect(mongo)
+    done = await rebuild(client[SERVICE], address, READ_MODELS[name], "bench", now(), tell, Workers(cores(), mongo))
+    client.close()
+    return {
+        "records": done.records,
+        "rows": done.rows,
+        "differences": done.differences,
+        "seconds": done.seconds,
+        "held_seconds": done.held_seconds,
+        "cpu_seconds": sum(process.cpu_times()[:4]),
+        "rss_mb": most / 1e6,
+        "rss_growth_mb": (most - small) / 1e6,
+    }
+
+
+async def bare(address: str, mongo: str, name: str) -> dict[str, Any]:
+    """Read every record, and bulk-write the rows that a model has in the end; fetching those rows is not counted."""
+    started = perf_counter()
+    await _consume(address)
+    seconds = perf_counter() - started
+    client = await connect(mongo)
+    copy, rows = client[SERVICE][f"{name}.bare"], []
+    async for row in client[SERVICE][name].find({}):
+        rows.append(row)
+        if len(rows) == WRITE_AT_ONCE:
+            seconds += await _write(copy, rows)
+            rows = []
+    seconds += await _write(copy, rows) if rows else 0.0
+    await copy.drop()
+    client.close()
+    return {"seconds": seconds, "cpu_seconds": sum(psutil.Process().cpu_times()[:2])}
+
+
+async def _write(copy: Any, rows: list[Any]) -> float:
+    started = perf_counter()
+    await copy.bulk_write([InsertOne(row) for row in rows], ordered=False)
+    return perf_counter() - started
+
+
+async def _consume(address: str) -> None:
+    ends = await kafka.ends(address, kafka.places(TOPICS))
+    consumer = AIOKafkaConsumer(bootstrap_servers=address, enable_auto_commit=False, max_poll_records=READ_AT_ONCE)
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(*place) for place in ends])
+        await consumer.seek_to_beginning()
+        left = sum(ends.values())
+        while left:
+            left -= sum(map(len, (await consumer.getmany(timeout_ms=200)).values()))
+    finally:
+        await consumer.stop()
+
+
+STEPS: dict[str, Any] = {"live": live, "again": again, "bare": bare}
+
+
+def apart(step: str, *arguments: str) -> dict[str, Any]:
+    """One step in a process of its own."""
+    argv = [sys.executable, "-m", "bench.rebuild", step, *arguments]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True)
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+async def measure(count: int) -> dict[str, Any]:
+    """The figures of one run."""
+    figures: dict[str, Any] = {"cores": cores(), "events": count}
+    async with servers() as (broker, mongod):
+        print(f"{count} events are published", file=sys.stderr)
+        await publish(broker.address, count)
+        print("the live read models are made", file=sys.stderr)
+        made = await asyncio.to_thread(apart, "live", broker.address, mongod.uri)
+        figures["live_seconds"] = round(made["seconds"], 1)
+        for name in READ_MODELS:
+            print(f"{name}: the bare loop, then the rebuild", file=sys.stderr)
+            loop = await asyncio.to_thread(apart, "bare", broker.address, mongod.uri, name)
+            figures[name] = await asyncio.to_thread(apart, "again", broker.address, mongod.uri, name)
+            figures[name] |= {"bare_loop": loop, "share_of_bare_loop": round(loop["seconds"] / figures[name]["seconds"], 3)}
+    models = [figures[name] for name in READ_MODELS]
+    return figures | {
+        "differences": sum(model["differences"] for model in models),
+        "share_of_bare_loop": min(model["share_of_bare_loop"] for model in models),
+        "rss_growth_mb": round(max(model["rss_growth_mb"] for model in models), 1),
+    }
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] and sys.argv[1] in STEPS:
+        print(json.dumps(asyncio.run(STEPS[sys.argv[1]](*sys.argv[2:]))))
+    else:
+        command(measure, EVENTS, __doc__, "events")
