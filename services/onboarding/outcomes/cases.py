@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
 from services.onboarding.projections.outcomes import Outcome, Outcomes
@@ -20,8 +20,8 @@ Contact = Literal["regular", "little"]
 class Case:
     """One journey that began. Days count from the start date (0); ratings are 1..5.
 
-    `hours_to_mentor` from the day the hire was known, None while there is none; `meeting_days` in order; `left_day` of somebody
-    who left, else they were seen at work until `seen_until`.
+    `hours_to_mentor` from the moment the hire was known, None while there is none: then they have waited for `hours_known`, which
+    ends as they leave. `meeting_days` in order; `left_day` of somebody who left, else they were seen at work until `seen_until`.
     """
 
     start: date
@@ -88,7 +88,7 @@ def _case(journey: Outcome, matched: datetime | None, place: Place, now: datetim
         department=place.department,
         location=place.location,
         arrangement=place.arrangement,
-        hours_known=max((now - journey.known_at).total_seconds() / 3600, 0),
+        hours_known=max((_until(journey, now) - journey.known_at).total_seconds() / 3600, 0),
         hours_to_mentor=None if matched is None else max((matched - journey.known_at).total_seconds() / 3600, 0),
         meeting_days=tuple(sorted((met - start).days for met in journey.meetings)),
         week_1=_rating(journey, "satisfaction", WEEK_1),
@@ -99,6 +99,13 @@ def _case(journey: Outcome, matched: datetime | None, place: Place, now: datetim
         seen_until=(last_seen - start).days,
         told_late=(journey.known_at.date() - start).days > TOLD_LATE_DAYS,
     )
+
+
+def _until(journey: Outcome, now: datetime) -> datetime:
+    """Now, or the end of the last day of somebody who left: they wait for no mentor any more."""
+    if journey.left_on is None:
+        return now
+    return min(now, datetime.combine(journey.left_on + timedelta(days=1), time(), UTC))
 
 
 def _rating(journey: Outcome, question: str, days: range) -> int | None:

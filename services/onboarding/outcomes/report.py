@@ -251,7 +251,12 @@ def _waits(cases: Sequence[Case]) -> list[Life]:
 
 
 def _lives(cases: Sequence[Case]) -> list[Life]:
-    return [Life(case.seen_until, False) if case.left_day is None else Life(case.left_day, True) for case in cases]
+    """Lives from the first day on. Who was told of late had stayed until then: counted, they would make everybody look loyal."""
+    return [
+        Life(case.seen_until, False) if case.left_day is None else Life(case.left_day, True)
+        for case in cases
+        if not case.told_late
+    ]
 
 
 def _bands(cases: Sequence[Case]) -> list[Band]:

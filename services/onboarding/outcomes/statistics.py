@@ -124,13 +124,11 @@ def difference_of_retention(ours: Sequence[Life], theirs: Sequence[Life], day: f
 
 def greenwood(lives: Sequence[Life], day: float) -> float:
     """The variance of the Kaplan-Meier estimate at a day (Greenwood 1926)."""
-    value, total = 1.0, 0.0
-    for at in sorted({life.days for life in lives if life.left and life.days <= day}):
-        at_risk = sum(life.days >= at for life in lives)
-        left = sum(life.left and life.days == at for life in lives)
-        value *= 1 - left / at_risk
-        total += left / (at_risk * (at_risk - left)) if at_risk > left else 0.0
-    return value**2 * total
+    at, left = np.unique([life.days for life in lives if life.left and life.days <= day], return_counts=True)
+    at_risk = len(lives) - np.searchsorted(np.sort([life.days for life in lives]), at)
+    some = at_risk > left  # where all leave at once, nobody stays and nothing varies
+    value = np.prod(1 - left / at_risk)
+    return float(value**2 * np.sum(left[some] / (at_risk[some] * (at_risk[some] - left[some]))))
 
 
 def _curve(lives: Sequence[Life]) -> Any:

@@ -33,7 +33,7 @@ DEFINITIONS: Mapping[str, str] = {
     "days after their start: nobody could log their first meetings.",
     "hours_to_mentor": "From the moment the hire was known here to the first mentor, half of all hires being faster. Who "
     "still waits "
-    "counts as waiting.",
+    "counts as waiting, who left without one as waiting until then.",
     "within_a_day": "The share of hires who had a mentor within 24 hours of being known here.",
     "met_by_30": "The share of hires, still there on day 30, with at least one meeting by then.",
     "week_1": "The mean of the first answer, 1 to 5, to the question about satisfaction from day 2 to day 21. It is given "
@@ -44,7 +44,8 @@ DEFINITIONS: Mapping[str, str] = {
     "productive": f"The share of those who answered that gave {GOOD} or 5 to 'My mentor helped me become productive quickly'.",
     "retained_90": "The share of hires still employed 90 days after their start (Kaplan-Meier: who has not been here for so "
     "long counts "
-    "for as long as they have).",
+    f"for as long as they have). Hires of whom the HR system told more than {TOLD_LATE_DAYS} days after their start are left "
+    "out: whoever had left before was not told of, so they would make everybody look loyal.",
     "retained_180": "As above, after 180 days.",
     "retained_365": "As above, after 365 days.",
     "bands": "Hires by the number of meetings with their mentor. The published figures are from a pilot with 600 new hires at "
@@ -52,7 +53,7 @@ DEFINITIONS: Mapping[str, str] = {
     "(Harvard Business Review, June 2019): the share who said that their buddy helped them become productive quickly.",
     "difference": "Regular less little contact, with the range in which the true difference lies in 95 of 100 such reports. "
     "Where the "
-    "range holds zero, chance alone explains the difference.",
+    "range holds zero, chance alone may explain the difference.",
 }
 LIMITS = (
     "People chose how often they met. Who is doing well, has time or likes company meets more, and would stay longer and be more "
@@ -104,12 +105,12 @@ def difference_range_in_words(one: Compared) -> str:
 
 
 def verdict(one: Compared) -> str:
-    """Whether chance alone explains the difference; empty where there is none."""
+    """Whether chance alone may explain the difference; empty where there is none."""
     low, high = one.difference.low, one.difference.high
     if low is None or high is None:
         return ""
     if low <= 0 <= high:
-        return "chance explains it"
+        return "chance alone may explain it"
     return "more with regular contact" if low > 0 else "less with regular contact"
 
 

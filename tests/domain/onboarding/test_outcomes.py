@@ -125,6 +125,13 @@ def test_a_second_journey_has_its_own_mentor_and_its_own_end():
     assert (second.left_day, second.hours_to_mentor, second.seen_until) == (None, 2, 10)
 
 
+def test_who_leaves_without_a_mentor_waits_no_longer():
+    left = JourneyEnded(employee_id=ADA, outcome="left")
+    (case,) = cases_of(folded(told((started(), KNOWN), (left, on(12)))), Place(), LATER)
+    assert case.hours_to_mentor is None
+    assert KNOWN + timedelta(hours=case.hours_known) == datetime(2027, 1, 24, tzinfo=UTC)  # the evening of day 12
+
+
 def test_who_never_came_and_who_is_not_there_yet_are_no_cases():
     called_off = told((started(), KNOWN), (JourneyCancelled(employee_id=ADA), on(-2)))
     assert list(cases_of(folded(called_off), Place(), LATER)) == []
@@ -186,6 +193,8 @@ def test_retention_is_the_product_limit_worked_out_by_hand():
     assert retained(LIVES, 25).value == pytest.approx(6 / 8 * 4 / 5 * 2 / 3)
     by_hand = (6 / 8 * 4 / 5) ** 2 * (2 / (8 * 6) + 1 / (5 * 4))
     assert greenwood(LIVES, 12) == pytest.approx(by_hand)
+    assert greenwood(LIVES, 5) == greenwood([], 5) == 0
+    assert greenwood([Life(5, True)] * 3, 5) == 0
 
 
 def test_greenwoods_variance_is_scipys_linear_interval():
@@ -282,6 +291,13 @@ def test_who_leaves_before_day_30_makes_no_contact_look_bad():
     assert of(found, "retained_90").difference.value == 0
     assert of(found, "retained_90").everybody.value == pytest.approx(40 / 60)
     assert (found.regular, found.little) == (20, 20)
+
+
+def test_who_was_told_of_late_does_not_make_everybody_look_loyal():
+    told_in_time = [case(left_day=60) for _ in range(30)] + [case() for _ in range(70)]
+    loaded_later = [case(told_late=True, meeting_days=()) for _ in range(300)]
+    found = of(report([*told_in_time, *loaded_later]), "retained_90").everybody
+    assert (found.base, found.value) == (100, pytest.approx(0.7))
 
 
 def test_meetings_stand_in_the_published_bands():
