@@ -8,7 +8,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -18,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from bench.chain import command, cores, servers
 from bench.lives import records
 from services.onboarding.projections.reading import TOPICS
-from services.onboarding.read_models import READ_MODELS, SERVICE, ReadModelWork
+from services.onboarding.read_models import READ_MODELS, SERVICE
 from services.onboarding.rebuilding import Workers, rebuild
 from services.onboarding.store import ensure_indexes
 from shared import kafka, progress
@@ -52,7 +51,7 @@ async def publish(address: str, count: int) -> None:
 
 async def live(address: str, mongo: str) -> dict[str, Any]:
     """Let onboarding's worker make its read models, up to the ends of the topics."""
-    following = [Subscription(model.consumer, TOPICS, partial(ReadModelWork, model=model)) for model in READ_MODELS.values()]
+    following = [Subscription(model.consumer, TOPICS, model.work) for model in READ_MODELS.values()]
     settings = Settings(kafka=address, mongo=mongo, log_level="WARNING")
     working = asyncio.create_task(Worker(SERVICE, settings, following, prepare=ensure_indexes).run())
     client = await connect(mongo)

@@ -10,7 +10,7 @@ from services.onboarding.pages import pages
 from services.onboarding.positions import position_routes
 from services.onboarding.programme_files import read_programmes
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
-from services.onboarding.read_models import SERVICE, board_work, outcomes_work, timeline_work
+from services.onboarding.read_models import BOARD, OUTCOMES, SERVICE, TIMELINE
 from services.onboarding.store import ensure_indexes
 from shared.clock import Clock, now
 from shared.events import hr, mentoring, notifications
@@ -35,9 +35,9 @@ def worker(settings: Settings) -> Worker:
         settings=settings,
         subscriptions=[
             Subscription("onboarding", JOURNEY_TOPICS, lambda db: JourneyWork(db, programmes)),
-            Subscription("onboarding.board", READ_MODEL_TOPICS, board_work),
-            Subscription("onboarding.timeline", READ_MODEL_TOPICS, timeline_work),
-            Subscription("onboarding.outcomes", READ_MODEL_TOPICS, outcomes_work),
+            Subscription(BOARD.consumer, READ_MODEL_TOPICS, BOARD.work),
+            Subscription(TIMELINE.consumer, READ_MODEL_TOPICS, TIMELINE.work),
+            Subscription(OUTCOMES.consumer, READ_MODEL_TOPICS, OUTCOMES.work),
         ],
         duties=[Duty("late-milestones", every(REVIEW_EVERY_S, review))],
         prepare=ensure_indexes,

@@ -1,6 +1,6 @@
 """Load, decide, commit: how onboarding takes facts from the topics, commands from people, and the clock.
 
-What each cause has as its effect stands in `domain.DECISIONS` (journeys) (read models: `read_models`); here states
+What each cause has as its effect stands in `domain.DECISIONS` (journeys) and in `read_models`; here states
 are read, handed to those decisions, and given back to be committed.
 """
 

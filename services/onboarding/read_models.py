@@ -52,6 +52,10 @@ class ReadModel:
             row.remember(event)
             row.put(state)
 
+    def work(self, db: Database) -> "ReadModelWork":
+        """Its part of one batch."""
+        return ReadModelWork(db, self)
+
     def complete(self, row: Stream[Stored]) -> None:
         """Make a changed row whole, for it to be written."""
         if row.changed and row.state is not None:
@@ -90,18 +94,3 @@ class ReadModelWork:
             self._model.complete(row)
         self._rows.add_to(changes)
         return changes
-
-
-def board_work(db: Database) -> ReadModelWork:
-    """The board's part of one batch."""
-    return ReadModelWork(db, BOARD)
-
-
-def outcomes_work(db: Database) -> ReadModelWork:
-    """The outcomes' part of one batch."""
-    return ReadModelWork(db, OUTCOMES)
-
-
-def timeline_work(db: Database) -> ReadModelWork:
-    """The timelines' part of one batch."""
-    return ReadModelWork(db, TIMELINE)

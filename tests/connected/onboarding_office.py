@@ -9,7 +9,7 @@ from services.onboarding import store
 from services.onboarding.handlers import JourneyWork
 from services.onboarding.programme import Programmes
 from services.onboarding.programme_files import read_programmes
-from services.onboarding.read_models import board_work, timeline_work
+from services.onboarding.read_models import BOARD, TIMELINE
 from shared.events import Event, decode_record, to_record
 from shared.mongo import Database
 from shared.processing import Processor, Work
@@ -48,8 +48,8 @@ class Office:
 
     async def project(self, events: Sequence[Event[Any]]) -> None:
         """Let the read models process facts of our own topics."""
-        await self.processor("onboarding.board", lambda: board_work(self.db)).process(self.records("onboarding.board", events))
-        await self.processor("onboarding.timeline", lambda: timeline_work(self.db)).process(
+        await self.processor("onboarding.board", lambda: BOARD.work(self.db)).process(self.records("onboarding.board", events))
+        await self.processor("onboarding.timeline", lambda: TIMELINE.work(self.db)).process(
             self.records("onboarding.timeline", events)
         )
 

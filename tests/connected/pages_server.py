@@ -15,7 +15,7 @@ from services.onboarding import app as onboarding
 from services.onboarding import store
 from services.onboarding.handlers import JourneyWork, as_event
 from services.onboarding.programme_files import read_programmes
-from services.onboarding.read_models import board_work, timeline_work
+from services.onboarding.read_models import BOARD, TIMELINE
 from shared.access import install_access
 from shared.changes import OUTBOX
 from shared.events import decode_record, new_event
@@ -52,7 +52,7 @@ class Told:
         self.db = db
         self.now = NOW
         programmes = read_programmes()
-        works = (lambda: JourneyWork(db, programmes), lambda: board_work(db), lambda: timeline_work(db))
+        works = (lambda: JourneyWork(db, programmes), lambda: BOARD.work(db), lambda: TIMELINE.work(db))
         self._journeys, *self._models = (
             Processor(service="onboarding", consumer=f"test {number}", db=db, work=work, clock=lambda: self.now)
             for number, work in enumerate(works)

@@ -21,7 +21,7 @@ from services.onboarding import rebuilding, store
 from services.onboarding.positions import card, look_up
 from services.onboarding.projections.reading import TOPICS
 from services.onboarding.projections.timeline import TIMELINE_ENTRIES
-from services.onboarding.read_models import BOARD, READ_MODELS, SERVICE, TIMELINE, ReadModel, board_work
+from services.onboarding.read_models import BOARD, READ_MODELS, SERVICE, TIMELINE, ReadModel
 from services.onboarding.rebuilding import RebuildRefused, Rebuilt, Workers, rebuild
 from shared import hold, kafka, lease, progress, replay
 from shared.access import install_access
@@ -285,7 +285,7 @@ async def test_a_batch_decided_on_a_row_of_before_the_swap_is_decided_again(
     async with working(settings):
         await company.hire("slow")
         await caught_up(db, kafka_url)
-    work = board_work(db)
+    work = BOARD.work(db)
     event = new_event(company.met("slow", 1), source="/firstmate/onboarding", id="x", time=now(), sequence=9)
     await work.load([event])
     work.decide(event, now())
