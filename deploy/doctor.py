@@ -27,7 +27,7 @@ from shared import dead_letters, hold, kafka, outbox, progress
 from shared.clock import Clock
 from shared.events import describe
 from shared.mongo import Client, PyMongoError, connect
-from shared.positions import is_held, positions
+from shared.positions import positions
 from shared.settings import Settings
 from shared.topics import SERVICES, TOPICS, Topic
 
@@ -245,10 +245,12 @@ async def lag_findings(client: Client, address: str) -> list[Finding]:
 async def read_model_findings(client: Client, address: str) -> list[Finding]:
     """How far each read model has come, and whether one stands still for a rebuild."""
     db, findings = client[SERVICE], []
+    consumers = [model.consumer for model in READ_MODELS.values()]
+    standing = await positions(db, address, consumers, kafka.places(READ_MODEL_TOPICS))
     for model in READ_MODELS.values():
-        found = await positions(db, address, model.consumer, kafka.places(READ_MODEL_TOPICS))
+        found = standing[model.consumer]
         told = f"{model.name} has read {sum(each.next for each in found)} records, {sum(each.lag or 0 for each in found)} wait"
-        if await is_held(db, model.consumer):
+        if await hold.is_held(db, model.consumer):
             advice = f"it is over within {hold.TTL_S:.0f} s of the rebuild's end, however that ended"
             findings.append(Finding("read models", "warn", f"{told}; it stands still while a rebuild swaps it", advice))
         else:

@@ -75,6 +75,11 @@ async def end(db: Database, consumer: str) -> None:
         await release(db, consumer, copy)
 
 
+async def is_held(db: Database, consumer: str) -> bool:
+    """Whether the consumer stands still while its rows are swapped."""
+    return await _copy(db, consumer) is not None
+
+
 async def _copy(db: Database, consumer: str) -> str | None:
     held = await db[progress.COLLECTION].find_one({"consumer": consumer, "held": {"$ne": None}})
     return held["held"]["copy"] if held else None

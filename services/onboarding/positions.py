@@ -10,12 +10,13 @@ from pydantic import BaseModel
 
 from services.onboarding.projections.reading import TOPICS
 from services.onboarding.read_models import READ_MODELS
+from shared import hold
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.kafka import places
 from shared.mongo import Database
 from shared.pages import PageRoute, Templates
-from shared.positions import Position, is_held, positions
+from shared.positions import Position, positions
 
 PAGE = "/coordinator/read-models"
 MODEL_WORDS = {"board": "The board", "timeline": "The timelines", "outcomes": "The outcomes"}
@@ -56,15 +57,16 @@ class ProjectionsView(BaseModel):
 async def look_up(db: Database, kafka: str, now: datetime) -> list[ProjectionView]:
     """Where every read model stands."""
     found = []
+    standing = await positions(db, kafka, [model.consumer for model in READ_MODELS.values()], places(TOPICS))
     for model in READ_MODELS.values():
-        partitions = [_partition(each, now) for each in await positions(db, kafka, model.consumer, places(TOPICS))]
+        partitions = [_partition(each, now) for each in standing[model.consumer]]
         lags = [each.lag for each in partitions if each.lag is not None]
         waits = [each.oldest_waiting_seconds for each in partitions if each.oldest_waiting_seconds is not None]
         found.append(
             ProjectionView(
                 name=model.name,
                 consumer=model.consumer,
-                held=await is_held(db, model.consumer),
+                held=await hold.is_held(db, model.consumer),
                 lag=sum(lags) if len(lags) == len(partitions) else None,
                 oldest_waiting_seconds=max(waits, default=None),
                 partitions=partitions,
