@@ -5,7 +5,6 @@ from fastapi import APIRouter
 from services.onboarding.api import api
 from services.onboarding.handlers import JourneyWork, review_due_days
 from services.onboarding.outcomes.api import outcome_api
-from services.onboarding.overview import overview_api
 from services.onboarding.pages import pages
 from services.onboarding.positions import position_routes
 from services.onboarding.programme_files import read_programmes
@@ -51,6 +50,5 @@ def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]
         api(db, programmes, clock),
         position_routes(db, settings.kafka, clock),
         outcome_api(db, clock),
-        overview_api(db, clock),
         pages(db, programmes, settings, clock),
     ]

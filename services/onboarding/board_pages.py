@@ -12,7 +12,7 @@ from services.onboarding import store
 from services.onboarding.board_view import REASONS, STANDINGS, TILES, TITLES, BoardView, Section, Show, Why
 from services.onboarding.cards import Card, card_of, order_of, section_of
 from services.onboarding.live import OpenBoard, board_feed, tile_counts
-from services.onboarding.people import managers_seen_by, people_named
+from services.onboarding.people import managers_seen_by, searched
 from services.onboarding.programme import Programme, Programmes
 from services.onboarding.store import BoardPage, BoardRow
 from services.onboarding.views import title_of
@@ -65,8 +65,7 @@ class Board:
 
     async def sections(self, viewer: Viewer, view: BoardView, after: str | None) -> tuple[list[SectionView], str | None]:
         """The lists of a view and the cursor of the next page, which goes on in the last of them."""
-        managers = await managers_seen_by(self._db, viewer)
-        among = await people_named(self._db, view.q, managers) if view.q.split() else None
+        managers, among = await searched(self._db, viewer, view.q)
         shown: list[SectionView] = []
         following: str | None = None
         for section in view.sections[-1:] if after else view.sections:

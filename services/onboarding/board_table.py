@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from services.onboarding.board_pages import Board, SearchText
 from services.onboarding.board_view import STANDINGS, BoardView, Show, Why
-from services.onboarding.people import managers_seen_by, people_named
+from services.onboarding.people import searched
 from services.onboarding.programme import Programmes
 from services.onboarding.store import BoardRow, board_page
 from shared.access import CurrentViewer
@@ -31,8 +31,7 @@ def board_table(db: Database, programmes: Programmes, clock: Clock) -> APIRouter
     @router.get("/board.csv")
     async def table(viewer: CurrentViewer, show: Show = "", why: Why = "", q: SearchText = "") -> Response:
         view = BoardView(show, q.strip(), why)
-        managers = await managers_seen_by(db, viewer)
-        among = await people_named(db, view.q, managers) if view.q.split() else None
+        managers, among = await searched(db, viewer, view.q)
         standings = [standing for section in view.sections for standing in STANDINGS[section]]
         rows: list[BoardRow] = []
         after: str | None = None

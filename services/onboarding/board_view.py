@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 
 from services.onboarding.cards import section_of
 from services.onboarding.people import is_named
-from services.onboarding.projections.board import Standing
+from services.onboarding.projections.board import Attention, Standing
 from services.onboarding.store import BoardRow
 from shared.pages.language import N_
 
 Show = Literal["", "attention", "paused", "completed", "over"]
-Why = Literal["", "late", "no_mentor", "mail_failed"]
+Why = Attention | Literal[""]
 Section = Literal["attention", "track", "paused", "completed", "left", "cancelled"]
 
 SECTIONS: Mapping[Show, Sequence[Section]] = {
@@ -38,7 +38,7 @@ TITLES: Mapping[Section, str] = {
     "left": N_("Left during their journey"),
     "cancelled": N_("Not joining after all"),
 }
-REASONS: Mapping[Why, str] = {
+REASONS: Mapping[Attention, str] = {
     "late": N_("Something is late"),
     "no_mentor": N_("No mentor yet"),
     "mail_failed": N_("The welcome did not arrive"),

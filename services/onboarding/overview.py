@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from services.onboarding.board_view import REASONS
+from services.onboarding.live import tile_counts
 from services.onboarding.projections.board import Attention, Standing
 from services.onboarding.store import attention_counts, board_counts, starts_between
 from shared.access import CurrentViewer, check
@@ -48,11 +49,6 @@ class Overview(BaseModel):
     attention: dict[Attention, int]
     starts: list[WeekOfStarts]
 
-    @property
-    def joining(self) -> int:
-        """Everybody whose journey goes on."""
-        return sum(self.standings[standing] for standing in ("late", "attention", "track", "paused"))
-
 
 async def overview(db: Database, today: date) -> Overview:
     """How everybody is doing on a day."""
@@ -85,9 +81,16 @@ class Recent:
             return self._counted[1]
 
 
-def overview_api(db: Database, clock: Clock) -> APIRouter:
-    """`GET /api/onboarding/v1/overview`."""
+def overview_routes(db: Database, clock: Clock, pages: Templates) -> APIRouter:
+    """`/overview` and `GET /api/onboarding/v1/overview`, over the same count."""
     recent = Recent(db, clock)
+    router = APIRouter()
+    router.include_router(_api(recent))
+    router.include_router(_page(recent, clock, pages))
+    return router
+
+
+def _api(recent: Recent) -> APIRouter:
     router = APIRouter(prefix="/api/onboarding/v1", tags=["onboarding"])
 
     @router.get("/overview", summary="How everybody who joins is doing")
@@ -99,10 +102,8 @@ def overview_api(db: Database, clock: Clock) -> APIRouter:
     return router
 
 
-def overview_pages(db: Database, clock: Clock, pages: Templates) -> APIRouter:
-    """The page over a connected database."""
+def _page(recent: Recent, clock: Clock, pages: Templates) -> APIRouter:
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
-    recent = Recent(db, clock)
 
     @router.get(PAGE)
     async def show_overview(request: Request, viewer: CurrentViewer) -> HTMLResponse:
@@ -113,6 +114,7 @@ def overview_pages(db: Database, clock: Clock, pages: Templates) -> APIRouter:
             "overview_of_journeys.html",
             viewer=viewer,
             found=found,
+            counts=tile_counts(found.standings),
             tasks=_tasks(found.attention),
             most=max(week.starts for week in found.starts),
             tools=[(path, _(name), _(words)) for path, name, words in TOOLS],

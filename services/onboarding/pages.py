@@ -12,7 +12,7 @@ from services.onboarding.board_table import board_table
 from services.onboarding.desk import Desk
 from services.onboarding.my_page import my_calendar, my_page
 from services.onboarding.outcomes.pages import outcome_pages
-from services.onboarding.overview import overview_pages
+from services.onboarding.overview import overview_routes
 from services.onboarding.people import sample_people, someone
 from services.onboarding.person_pages import person_pages
 from services.onboarding.plan_pages import plan_pages
@@ -43,7 +43,7 @@ def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock
     router.include_router(my_calendar(desk))
     router.include_router(my_page(db, desk, clock, found))
     router.include_router(outcome_pages(db, clock, found))
-    router.include_router(overview_pages(db, clock, found))
+    router.include_router(overview_routes(db, clock, found))
     router.include_router(board_table(db, programmes, clock))
     router.include_router(position_pages(db, settings.kafka, clock, found))
     router.include_router(programme_pages(programmes, clock, found))

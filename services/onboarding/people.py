@@ -24,6 +24,12 @@ async def managers_seen_by(db: Database, viewer: Viewer) -> set[str] | None:
     return await managers_under(db, viewer.employee_id) if viewer.employee_id else set()
 
 
+async def searched(db: Database, viewer: Viewer, text: str) -> tuple[set[str] | None, list[str] | None]:
+    """Whom a viewer's board is about: the managers whose hires it shows, and of those the people named so (None: all)."""
+    managers = await managers_seen_by(db, viewer)
+    return managers, await people_named(db, text, managers) if text.split() else None
+
+
 async def people_named(db: Database, text: str, managers: Collection[str] | None) -> list[str]:
     """The ids of people whose name holds every word of `text`, in any case; only those reporting to `managers` (None: all)."""
     query: Document = {"$and": [_has_word(word) for word in text.split()[:5]]} if text.split() else {}
