@@ -13,7 +13,6 @@ from services.onboarding import store
 from services.onboarding.answer_words import Language, in_words, language_of
 from services.onboarding.answers import (
     ALTERED,
-    COMMENT_LENGTH,
     USUAL_MINUTES,
     Asked,
     Closed,
@@ -23,7 +22,9 @@ from services.onboarding.answers import (
     meeting_in,
     ratings_in,
 )
+from services.onboarding.commands import COMMENT_LENGTH
 from services.onboarding.desk import Desk
+from services.onboarding.parameters import fields_of
 from services.onboarding.views import survey_form
 from shared.access import Viewer
 from shared.clock import Clock
@@ -105,8 +106,7 @@ def answer_pages(db: Database, desk: Desk, clock: Clock, links: Links, pages: Te
         asked = await answers.asked(token)
         if asked is None or asked.closed:
             return refusal(request, *_why(request, asked))
-        async with request.form(max_files=0, max_fields=50) as form:
-            fields = {name: str(value) for name, value in form.items()}
+        fields = await fields_of(request)
         try:
             await answers.report(asked, fields)
         except Refused as refused:

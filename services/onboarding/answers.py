@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from services.onboarding.answer_words import Language, in_words
+from services.onboarding.commands import COMMENT_LENGTH
 from services.onboarding.journey import Journey, local_day
 from services.onboarding.milestones import asked_from, asking
 from services.onboarding.programme import Programme
+from shared.events.onboarding import MOST_MINUTES
 from shared.links import Link
 from shared.refusals import Refused, invalid
 
-COMMENT_LENGTH = 4000
 USUAL_MINUTES = "30"
 RATINGS = ("1", "2", "3", "4", "5")
 
@@ -113,7 +114,7 @@ def meeting_in(asked: Asked, fields: Fields) -> tuple[date, int]:
     except ValueError:
         raise invalid(asked.say("not_a_day"), "not_a_day", "held_on") from None
     minutes = fields.get("minutes", "").strip() or USUAL_MINUTES
-    if not (minutes.isascii() and minutes.isdigit() and 1 <= int(minutes[:9]) <= 480):
+    if not (minutes.isascii() and minutes.isdigit() and 1 <= int(minutes[:9]) <= MOST_MINUTES):
         raise invalid(asked.say("not_minutes"), "not_minutes", "minutes")
     return held_on, int(minutes)
 

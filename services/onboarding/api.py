@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
 
 from services.onboarding import store
-from services.onboarding.commands import FreeWords
+from services.onboarding.commands import COMMENT_LENGTH, FreeWords
 from services.onboarding.desk import Desk
 from services.onboarding.journey import Journey, JourneyStatus, MilestoneState, MilestoneStatus
 from services.onboarding.parameters import AcceptLanguage, Employee, Id, Said, languages
@@ -19,7 +19,7 @@ from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.directory import chain
 from shared.events.hr import EmployeeId
-from shared.events.onboarding import Owner, Rating
+from shared.events.onboarding import Minutes, Owner, Rating
 from shared.mongo import Database
 from shared.web import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page
 
@@ -84,7 +84,7 @@ class MeetingReport(Said):
     """A meeting of mentor and hire. Without `meeting_id` it is the meeting of that day, however many report it."""
 
     held_on: date
-    minutes: Annotated[int, Field(ge=1, le=480)]
+    minutes: Minutes
     meeting_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")] | None = None
 
 
@@ -92,7 +92,7 @@ class SurveyReply(Said):
     """A rating 1..5 for every question of the survey; `comment` is seen by the hire and coordinators alone."""
 
     ratings: Annotated[dict[str, Rating], Field(max_length=20)]
-    comment: Annotated[str, Field(max_length=4000)] = ""
+    comment: Annotated[str, Field(max_length=COMMENT_LENGTH)] = ""
 
 
 class Waiver(Said):

@@ -6,7 +6,9 @@ from typing import Annotated, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.events.hr import EmployeeId
-from shared.events.onboarding import Owner, Rating
+from shared.events.onboarding import Minutes, Owner, Rating
+
+COMMENT_LENGTH = 4_000  # characters of free text in a survey: two pages
 
 MilestoneId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
 FreeWords = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
@@ -116,7 +118,7 @@ class LogMeeting(Command):
     TYPE: ClassVar[str] = "onboarding.log_meeting"
     meeting_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$")]
     held_on: date
-    minutes: Annotated[int, Field(ge=1, le=480)]
+    minutes: Minutes
     reported_by: str
 
 
@@ -126,7 +128,7 @@ class AnswerSurvey(Command):
     TYPE: ClassVar[str] = "onboarding.answer_survey"
     survey_id: str
     ratings: dict[str, Rating]
-    comment: Annotated[str, Field(max_length=4000)] = ""
+    comment: Annotated[str, Field(max_length=COMMENT_LENGTH)] = ""
 
 
 class ReviewDueDays(Command):

@@ -6,6 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from shared.events.notifications import RecipientRole
+from shared.events.onboarding import Minutes
+
+MAX_MEETINGS = 100  # of one journey; nobody meets twice a week for a year and logs it
 
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,47}$")]
 
@@ -47,9 +50,9 @@ class ByMeetingHeld(Part):
     """Completed by the `number`-th meeting of mentor and hire that took at least `minutes`."""
 
     event: Literal["meeting_held"]
-    number: Annotated[int, Field(ge=1, le=100)] = 1
+    number: Annotated[int, Field(ge=1, le=MAX_MEETINGS)] = 1
     """Which meeting of the journey: 1 is the first. Of a repeated milestone each waits for the next one."""
-    minutes: Annotated[int, Field(ge=1, le=480)] = 1
+    minutes: Minutes = 1
     """How long it must have taken; shorter ones don't count."""
 
 

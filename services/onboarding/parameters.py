@@ -1,8 +1,8 @@
-"""What requests to onboarding's API carry alike, whatever they ask for."""
+"""What requests to onboarding carry alike, whatever they ask for."""
 
 from typing import Annotated
 
-from fastapi import Header, Path
+from fastapi import Header, Path, Request
 from pydantic import BaseModel, ConfigDict
 
 from shared.events.hr import EmployeeId
@@ -17,6 +17,12 @@ class Said(BaseModel):
     """A body in which unknown fields are refused: a typing error must not be taken for silence."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+async def fields_of(request: Request) -> dict[str, str]:
+    """The fields of a form whose names depend on what it asks. Raises `HTTPException` 400 for one that no page of ours sends."""
+    async with request.form(max_files=0, max_fields=50) as form:
+        return {name: str(value) for name, value in form.items()}
 
 
 def languages(accept_language: str) -> list[str]:

@@ -10,17 +10,20 @@ from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.onboarding import store
+from services.onboarding.answers import RATINGS
 from services.onboarding.cards import Words, no_mentor_words, note_of, start_of, waiting_words
+from services.onboarding.commands import COMMENT_LENGTH
 from services.onboarding.desk import Desk
 from services.onboarding.happenings import happenings, messages_in, people_in
 from services.onboarding.journey import Journey, local_day
+from services.onboarding.parameters import fields_of
 from services.onboarding.programme import Programme
 from services.onboarding.projections.board import Assignment
 from services.onboarding.views import Task, comments_of, tasks_of, title_of
 from shared.access import Action, CurrentViewer, Viewer, may
 from shared.clock import Clock
 from shared.directory import chain, name_of, people
-from shared.events.onboarding import Owner
+from shared.events.onboarding import MOST_MINUTES, Owner
 from shared.mongo import Database, Document
 from shared.pages import PageRoute, Templates, local_path
 from shared.pages.words import day, humane, plural
@@ -296,7 +299,7 @@ def person_pages(db: Database, desk: Desk, clock: Clock, pages: Templates) -> AP
         viewer: CurrentViewer,
         employee_id: Employee,
         held_on: Annotated[date, Form()],
-        minutes: Annotated[int, Form(ge=1, le=480)],
+        minutes: Annotated[int, Form(ge=1, le=MOST_MINUTES)],
         back: Back = "",
     ) -> RedirectResponse:
         await desk.log_meeting(viewer, employee_id, held_on, minutes)
@@ -304,9 +307,8 @@ def person_pages(db: Database, desk: Desk, clock: Clock, pages: Templates) -> AP
 
     @router.post("/people/{employee_id}/surveys/{survey_id}")
     async def answer_survey(request: Request, viewer: CurrentViewer, employee_id: Employee, survey_id: Id) -> RedirectResponse:
-        async with request.form(max_files=0, max_fields=50) as form:
-            fields = {name: str(value) for name, value in form.items()}
-        await desk.answer_survey(viewer, employee_id, survey_id, ratings_in(fields), fields.get("comment", "")[:4000])
+        fields = await fields_of(request)
+        await desk.answer_survey(viewer, employee_id, survey_id, ratings_in(fields), fields.get("comment", "")[:COMMENT_LENGTH])
         return back_to("/me", employee_id, answered=survey_id)
 
     return router
@@ -316,7 +318,7 @@ def ratings_in(fields: Mapping[str, str]) -> dict[str, int]:
     """The ratings of a survey's form, by question. Raises `Refused` 422 for anything but a number from 1 to 5."""
     ratings = {name.removeprefix("rating."): value for name, value in fields.items() if name.startswith("rating.")}
     for question, value in ratings.items():
-        if value not in ("1", "2", "3", "4", "5"):
+        if value not in RATINGS:
             raise invalid(f"rating of '{question[:48]}' must be a number from 1 to 5; choose one", "invalid_rating", "ratings")
     return {question: int(value) for question, value in ratings.items()}
 

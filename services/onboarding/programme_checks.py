@@ -14,12 +14,14 @@ from pydantic import ValidationError
 
 from services.onboarding.calendar import NoWorkingDay, place, subdivisions_of
 from services.onboarding.conditions import (
-    ByMeetingHeld,
+    MAX_MEETINGS,
     ByMessageSent,
     ByStillEmployed,
     BySurveyAnswered,
     CompletedBy,
     conditions_in,
+    meetings_in,
+    surveys_in,
 )
 from services.onboarding.programme import (
     EARLIEST_DAY,
@@ -35,7 +37,6 @@ from services.onboarding.programme import (
 from services.onboarding.programme_entries import MilestoneEntry, ProgrammeFile
 from shared.events.notifications import RECIPIENTS
 
-MAX_MEETINGS = 100  # as `conditions.ByMeetingHeld` has it; numbering a repeated milestone must not lead beyond
 NOT_ABOUT_A_JOURNEY = frozenset({"mentor_guidance", "hire_cancelled"})  # to a new mentor; when there is no journey any more
 NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})  # codes with a name that people don't work in
 MONTHS_AHEAD = 24  # holidays of the next starts; beyond, governments have not decided all
@@ -95,8 +96,7 @@ def _of_entries(written: ProgrammeFile) -> Iterator[Finding]:
 
 def _of_repetition(entry: MilestoneEntry, at: Steps) -> Iterator[Finding]:
     last = (entry.numbered_from or 1) + len(entry.days) - 1
-    meets = any(isinstance(each, ByMeetingHeld) for each in conditions_in(entry.completed_by))
-    if meets and len(entry.days) > 1 and last > MAX_MEETINGS:
+    if meetings_in(entry.completed_by) and len(entry.days) > 1 and last > MAX_MEETINGS:
         where = "numbered_from" if entry.numbered_from else "id"
         yield Finding((*at, where), f"would wait for meeting {last}; number at most {MAX_MEETINGS} meetings")
         return
@@ -216,11 +216,10 @@ def _of_days(milestones: Sequence[tuple[int, Milestone]]) -> Iterator[Finding]:
 def _meetings_nobody_asks_for(written: ProgrammeFile) -> Iterator[Finding]:
     """A meeting far beyond the cadence keeps a journey open until people happen to have met so often."""
     asked = {
-        (condition.number, index)
+        (number, index)
         for index, entry in enumerate(written.milestones)
         for each in entry.milestones()
-        for condition in conditions_in(each.completed_by)
-        if isinstance(condition, ByMeetingHeld)
+        for number in meetings_in(each.completed_by)
     }
     before = 0
     for number, index in sorted(asked):
@@ -232,12 +231,7 @@ def _meetings_nobody_asks_for(written: ProgrammeFile) -> Iterator[Finding]:
 
 
 def _surveys_nobody_asks_for(written: ProgrammeFile) -> Iterator[Finding]:
-    asked = {
-        condition.survey
-        for entry in written.milestones
-        for condition in conditions_in(entry.completed_by)
-        if isinstance(condition, BySurveyAnswered)
-    }
+    asked = {survey for entry in written.milestones for survey in surveys_in(entry.completed_by)}
     for id in written.surveys.keys() - asked:
         yield Finding(("surveys", id), f"survey '{id}' is asked by no milestone, so nobody sees it")
 

@@ -12,6 +12,8 @@ from shared.events.mentoring import Fact
 TOPIC = "onboarding.journeys"
 Owner = Literal["hire", "mentor", "manager", "coordinator"]
 Rating = Annotated[int, Field(ge=1, le=5)]
+MOST_MINUTES = 480  # of one meeting: a working day
+Minutes = Annotated[int, Field(ge=1, le=MOST_MINUTES)]
 EscalatedTo = Literal["manager", "coordinator"]
 RescheduleCause = Literal["start_date", "place_of_work"]
 ReplanCause = Literal["transfer", "programme", "migration", "late_data"]
@@ -231,7 +233,7 @@ class MeetingHeld(JourneyFact):
     meeting_id: str
     mentor_id: EmployeeId | None = None
     held_on: date
-    minutes: Annotated[int, Field(ge=1, le=480)]
+    minutes: Minutes
     reported_by: str
 
 
