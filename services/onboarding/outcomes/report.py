@@ -34,6 +34,17 @@ Measure = Literal[
 ]
 Dimension = Literal["department", "location", "arrangement"]
 Level = Literal["everybody", "regular", "little"]
+Parts = Mapping[Level, Sequence[Case]]
+CONTACTS: tuple[Contact, ...] = ("regular", "little")
+NOBODY = Estimate(0)
+
+
+def _within_a_day(case: Case) -> bool | None:
+    """Whether there was a mentor within a day; None where the day is not over and nobody is there yet."""
+    if case.hours_to_mentor is not None:
+        return case.hours_to_mentor <= DAY_HOURS
+    return False if case.hours_known >= DAY_HOURS else None
+
 
 DIMENSIONS: Mapping[Dimension, Callable[[Case], str | None]] = {
     "department": lambda case: case.department,
@@ -48,7 +59,7 @@ RATINGS: Mapping[Measure, Callable[[Case], int | None]] = {
     "day_90": lambda case: case.day_90,
 }
 SHARES: Mapping[Measure, Callable[[Case], bool | None]] = {
-    "within_a_day": lambda case: _within_a_day(case),  # noqa: PLW0108 - defined below
+    "within_a_day": _within_a_day,
     "met_by_30": lambda case: case.met_by(30) > 0 if case.was_there_on(30) and not case.told_late else None,
     "productive": lambda case: case.productive >= GOOD if case.productive is not None else None,
 }
@@ -131,17 +142,16 @@ def report(cases: Sequence[Case], dimension: Dimension | None = None, group: str
         return _everybody(cases, choices)
     if group not in choices[dimension]:
         raise KeyError(group)
-    groups = _groups(cases, dimension)
-    found = {name: {measure: _compared(measure, members) for measure in MEASURES} for name, members in groups.items()}
+    groups = {name: _by_contact(members) for name, members in _groups(cases, dimension).items()}
+    found = {name: {measure: _compared(measure, parts) for measure in MEASURES} for name, parts in groups.items()}
     hidden = {measure: _hidden({name: of[measure] for name, of in found.items()}) for measure in MEASURES}
     shown = [_hide(found[group][measure]) if group in hidden[measure] else found[group][measure] for measure in MEASURES]
-    waits = {name: median_wait(_waits(members)) for name, members in groups.items()}
-    apart = {name: _compared_sizes(members) for name, members in groups.items()}
-    tell = group not in to_hide_in_all([{name: sizes[level] for name, sizes in apart.items()} for level in ("regular", "little")])
+    waits = {name: median_wait(_waits(parts["everybody"])) for name, parts in groups.items()}
+    tell = group not in to_hide_in_all([{name: len(parts[contact]) for name, parts in groups.items()} for contact in CONTACTS])
     return Report(
-        people=len(groups[group]),
-        regular=apart[group]["regular"] if tell else None,
-        little=apart[group]["little"] if tell else None,
+        people=len(groups[group]["everybody"]),
+        regular=len(groups[group]["regular"]) if tell else None,
+        little=len(groups[group]["little"]) if tell else None,
         hours_to_mentor=HIDDEN if group in to_hide({name: one.base for name, one in waits.items()}) else waits[group],
         compared=shown,
         choices=choices,
@@ -152,17 +162,17 @@ def _everybody(cases: Sequence[Case], choices: Mapping[Dimension, Sequence[str]]
     if len(cases) < FEWEST:
         nothing = [Compared(measure, HIDDEN, HIDDEN, HIDDEN, HIDDEN) for measure in MEASURES]
         return Report(None, None, None, HIDDEN, nothing)
-    sizes = _compared_sizes(cases)
-    tell = not any(0 < size < FEWEST for size in sizes.values())
-    compared = [_compared(measure, cases) for measure in MEASURES]
+    parts = _by_contact(cases)
+    tell = not any(0 < len(parts[contact]) < FEWEST for contact in CONTACTS)
+    compared = [_compared(measure, parts) for measure in MEASURES]
     return Report(
         people=len(cases),
-        regular=sizes["regular"] if tell else None,
-        little=sizes["little"] if tell else None,
+        regular=len(parts["regular"]) if tell else None,
+        little=len(parts["little"]) if tell else None,
         hours_to_mentor=_large(median_wait(_waits(cases))),
         compared=[_hide(each) if _hidden({"": each}) else each for each in compared],
         bands=_bands(cases),
-        curves=_curves(cases) if tell else (),
+        curves=_curves(parts) if tell else (),
         choices=choices,
     )
 
@@ -200,18 +210,17 @@ def _large(one: Estimate) -> Estimate:
     return HIDDEN if 0 < one.base < FEWEST else one
 
 
-def _compared_sizes(cases: Sequence[Case]) -> dict[Contact, int]:
-    return {contact: sum(case.contact == contact for case in cases) for contact in ("regular", "little")}
+def _by_contact(cases: Sequence[Case]) -> Parts:
+    told = [(case.contact, case) for case in cases]
+    return {"everybody": cases, **{contact: [case for kind, case in told if kind == contact] for contact in CONTACTS}}
 
 
-def _compared(measure: Measure, cases: Sequence[Case]) -> Compared:
-    regular = [case for case in cases if case.contact == "regular"]
-    little = [case for case in cases if case.contact == "little"]
+def _compared(measure: Measure, parts: Parts) -> Compared:
     estimate, differ = _estimator(measure)
-    difference = differ(regular, little) if measure in COMPARED else Estimate(0)
+    everybody, regular, little = parts["everybody"], parts["regular"], parts["little"]
     if measure not in COMPARED:
-        return Compared(measure, estimate(cases), Estimate(0), Estimate(0), difference)
-    return Compared(measure, estimate(cases), estimate(regular), estimate(little), difference)
+        return Compared(measure, estimate(everybody), NOBODY, NOBODY, NOBODY)
+    return Compared(measure, estimate(everybody), estimate(regular), estimate(little), differ(regular, little))
 
 
 Some = Sequence[Case]
@@ -237,13 +246,6 @@ def _estimator(measure: Measure) -> tuple[Callable[[Some], Estimate], Callable[[
 
 def _known(of: Callable[[Case], T | None], cases: Sequence[Case]) -> list[T]:
     return [value for value in map(of, cases) if value is not None]
-
-
-def _within_a_day(case: Case) -> bool | None:
-    """Whether there was a mentor within a day; None where the day is not over and nobody is there yet."""
-    if case.hours_to_mentor is not None:
-        return case.hours_to_mentor <= DAY_HOURS
-    return False if case.hours_known >= DAY_HOURS else None
 
 
 def _waits(cases: Sequence[Case]) -> list[Life]:
@@ -281,10 +283,10 @@ def _bands(cases: Sequence[Case]) -> list[Band]:
     ]
 
 
-def _curves(cases: Sequence[Case]) -> list[Curve]:
+def _curves(parts: Parts) -> list[Curve]:
     found = []
-    for contact in ("regular", "little"):
-        lives = _lives([case for case in cases if case.contact == contact])
+    for contact in CONTACTS:
+        lives = _lives(parts[contact])
         points = {day: retained(lives, day) for day in CURVE_DAYS}
         known = {day: point for day, point in points.items() if point.value is not None and point.base >= FEWEST}
         found.append(Curve(contact, tuple(known), tuple(known.values())))
