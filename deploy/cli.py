@@ -171,7 +171,9 @@ def doctor(
 
 @app.command()
 def rebuild(
-    name: Annotated[str, typer.Argument(metavar="[READ MODEL]", help="board or timeline; without it, one after the other.")] = "",
+    name: Annotated[
+        str, typer.Argument(metavar="[READ MODEL]", help="board, timeline or outcomes; without it, one after the other.")
+    ] = "",
     processes: Annotated[int, typer.Option(min=0, help="How many read at once; 0: as many as there are cores.")] = 0,
     data: Data = None,
     as_json: Json = False,

@@ -1,6 +1,7 @@
 """Where a coordinator begins: how everybody who joins is doing, as a page and as JSON.
 
 Numbers are counted by index alone, and once for all who ask within seconds: a hundred thousand journeys have as many keys.
+A read model of its own would have to count across people, which folds do not: each makes one person's row.
 """
 
 import asyncio
