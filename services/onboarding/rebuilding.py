@@ -19,7 +19,7 @@ import structlog
 from bson import decode
 from bson.raw_bson import RawBSONDocument
 
-from services.onboarding.copying import Copy
+from services.onboarding.copying import Copy, collected_by_batches
 from services.onboarding.projections.reading import TOPICS
 from services.onboarding.read_models import ReadModel
 from services.onboarding.rebuilding_part import Part, PartFailed, divided, read_in_parts
@@ -89,7 +89,8 @@ async def rebuild(
         raise RebuildRefused(
             f"the {model.name} is being rebuilt already; wait for that (one that died makes room in {lease.TTL_S:.0f} s)"
         )
-    return await _Rebuild(db, kafka, model, fence, now, tell, workers).run()
+    with collected_by_batches():
+        return await _Rebuild(db, kafka, model, fence, now, tell, workers).run()
 
 
 @dataclass

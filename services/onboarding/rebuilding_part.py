@@ -6,7 +6,6 @@ it is goes to standard output, one JSON object a line.
 """
 
 import asyncio
-import gc
 import json
 import os
 import sys
@@ -16,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from services.onboarding.copying import Copy
+from services.onboarding.copying import Copy, collected_by_batches
 from services.onboarding.projections.reading import TOPICS
 from services.onboarding.read_models import READ_MODELS, SERVICE
 from shared.mongo import connect
@@ -108,7 +107,6 @@ async def read_part(part: Part) -> None:
             number += 1
             if number % TOLD_EVERY == 0:
                 _tell(Done(records, skipped, copy.inserted))
-                gc.collect()
     await copy.finish()
     client.close()
     _tell(Done(records, skipped, copy.inserted))
@@ -120,9 +118,9 @@ def _tell(done: Done) -> None:
 
 
 def main(order: dict[str, Any]) -> None:
-    """Read the part. Events and rows hold no cycles: looking for them all the time would double the work."""
-    gc.disable()
-    asyncio.run(read_part(Part(**order)))
+    """Read the part."""
+    with collected_by_batches():
+        asyncio.run(read_part(Part(**order)))
 
 
 if __name__ == "__main__":
