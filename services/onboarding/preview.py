@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from services.onboarding.calendar import Place, day_off, is_working_day, place
 from services.onboarding.preview_words import Words, words_in
 from services.onboarding.programme import Milestone, Person, Programme, When, text_in
+from shared.calendar import Place, day_off, is_working_day, place
 from shared.events.hr import StartDate, Text, WorkArrangement
 from shared.events.onboarding import Owner
 

@@ -6,8 +6,8 @@ from datetime import date
 
 from babel.dates import format_date
 
-from services.onboarding.calendar import Place, WhyOff
 from services.onboarding.programme import Person
+from shared.calendar import Place, WhyOff
 
 Conditions = Sequence[tuple[str, Sequence[str]]]
 

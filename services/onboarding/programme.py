@@ -15,7 +15,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
-from services.onboarding.calendar import Place, next_working_day, place, previous_working_day, shift_working_days
 from services.onboarding.conditions import (
     ByPerson,
     ByStillEmployed,
@@ -29,6 +28,7 @@ from services.onboarding.conditions import (
     meetings_in,
     surveys_in,
 )
+from shared.calendar import Place, next_working_day, place, previous_working_day, shift_working_days
 from shared.events.hr import WorkArrangement
 from shared.events.onboarding import EscalatedTo, Owner, PlannedMilestone
 

@@ -12,7 +12,6 @@ from datetime import date
 from babel import Locale
 from pydantic import ValidationError
 
-from services.onboarding.calendar import NoWorkingDay, place, subdivisions_of
 from services.onboarding.conditions import (
     MAX_MEETINGS,
     ByMessageSent,
@@ -35,6 +34,7 @@ from services.onboarding.programme import (
     misplaced,
 )
 from services.onboarding.programme_entries import MilestoneEntry, ProgrammeFile
+from shared.calendar import NoWorkingDay, place, subdivisions_of
 from shared.events.notifications import RECIPIENTS
 
 NOT_ABOUT_A_JOURNEY = frozenset({"mentor_guidance", "hire_cancelled"})  # to a new mentor; when there is no journey any more

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from services.onboarding.calendar import place
 from services.onboarding.journey import Journey, MilestoneState, local_day
 from services.onboarding.programme import Milestone, Person, Programme
+from shared.calendar import place
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from services.onboarding import calendar, store
+from services.onboarding import store
 from services.onboarding.commands import PauseJourney
 from services.onboarding.handlers import as_event, command_processor, review_due_days
-from shared import lease
+from shared import calendar, lease
 from shared.events import Event
 from shared.events.hr import EmployeeTerminated, HireRescinded
 from shared.lease import LeaseLost

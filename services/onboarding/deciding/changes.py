@@ -2,11 +2,11 @@
 
 from datetime import date, timedelta
 
-from services.onboarding.calendar import next_working_day, place
 from services.onboarding.deciding.case import Case, Facts, evolved, milestone_of, require_live, require_running
 from services.onboarding.deciding.days import due_days
 from services.onboarding.journey import Journey, MilestoneState
 from services.onboarding.programme import LATEST_DAY, MAX_MILESTONES
+from shared.calendar import next_working_day, place
 from shared.events.onboarding import (
     JourneyPaused,
     JourneyResumed,

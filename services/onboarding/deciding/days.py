@@ -12,10 +12,10 @@ The rules (docs/decisions/0018-a-plan-that-moves.md):
 from collections.abc import Iterable
 from datetime import date, timedelta
 
-from services.onboarding.calendar import Place, next_working_day, place
 from services.onboarding.deciding.case import Case, Facts
 from services.onboarding.journey import Journey, MilestoneState
 from services.onboarding.programme import Person, Programme
+from shared.calendar import Place, next_working_day, place
 from shared.events.onboarding import JourneyRescheduled
 
 

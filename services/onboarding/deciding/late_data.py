@@ -6,11 +6,11 @@ happens. A start date that was a mistake and is corrected brings it back.
 
 from datetime import timedelta
 
-from services.onboarding.calendar import place
 from services.onboarding.conditions import ByStillEmployed
 from services.onboarding.deciding.case import Case, Facts
 from services.onboarding.deciding.days import programme_day
 from services.onboarding.programme import Programme
+from shared.calendar import place
 from shared.events.onboarding import JourneyReplanned, JourneyStarted, PlannedMilestone
 
 BEHIND = timedelta(days=30)  # notifications welcomes nobody after as long: a month in, the first week is no news

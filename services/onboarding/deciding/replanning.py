@@ -7,12 +7,12 @@ same programme it comes only where its day is still ahead, so that a migration s
 
 from datetime import date, datetime
 
-from services.onboarding.calendar import place
 from services.onboarding.conditions import ByStillEmployed
 from services.onboarding.deciding.case import Case, Facts, require_running
 from services.onboarding.deciding.days import due_days, plan_end, programme_day
 from services.onboarding.journey import SYSTEM, Journey, MilestoneState, local_day
 from services.onboarding.programme import Person, Programme, Programmes
+from shared.calendar import place
 from shared.events.onboarding import JourneyReplanned, PlannedMilestone, ReplanCause
 from shared.refusals import conflict, not_found
 

@@ -6,11 +6,11 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.onboarding.calendar import is_working_day, place
 from services.onboarding.preview import Phase, months, preview
 from services.onboarding.preview_words import ENGLISH, GERMAN
 from services.onboarding.programme import Person, When
 from services.onboarding.programme_files import read_programme
+from shared.calendar import is_working_day, place
 from shared.events.onboarding import Owner
 from tests.domain.onboarding.history import SHIPPED, only, programmes
 from tests.domain.onboarding.plan_changes import REMINDING

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.onboarding.calendar import place
 from services.onboarding.programme import Person, Programme, Programmes, text_in
 from services.onboarding.programme_files import SHIPPED, ProgrammeError, read_programme, read_programmes
+from shared.calendar import place
 from tests.domain.onboarding.history import SMALL, only, programmes
 
 DEFAULT = (SHIPPED / "default.yaml").read_text()

@@ -4,11 +4,11 @@ from datetime import date
 
 import pytest
 
-from services.onboarding import calendar
-from services.onboarding.calendar import LONGEST_BREAK, NoWorkingDay
 from services.onboarding.preview import preview
 from services.onboarding.programme import Person, Programme, When
 from services.onboarding.programme_files import SHIPPED, doubts_about, doubts_in, read_programme
+from shared import calendar
+from shared.calendar import LONGEST_BREAK, NoWorkingDay
 from tests.domain.onboarding.history import SMALL
 from tests.domain.onboarding.test_programme import DEFAULT, faults_of, line_of
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.onboarding.calendar import (
+from shared.calendar import (
     Place,
     is_working_day,
     next_working_day,
