@@ -159,6 +159,7 @@ class System:
             "kafka_groups": str(ends.kafka_groups).lower(),
             "mongo": ends.mongo,
             "smtp": ends.smtp,
+            "mail_hours": os.environ.get("FIRSTMATE_MAIL_HOURS", "always"),  # tried at night, it should answer at night
             "web_url": ends.web,
             "data_dir": str(self.data),
             "mail_dir": ends.mail_dir,

@@ -12,6 +12,10 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 SALT = "firstmate.answer"  # apart from sessions, which are signed with the same secret
+OWN_SALT = "firstmate.own."
+
+Own = Literal["preferences"]
+"""What a link may open for the person it belongs to, for as long as the secret lasts."""
 
 
 class Link(BaseModel):
@@ -41,8 +45,13 @@ class Links:
     """Makes and reads links with the secret of this deployment."""
 
     def __init__(self, secret: SecretStr) -> None:
-        given = secret.get_secret_value()
-        self._signer = URLSafeSerializer(given, salt=SALT, signer_kwargs={"digest_method": hashlib.sha256}) if given else None
+        self._secret = secret.get_secret_value()
+        self._signer = self._signer_for(SALT)
+
+    def _signer_for(self, salt: str) -> URLSafeSerializer | None:
+        if not self._secret:
+            return None
+        return URLSafeSerializer(self._secret, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
 
     def path(self, link: Link) -> str | None:
         """The address of a link on our origin; None where no secret is set, since nobody could trust it."""
@@ -57,4 +66,17 @@ class Links:
         try:
             return Link.model_validate(dict(zip(Link.model_fields, self._signer.loads(token), strict=True)))
         except (BadSignature, ValidationError, TypeError, ValueError):
+            return None
+
+    def own(self, what: Own, employee_id: str) -> str | None:
+        """The address on our origin where this person finds what is theirs; None where no secret is set."""
+        signer = self._signer_for(OWN_SALT + what)
+        return f"/{what}/{signer.dumps(employee_id)!s}" if signer else None
+
+    def owner(self, what: Own, token: str) -> str | None:
+        """Whose link this is; None for one that we did not make, or made for something else."""
+        signer = self._signer_for(OWN_SALT + what)
+        try:
+            return str(signer.loads(token)) if signer else None
+        except BadSignature:
             return None

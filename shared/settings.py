@@ -29,6 +29,10 @@ class Settings(BaseSettings):
     smtp: str = Field("127.0.0.1:1025", description="host:port of the mail server.")
     mail_from: str = Field("Firstmate <welcome@firstmate.example>", description="Sender of every message.")
     mail_reply_to: str | None = None
+    mail_hours: str = Field(
+        "07:00-20:00", description="When people are written to, on their working days and where they are; `always` for any time."
+    )
+    mails_per_day: int = Field(8, ge=0, description="Most messages to one person on one day, urgent ones aside; 0: any number.")
     mail_dir: Path | None = Field(None, description="Maildir of the local mail sink; its viewer appears when set.")
     brand_name: str = "Firstmate"
     web_url: str = Field("http://127.0.0.1:8080", description="The origin that links in messages point to.")

@@ -9,6 +9,7 @@ from services.notifications.handlers import SERVICE, CorrespondenceWork
 from services.notifications.rendering import Renderer
 from services.notifications.samples import check
 from services.notifications.sender import Sender
+from services.notifications.timing import Hours, Timing
 from shared.clock import Clock, now
 from shared.events import hr, mentoring, onboarding
 from shared.lease import Fence
@@ -27,6 +28,7 @@ def worker(settings: Settings) -> Worker:
     if faults := check(renderer):
         raise ValueError("message templates are wrong:\n" + "\n".join(faults))
     identity = Identity(settings.mail_from, settings.mail_reply_to)
+    timing = Timing(Hours.read(settings.mail_hours), settings.mails_per_day)
     host, port = _mail_server(settings.smtp)
 
     def work(db: Database) -> CorrespondenceWork:
@@ -43,6 +45,7 @@ def worker(settings: Settings) -> Worker:
             web_url=settings.web_url,
             links=Links(settings.secret),
             fence=fence,
+            timing=timing,
         )
         try:
             await sender.run()

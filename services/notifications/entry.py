@@ -9,6 +9,8 @@ from shared.events.notifications import RecipientRole
 
 LedgerState = Literal["planned", "due", "sending", "sent", "failed", "suppressed"]
 WAITING: tuple[LedgerState, ...] = ("planned", "due")
+HELD = ("paused", "quiet_hours", "day_off", "daily_limit")
+"""Reasons for which a message waits for its reader, and that their preferences may lift."""
 FINAL: frozenset[LedgerState] = frozenset({"sent", "failed", "suppressed"})
 
 
@@ -43,5 +45,7 @@ class Entry(BaseModel):
 
     @property
     def first_tried_at(self) -> datetime | None:
-        """When a sender first took it, None before that."""
-        return next((step.at for step in self.transitions if step.state == "sending"), None)
+        """When a sender first took it since it last waited for its hour, None before that."""
+        held = [number for number, step in enumerate(self.transitions) if step.reason in HELD]
+        since = self.transitions[held[-1] + 1 if held else 0 :]
+        return next((step.at for step in since if step.state == "sending"), None)

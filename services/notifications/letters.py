@@ -70,10 +70,14 @@ def today(person: Person, now: datetime) -> date:
 def address_of(person: Person, now: datetime) -> str | None:
     """The personal address before the person's first day, the work address from then on, the other one where that is missing."""
     work, personal = person.get("work_email"), person.get("personal_email")
-    start = person.get("start_date")
-    expected = start is not None and today(person, now) < date.fromisoformat(start)
-    found: str | None = (personal or work) if expected else (work or personal)
+    found: str | None = (personal or work) if is_expected(person, now) else (work or personal)
     return found
+
+
+def is_expected(person: Person, now: datetime) -> bool:
+    """Whether the person's first day is still to come."""
+    start = person.get("start_date")
+    return start is not None and today(person, now) < date.fromisoformat(start)
 
 
 def is_possible(address: str) -> bool:
@@ -102,7 +106,9 @@ def compose(
     """Write one letter from what is known now; `answers` signs links. Raises `jinja2.TemplateError` where a template is wrong."""
     reader = people.get(letter.recipient_id, {})
     tongue = tongue_of(reader.get("locale"), reader.get("languages") or (), renderer.languages)
-    context = _context(letter, state, people, now) | {"links": _links(web_url, state.employee_id)}
+    context = _context(letter, state, people, now) | {
+        "links": _links(web_url, state.employee_id, answers.own("preferences", letter.recipient_id))
+    }
     context |= _asked(letter, state, answers, web_url)
     context |= _told_in_words(context, letter, renderer, tongue)
     rendered = renderer.render(letter.template, tongue, context)
@@ -246,21 +252,20 @@ def _things(things: Sequence[str] | None) -> list[str]:
 def figure(person: Person, id: str, now: datetime) -> Figure:
     """A person as a message shows them. The address is the work address, once there is work: a private one is nobody else's."""
     name = one_line(name_of(dict(person), id))
-    start = person.get("start_date")
-    started = start is None or date.fromisoformat(start) <= today(person, now)
     places = (person.get("department"), person.get("location"))
     return Figure(
         name=name,
         first=one_line(person.get("given_name") or name),
         role=one_line(person.get("title") or ""),
         place=", ".join(one_line(place) for place in places if place),
-        address=one_line(person.get("work_email") or "") if started else "",
+        address=one_line(person.get("work_email") or "") if not is_expected(person, now) else "",
     )
 
 
-def _links(web_url: str, employee_id: str) -> dict[str, str]:
+def _links(web_url: str, employee_id: str, preferences: str | None) -> dict[str, str]:
     base = web_url.rstrip("/")
     return {
+        "preferences": f"{base}{preferences or '/preferences'}",
         "home": f"{base}/",
         "own": f"{base}/me",
         "person": f"{base}/people/{quote(employee_id, safe='')}",

@@ -8,7 +8,7 @@ message then goes again with the same Message-ID, and nothing else can double.
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,11 +18,13 @@ import structlog
 from services.notifications import store
 from services.notifications.channels import Channel, Permanent, Temporary, Unreachable
 from services.notifications.domain import Correspondence, Letter, SendResult
-from services.notifications.entry import WAITING, Entry
+from services.notifications.entry import HELD, WAITING, Entry
 from services.notifications.letters import Outgoing, Person, compose
+from services.notifications.readers import Readers
 from services.notifications.rendering import Renderer
 from services.notifications.retries import Breaker, is_over, pause
-from services.notifications.sending import Hindrance, address_or_hindrance, people_needed
+from services.notifications.sending import address_or_hindrance, people_needed
+from services.notifications.timing import URGENT, Hindrance, Timing
 from shared import metrics
 from shared.clock import Clock
 from shared.clock import now as system_clock
@@ -43,6 +45,7 @@ GATHER_S = 0.02  # results that come this close together are recorded together
 STOP_WITHIN_S = 5.0  # what is on the way at an orderly stop gets this long to arrive and be recorded
 RECORD_PAUSE_S = 1.0
 DATABASE_AWAY = 503
+WHENEVER = Timing()
 
 log = structlog.get_logger()
 
@@ -55,12 +58,18 @@ class Draft:
     state: Correspondence | None
     people: Mapping[str, Person]
     taken_at: float
+    hindrance: Hindrance | None = None
 
     @property
     def letter(self) -> Letter | None:
         """The letter, while it is still wanted."""
         letter = self.state.letters.get(self.entry.message_id) if self.state else None
         return letter if letter is not None and letter.status == "planned" else None
+
+    @property
+    def counts_for(self) -> str:
+        """The reader whose messages of the day it counts among, if it goes."""
+        return "" if self.hindrance or self.entry.template in URGENT else self.entry.recipient_id
 
 
 class Sender:
@@ -76,6 +85,7 @@ class Sender:
         web_url: str,
         links: Links,
         fence: Fence,
+        timing: Timing = WHENEVER,
         clock: Clock = system_clock,
     ) -> None:
         self._db = db
@@ -85,6 +95,7 @@ class Sender:
         self._web_url = web_url
         self._links = links
         self._fence = fence
+        self._timing = timing
         self._clock = clock
         self._breaker = Breaker()
         self._slots = asyncio.Semaphore(channel.width)
@@ -119,7 +130,7 @@ class Sender:
             if room := self._room() if more_due else 0:
                 drafts = await self._take(room)
                 more_due = len(drafts) == room
-                self._on_the_way |= {asyncio.create_task(self._deliver(draft)) for draft in drafts}
+                self._on_the_way |= {asyncio.create_task(self._deliver(draft), name=draft.counts_for) for draft in drafts}
             if not self._on_the_way:
                 return
             more_due |= await self._collect()
@@ -185,7 +196,13 @@ class Sender:
         states = {document["_id"]: Correspondence.model_validate(document["state"]) for document in found if document["state"]}
         named = {id for entry in entries for id in people_needed(entry, states.get(entry.employee_id))}
         known = await people(self._db, named)
-        return [Draft(entry, states.get(entry.employee_id), known, taken_at) for entry in entries]
+        readers = await Readers.load(self._db, self._timing, entries, known, self._counted(), self._clock())
+        drafts = [Draft(entry, states.get(entry.employee_id), readers.people, taken_at) for entry in entries]
+        return [replace(each, hindrance=readers.hindrance(each.letter)) if each.letter else each for each in drafts]
+
+    def _counted(self) -> list[str]:
+        """The readers of what is on its way, urgent messages aside."""
+        return [name for task in self._on_the_way if (name := task.get_name())]
 
     async def _deliver(self, draft: Draft) -> SendResult | None:
         """Everything that can happen to one message, as a result; None for one that another sender has taken over."""
@@ -201,7 +218,7 @@ class Sender:
         entry, now = draft.entry, self._clock()
         if draft.state is None or draft.letter is None:
             return _result(entry, "suppressed", "withdrawn")
-        found = address_or_hindrance(entry, draft.state, draft.people, now)
+        found = draft.hindrance or address_or_hindrance(entry, draft.state, draft.people, now)
         if isinstance(found, Hindrance):
             return _hindered(entry, found)
         try:
@@ -294,7 +311,8 @@ def _results(tasks: Iterable[asyncio.Task[SendResult | None]]) -> list[SendResul
 def _hindered(entry: Entry, hindrance: Hindrance) -> SendResult:
     if hindrance.retry_at is None:
         return _result(entry, "suppressed", hindrance.reason)
-    return _result(entry, "deferred", hindrance.reason, retry_at=hindrance.retry_at, attempted=True)
+    attempted = hindrance.reason not in HELD  # what only waits for its hour fares no worse for it
+    return _result(entry, "deferred", hindrance.reason, retry_at=hindrance.retry_at, attempted=attempted)
 
 
 def _result(

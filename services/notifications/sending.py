@@ -1,25 +1,17 @@
 """Where a message may go, and what keeps it from going, pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.notifications.domain import Correspondence
 from services.notifications.entry import Entry
 from services.notifications.letters import Person, address_of, is_possible
 from services.notifications.retries import FIRST_LOOK, LONGEST_LOOK, pause
+from services.notifications.timing import Hindrance
 
 READER_AWAITED = timedelta(hours=1)  # HR's record of the reader may come after the fact that concerns them
 NAMED_AWAITED = timedelta(minutes=1)  # so may that of somebody the message names; then their id has to do
 NAMES_MENTOR = frozenset({"mentor_introduction", "manager_notice", "meeting_question"})
-
-
-@dataclass(frozen=True, slots=True)
-class Hindrance:
-    """Why a message does not go now; for good, unless `retry_at` says when to look again."""
-
-    reason: str
-    retry_at: datetime | None = None
 
 
 def people_needed(entry: Entry, state: Correspondence | None) -> set[str]:

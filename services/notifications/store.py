@@ -12,12 +12,15 @@ from typing import Any
 from bson import ObjectId
 
 from services.notifications.domain import Hasten, Letter, Plan, SendResult, Withdraw
-from services.notifications.entry import FINAL, WAITING, Entry, LedgerState
+from services.notifications.entry import FINAL, HELD, WAITING, Entry, LedgerState
+from services.notifications.preferences import Preferences
+from services.notifications.timing import URGENT
 from shared.changes import Changes
 from shared.mongo import ASCENDING, Database, Document, IndexModel, UpdateOne, WriteOp
 
 MESSAGES = "messages"
 CORRESPONDENCES = "correspondences"
+PREFERENCES = "preferences"
 
 
 class Ledger:
@@ -169,6 +172,31 @@ async def next_due(db: Database, channel: str) -> datetime | None:
     return found["due_at"] if found else None
 
 
+async def sent_since(db: Database, days: Mapping[str, datetime]) -> dict[str, int]:
+    """How many messages that are not urgent each person got since their day began."""
+    if not days:
+        return {}
+    got = [{"recipient_id": id, "state": "sent", "settled_at": {"$gte": since}} for id, since in days.items()]
+    counted: list[Document] = [
+        {"$match": {"$or": got, "template": {"$nin": sorted(URGENT)}}},
+        {"$group": {"_id": "$recipient_id", "count": {"$sum": 1}}},
+    ]
+    return {found["_id"]: found["count"] async for found in db[MESSAGES].aggregate(counted)}
+
+
+async def preferences_of(db: Database, ids: Iterable[str]) -> dict[str, Preferences]:
+    """What these people chose; those who chose nothing are not in it."""
+    query = {"_id": {"$in": sorted(set(ids))}}
+    return {found["_id"]: Preferences.model_validate(found) async for found in db[PREFERENCES].find(query)}
+
+
+async def prefer(db: Database, employee_id: str, preferences: Preferences, now: datetime) -> None:
+    """Keep what a person chose, and look again at what waits for them because of what they had chosen before."""
+    await db[PREFERENCES].replace_one({"_id": employee_id}, preferences.model_dump(mode="json"), upsert=True)
+    waits = {"recipient_id": employee_id, "state": "due", "reason": {"$in": list(HELD)}}
+    await db[MESSAGES].update_many(waits, _moved("due", now, "preferences_changed", {"due_at": now}))
+
+
 async def entries(db: Database, query: Document) -> list[Entry]:
     """The entries that match, longest due first."""
     return [Entry.model_validate(found) async for found in db[MESSAGES].find(query).sort("due_at", ASCENDING)]
@@ -188,4 +216,5 @@ async def ensure_indexes(db: Database) -> None:
     """What is due per channel, and what was written about somebody. Creates the collection, which the change stream needs."""
     due = IndexModel([("channel", ASCENDING), ("state", ASCENDING), ("due_at", ASCENDING)])
     about = IndexModel([("employee_id", ASCENDING), ("planned_at", ASCENDING), ("_id", ASCENDING)])
-    await db[MESSAGES].create_indexes([due, about])
+    reader = IndexModel([("recipient_id", ASCENDING), ("state", ASCENDING), ("settled_at", ASCENDING)])
+    await db[MESSAGES].create_indexes([due, about, reader])

@@ -20,6 +20,7 @@ from services.notifications.entry import Entry
 from services.notifications.handlers import SERVICE, CorrespondenceWork
 from services.notifications.rendering import Renderer
 from services.notifications.sender import Sender
+from services.notifications.timing import Timing
 from shared import lease
 from shared.events import Event, new_event
 from shared.events.hr import EmployeeHired, EmployeeSnapshot
@@ -124,6 +125,7 @@ class Office:
     db: Database
     post: PostOffice
     now: datetime = START
+    timing: Timing = field(default_factory=Timing)
     fence: Fence = field(init=False)
     _numbers: Any = field(default_factory=lambda: count(1))
 
@@ -199,6 +201,7 @@ class Office:
             web_url="http://127.0.0.1:8080",
             links=LINKS,
             fence=self.fence,
+            timing=self.timing,
             clock=self.clock,
         )
         try:
