@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from services.notifications.asking import Ask
 from services.notifications.domain import TELLS_START, Correspondence, LateMilestone, Letter
-from services.notifications.rendering import Rendered, Renderer, Tongue, tongue_of
+from services.notifications.rendering import Rendered, Renderer, Tongue
 from shared.directory import name_of
 from shared.events.onboarding import Owner
 from shared.links import Link, Links
@@ -105,7 +105,7 @@ def compose(
 ) -> Outgoing:
     """Write one letter from what is known now; `answers` signs links. Raises `jinja2.TemplateError` where a template is wrong."""
     reader = people.get(letter.recipient_id, {})
-    tongue = tongue_of(reader.get("locale"), reader.get("languages") or (), renderer.languages)
+    tongue = renderer.tongue(letter.template, reader.get("locale"), reader.get("languages") or ())
     context = _context(letter, state, people, now) | {
         "links": _links(web_url, state.employee_id, answers.own("preferences", letter.recipient_id))
     }
@@ -212,12 +212,12 @@ def _criteria(state: Correspondence) -> list[str]:
 def _told_in_words(context: Mapping[str, Any], letter: Letter, renderer: Renderer, tongue: Tongue) -> dict[str, list[str]]:
     hire, mentor = context["pair"]
     shared = _shared(hire, mentor, tongue)
-    other = context["mentor"].first if context["mentor"] else ""
+    other = tongue.isolated(context["mentor"].first) if context["mentor"] else ""
     reasons = (renderer.phrase(tongue, "reason", code, letter.role, other, shared) for code in context["criteria"])
     topics = {
         "interests": tongue.listed(_things(hire.get("interests"))),
         "skills": tongue.listed(_things(hire.get("skills"))),
-        "location": one_line(hire.get("location") or ""),
+        "location": tongue.isolated(one_line(hire.get("location") or "")),
     }
     openers = [renderer.phrase(tongue, "opener", topic, value) for topic, value in topics.items() if value]
     asked = [renderer.phrase(tongue, "opener", topic, "") for topic in ("surprises", "hopes")]
@@ -236,6 +236,7 @@ def _shared(hire: Person, mentor: Person, tongue: Tongue) -> dict[str, str]:
         "interests": tongue.listed(_things(_common(hire, mentor, "interests"))),
         "languages": tongue.listed([name for name in languages if name]),
         **same,
+        **{field: tongue.isolated(same[field]) for field in ("role_family", "location")},
     }
 
 

@@ -1,11 +1,13 @@
 """From a template and its context to subject, HTML and plain text, in the reader's language.
 
 Templates lie in `templates/<language>/<template>.{subject,html,txt}`; `layout.html`, `parts.html` and `points.txt` are shared
-by all languages, `phrases.txt` by all messages of one. HTML is escaped throughout; a missing variable is an error.
+by all languages, `phrases.txt` by all messages of one. HTML is escaped throughout; a missing variable is an error. A message
+that a language lacks is written in the next language of its reader.
 """
 
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 
 import css_inline
 import jinja2
+import structlog
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.lists import format_list
@@ -20,6 +23,10 @@ from babel.lists import format_list
 SHIPPED = Path(__file__).parent / "templates"
 FALLBACK_LANGUAGE = "en"
 PARTS = ("subject", "html", "txt")
+ISOLATED, AGAIN = "\u2068", "\u2069"  # FIRST STRONG ISOLATE and POP DIRECTIONAL ISOLATE (UAX 9, section 2.4)
+FOREIGN = {"ltr": frozenset({"R", "AL", "AN"}), "rtl": frozenset({"L"})}
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +46,25 @@ class Tongue:
     language: str
     locale: Locale
 
+    @property
+    def direction(self) -> str:
+        """Which way it is written: ltr or rtl."""
+        return str(self.locale.text_direction)
+
+    def isolated(self, words: str) -> str:
+        """Words of others amid this language: those of the other direction keep theirs, and move nothing around them."""
+        foreign = FOREIGN[self.direction]
+        if words.isascii() and self.direction == "ltr":  # nearly always
+            return words
+        return f"{ISOLATED}{words}{AGAIN}" if any(unicodedata.bidirectional(char) in foreign for char in words) else words
+
     def day(self, day: date) -> str:
         """A day with its weekday: Monday, 11 January 2027; Montag, 11. Januar 2027."""
         return format_date(day, "full", locale=self.locale)
 
     def listed(self, words: Sequence[str]) -> str:
         """Words in a row: A, B and C; A, B und C."""
-        return format_list(words, "standard", locale=self.locale) if words else ""
+        return format_list([self.isolated(each) for each in words], "standard", locale=self.locale) if words else ""
 
     def language_name(self, code: str) -> str | None:
         """What a language is called in this one; None for a code nobody knows."""
@@ -82,50 +101,80 @@ class Renderer:
     """All templates, compiled once. `folder` holds a folder per language."""
 
     def __init__(self, brand: str, folder: Path = SHIPPED) -> None:
-        self._env = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(folder),
-            autoescape=jinja2.select_autoescape(enabled_extensions=("html",), default=False),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,  # templates change with a restart, and a look at the disk per message is dear
-        )
+        loader = jinja2.FileSystemLoader(folder)
+        # Phrases stand in both kinds of text, and a macro escapes as its own template says, whoever calls it.
+        self._escaping, self._plain = _environment(loader, autoescape=True), _environment(loader, autoescape=False)
         self._brand = brand
         self._inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
         self.languages = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir()))
-        self._folder = folder
+        self._templates = {language: _whole(folder / language) for language in self.languages}
+        self._told: set[tuple[str, str, str]] = set()
+
+    def tongue(self, template: str, locale: str | None, languages: Iterable[str]) -> Tongue:
+        """The language this message is written in, of those that have it; once per message the log names what is missing."""
+        spoken = tuple(languages)
+        tongue = tongue_of(locale, spoken, (code for code in self.languages if template in self._templates[code]))
+        wanted = tongue_of(locale, spoken, self.languages).language
+        missing = (template, wanted, tongue.language)
+        if wanted != tongue.language and missing not in self._told:
+            self._told.add(missing)
+            log.warning("template_missing", template=template, language=wanted, written_in=tongue.language)
+        return tongue
 
     def render(self, template: str, tongue: Tongue, context: Mapping[str, Any]) -> Rendered:
         """Render one message. Raises `jinja2.TemplateError` naming what is missing or wrong."""
-        everything = {
-            **context,
-            "brand": self._brand,
-            "language": tongue.language,
-            "direction": tongue.locale.text_direction,
-            "day": tongue.day,
-            "phrases": self._module(f"{tongue.language}/phrases.txt"),
-            "parts": self._module("parts.html"),
-            "text": self._module("points.txt"),
-        }
-        subject = " ".join(self._part(template, tongue, "subject", everything).split())
-        html = self._part(template, tongue, "html", everything | {"subject": subject})
-        text = self._part(template, tongue, "txt", everything)
+        common = {"brand": self._brand, "language": tongue.language, "direction": tongue.direction, "day": tongue.day}
+        shown = {name: _amid(value, tongue) for name, value in context.items()}
+        # No mail program heeds marks of direction in a subject, and some show them.
+        subject = " ".join(self._part(self._plain, template, "subject", tongue, common | dict(context)).split())
+        html = self._part(self._escaping, template, "html", tongue, common | shown | {"subject": subject})
+        text = self._part(self._plain, template, "txt", tongue, common | shown)
         return Rendered(subject, self._inliner.inline(html), _tidy(text, self._brand), tongue.language)
 
     def phrase(self, tongue: Tongue, name: str, *arguments: Any) -> str:
         """One phrase of the language: a macro of its `phrases.txt`."""
-        macro: Callable[..., str] = getattr(self._module(f"{tongue.language}/phrases.txt"), name)
+        macro: Callable[..., str] = getattr(_module(self._plain, f"{tongue.language}/phrases.txt"), name)
         return macro(*arguments).strip()
 
     def templates(self, language: str) -> frozenset[str]:
-        """The names of all messages that this language has."""
-        return frozenset(path.stem for path in (self._folder / language).glob("*.subject"))
+        """The names of all messages that this language has whole."""
+        return self._templates[language]
 
-    def _part(self, template: str, tongue: Tongue, part: str, context: Mapping[str, Any]) -> str:
-        return self._env.get_template(f"{tongue.language}/{template}.{part}").render(context)
+    def _part(self, env: jinja2.Environment, template: str, part: str, tongue: Tongue, context: Mapping[str, Any]) -> str:
+        modules: dict[str, Any] = {
+            "phrases": _module(env, f"{tongue.language}/phrases.txt"),
+            "parts": _module(env, "parts.html"),
+            "text": _module(env, "points.txt"),
+        }
+        return env.get_template(f"{tongue.language}/{template}.{part}").render({**modules, **context})
 
-    def _module(self, name: str) -> Any:
-        return self._env.get_template(name).module
+
+def _environment(loader: jinja2.BaseLoader, *, autoescape: bool) -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=loader,
+        autoescape=autoescape,  # noqa: S701  subjects and plain text hold no markup to escape from
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,  # templates change with a restart, and a look at the disk per message is dear
+    )
+
+
+def _module(env: jinja2.Environment, name: str) -> Any:
+    return env.get_template(name).module
+
+
+def _whole(folder: Path) -> frozenset[str]:
+    """The messages of which a language has every part."""
+    return frozenset.intersection(*(frozenset(path.stem for path in folder.glob(f"*.{part}")) - {"phrases"} for part in PARTS))
+
+
+def _amid(value: Any, tongue: Tongue) -> Any:
+    """A person's fields as they stand amid the words of this language; all else as it is."""
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    written = {each.name: getattr(value, each.name) for each in fields(value) if each.name != "address"}
+    return replace(value, **{name: tongue.isolated(words) for name, words in written.items()})
 
 
 def _tidy(text: str, brand: str) -> str:

@@ -1,5 +1,6 @@
 """What messages say: in each language, for awkward names and addresses, in the words of each reader."""
 
+import shutil
 from datetime import UTC, date, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -8,6 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from services.notifications.channels.email import Identity, build
 from services.notifications.domain import Assignment, Letter
@@ -26,7 +28,7 @@ from shared.events.mentoring import Contribution
 from shared.events.notifications import RECIPIENTS
 
 RENDERER = Renderer("Firstmate")
-LANGUAGES = ("de", "en")
+LANGUAGES = ("de", "en", "fr")
 NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
 ADA = {"given_name": "Ada", "family_name": "Okafor", "start_date": "2027-01-11", "time_zone": "Europe/Paris"}
 
@@ -113,6 +115,27 @@ def test_a_template_that_lacks_a_translation_a_variable_or_its_closing_is_found_
     assert "en/hire_cancelled.html: loads '<img' from elsewhere" in faults
 
 
+def test_a_message_that_a_language_lacks_is_written_in_the_next_one_and_the_log_says_so_once(tmp_path):
+    shutil.copytree(SHIPPED, tmp_path / "templates")
+    (tmp_path / "templates" / "fr" / "welcome.txt").unlink()
+    renderer = Renderer("Firstmate", tmp_path / "templates")
+    with capture_logs() as logs:
+        tongues = [renderer.tongue(template, "fr-FR", ["fr", "de"]) for template in ("welcome", "welcome", "mentor_brief")]
+    assert [tongue.language for tongue in tongues] == ["de", "de", "fr"]
+    assert [(log["event"], log["template"], log["language"], log["written_in"]) for log in logs] == [
+        ("template_missing", "welcome", "fr", "de")
+    ]
+
+
+def test_a_name_of_the_other_direction_moves_nothing_around_it():
+    one = sample("plans_changed", "manager")
+    known = people("en-GB") | {"E-1": people("en-GB")["E-1"] | {"given_name": "ليلى", "family_name": "حداد"}}
+    written = compose(one.letter, one.state, known, "m@acme.example", RENDERER, "https://x.example", LINKS, one.now).rendered
+    assert "\u2068ليلى حداد\u2069 now starts on Monday, 11 January 2027" in written.text
+    assert "\u2068ليلى حداد\u2069 now starts on <b>Monday, 11 January 2027</b>" in written.html
+    assert written.subject == "ليلى حداد now starts on Monday, 11 January 2027"
+
+
 HOSTILE = st.text(max_size=60) | st.sampled_from(
     [
         "<script>alert(1)</script>",
@@ -129,9 +152,8 @@ HOSTILE = st.text(max_size=60) | st.sampled_from(
 @example("<script>alert(1)</script>", "Ada\nBcc: x@y.example", ["</td></table><script>"])
 def test_no_name_title_or_interest_can_break_a_message_or_a_header(name, title, interests):
     hostile = {"given_name": name, "family_name": name, "title": title, "interests": interests, "skills": interests}
-    known = people() | {"E-1": people()["E-1"] | hostile}
-    for template in ("welcome", "mentor_brief"):
-        one = sample(template)
+    known = {id: person | hostile for id, person in people().items()}
+    for one in (sample(template) for template in RECIPIENTS):
         outgoing = compose(
             one.letter, one.state, known, "reader@acme.example", RENDERER, "https://firstmate.example", LINKS, one.now
         )
@@ -207,8 +229,9 @@ def test_a_sender_that_is_no_mailbox_is_refused_with_the_setting_to_mend():
         ("de-AT", [], "de", "Montag, 11. Jänner 2027"),
         ("en-US", [], "en", "Monday, January 11, 2027"),
         ("en-GB", [], "en", "Monday, 11 January 2027"),
-        ("fr-FR", ["fr", "de"], "de", "Montag, 11. Januar 2027"),
-        ("fr-FR", ["fr"], "en", "Monday, 11 January 2027"),
+        ("fr-FR", ["fr", "de"], "fr", "lundi 11 janvier 2027"),
+        ("nl-NL", ["nl", "de"], "de", "Montag, 11. Januar 2027"),
+        ("nl-NL", ["nl"], "en", "Monday, 11 January 2027"),
         ("xx-nonsense", ["tlh"], "en", "Monday, 11 January 2027"),
         (None, [], "en", "Monday, 11 January 2027"),
         (None, ["de"], "de", "Montag, 11. Januar 2027"),
