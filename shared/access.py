@@ -40,6 +40,7 @@ Action = Literal[
     "see_survey_comments",
     "see_assignment",
     "see_messages",
+    "choose_preferences",
     "manage_mentors",
     "nominate_mentor",
     "override_assignment",
@@ -65,6 +66,7 @@ MAY: Mapping[Action, frozenset[Relation]] = {
     "see_survey_comments": _STAFF | {"self"},  # neither mentor nor manager: people write what they could not say to them
     "see_assignment": _ABOVE | {"self", "mentor"},
     "see_messages": _ABOVE | {"self"},
+    "choose_preferences": _STAFF | {"self"},
     "manage_mentors": _STAFF,
     "nominate_mentor": _ABOVE | {"self"},
     "override_assignment": _STAFF,
@@ -106,6 +108,7 @@ _DOING: Mapping[Action, str] = {
     "see_survey_comments": "read what this person wrote in surveys",
     "see_assignment": "see why somebody has this mentor",
     "see_messages": "see these messages",
+    "choose_preferences": "say how this person is written to",
     "manage_mentors": "enrol and change mentors",
     "nominate_mentor": "put this person forward as a mentor",
     "override_assignment": "choose a mentor by hand",

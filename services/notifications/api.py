@@ -7,10 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
+from services.notifications.choosing import choose
 from services.notifications.entry import Entry, LedgerState, Transition
-from services.notifications.store import CORRESPONDENCES, messages_about
+from services.notifications.preferences import USUAL, Preferences
+from services.notifications.store import CORRESPONDENCES, messages_about, preferences_of
 from shared import directory
 from shared.access import CurrentViewer, check
+from shared.clock import Clock
 from shared.events.hr import EmployeeId
 from shared.events.notifications import RecipientRole
 from shared.mongo import Database
@@ -52,6 +55,26 @@ def api(db: Database) -> APIRouter:
         check(viewer, "see_messages", subject=employee_id, chain=chain, mentor_id=await _mentor_id(db, employee_id))
         found = await messages_about(db, employee_id, _after(cursor), limit + 1)
         return Page(items=[_message(entry) for entry in found[:limit]], next=_next(found, limit))
+
+    return router
+
+
+def preference_api(db: Database, clock: Clock) -> APIRouter:
+    """How a person wants to be written to."""
+    router = APIRouter(prefix="/api/notifications/v1", tags=["notifications"])
+
+    @router.get("/preferences/{employee_id}")
+    async def read_preferences(viewer: CurrentViewer, employee_id: EmployeeId) -> Preferences:
+        """What somebody chose, or what holds for whoever chose nothing."""
+        check(viewer, "choose_preferences", subject=employee_id)
+        return (await preferences_of(db, {employee_id})).get(employee_id, USUAL)
+
+    @router.put("/preferences/{employee_id}")
+    async def write_preferences(viewer: CurrentViewer, employee_id: EmployeeId, preferences: Preferences) -> Preferences:
+        """Choose all of it anew; it counts from the next message on, also for those that wait."""
+        check(viewer, "choose_preferences", subject=employee_id)
+        await choose(db, employee_id, preferences, clock())
+        return preferences
 
     return router
 

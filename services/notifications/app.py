@@ -3,9 +3,10 @@
 from fastapi import APIRouter
 
 from services.notifications import store
-from services.notifications.api import api
+from services.notifications.api import api, preference_api
 from services.notifications.channels.email import EmailChannel, Identity
 from services.notifications.handlers import SERVICE, CorrespondenceWork
+from services.notifications.pages import pages
 from services.notifications.rendering import Renderer
 from services.notifications.samples import check
 from services.notifications.sender import Sender
@@ -63,7 +64,7 @@ def worker(settings: Settings) -> Worker:
 
 def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]:
     """The routers of the origin."""
-    return [api(db)]
+    return [api(db), preference_api(db, clock), pages(db, settings, clock)]
 
 
 def _mail_server(smtp: str) -> tuple[str, int]:

@@ -129,7 +129,8 @@ class Renderer:
         subject = " ".join(self._part(self._plain, template, "subject", tongue, common | dict(context)).split())
         html = self._part(self._escaping, template, "html", tongue, common | shown | {"subject": subject})
         text = self._part(self._plain, template, "txt", tongue, common | shown)
-        return Rendered(subject, self._inliner.inline(html), _tidy(text, self._brand), tongue.language)
+        choose = f"{self.phrase(tongue, 'preferences')}: {context['links']['preferences']}"
+        return Rendered(subject, self._inliner.inline(html), _tidy(text, self._brand, choose), tongue.language)
 
     def phrase(self, tongue: Tongue, name: str, *arguments: Any) -> str:
         """One phrase of the language: a macro of its `phrases.txt`."""
@@ -177,8 +178,8 @@ def _amid(value: Any, tongue: Tongue) -> Any:
     return replace(value, **{name: tongue.isolated(words) for name, words in written.items()})
 
 
-def _tidy(text: str, brand: str) -> str:
+def _tidy(text: str, *foot: str) -> str:
     """Plain text without stacked empty lines, signed."""
     lines = [line.rstrip() for line in text.strip().splitlines()]
     kept = [line for number, line in enumerate(lines) if line or (number and lines[number - 1])]
-    return "\n".join([*kept, "", "-- ", brand, ""])
+    return "\n".join([*kept, "", "-- ", *foot, ""])

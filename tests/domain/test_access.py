@@ -52,6 +52,7 @@ answer_survey        -            yes  no     no      no         no       no    
 see_survey_comments  -            yes  no     no      no         no       yes         yes
 see_assignment       -            yes  yes    yes     yes        no       yes         yes
 see_messages         -            yes  no     yes     yes        no       yes         yes
+choose_preferences   -            yes  no     no      no         no       yes         yes
 manage_mentors       -            no   no     no      no         no       yes         yes
 nominate_mentor      -            yes  no     yes     yes        no       yes         yes
 override_assignment  -            no   no     no      no         no       yes         yes

@@ -1,0 +1,20 @@
+"""The pages of notifications: how somebody wants to be written to."""
+
+from pathlib import Path
+
+from fastapi import APIRouter
+
+from services.notifications.pages.preferences import preference_pages
+from shared.clock import Clock
+from shared.mongo import Database
+from shared.pages import templates
+from shared.settings import Settings
+
+PAGES = templates(Path(__file__).parent / "templates")
+
+
+def pages(db: Database, settings: Settings, clock: Clock) -> APIRouter:
+    """All of them, on one router."""
+    router = APIRouter()
+    router.include_router(preference_pages(db, settings, clock, PAGES))
+    return router

@@ -1,0 +1,200 @@
+"""`/preferences`: how a person wants to be written to, for whoever is signed in or holds the link from one of their mails."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import time
+from typing import Annotated, Any
+
+from babel import Locale
+from babel.dates import format_time, get_day_names
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from pydantic import ValidationError
+
+from services.notifications.choosing import choose, fault_in, known_languages
+from services.notifications.letters import today
+from services.notifications.preferences import OPTIONAL, USUAL, WEEKDAYS, Kind, Preferences
+from services.notifications.store import preferences_of
+from services.notifications.timing import Hours
+from shared.access import CurrentViewer, Viewer
+from shared.clock import Clock
+from shared.directory import name_of, people
+from shared.links import Links
+from shared.mongo import Database
+from shared.pages import PageRoute, Templates
+from shared.pages.language import N_, current
+from shared.pages.language import gettext as _
+from shared.refusals import Refused
+from shared.settings import Settings
+
+KINDS: Mapping[Kind, tuple[str, str]] = {
+    "reminders": (N_("Reminders"), N_("before something of yours is due, and whether a first meeting took place")),
+    "surveys": (N_("Surveys"), N_("a few questions along the way, for those who join")),
+    "digest": (N_("The weekly overview"), N_("for managers: who starts, what is late, what changed")),
+}
+ALWAYS = (
+    N_("The welcome, and changes of a start date"),
+    N_("Who mentors whom, and when that ends"),
+    N_("What is late, to whoever sees to it"),
+)
+Fields = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Chooser:
+    """Whose preferences these are: `path` is where their form goes, `viewer` who is signed in, if anybody is."""
+
+    employee_id: str
+    path: str
+    viewer: Viewer | None
+
+
+class Forms:
+    """Shows and keeps what people choose."""
+
+    def __init__(self, db: Database, settings: Settings, clock: Clock, pages: Templates) -> None:
+        self._db = db
+        self._hours = Hours.read(settings.mail_hours)
+        self._clock = clock
+        self._pages = pages
+
+    async def show(self, request: Request, who: Chooser, fields: Fields | None = None, wrong: str = "") -> HTMLResponse:
+        """The form with what is chosen, or as it was sent with what is `wrong` about it."""
+        person = (await people(self._db, {who.employee_id})).get(who.employee_id, {})
+        context = {
+            "reader": name_of(person, who.employee_id),
+            "languages": _languages(person),
+            "weekdays": _weekdays(),
+            "hours": _in_words(self._hours),
+            "zone": (person.get("time_zone") or "UTC").replace("_", " "),
+            "kinds": [(kind, _(title), _(words)) for kind, (title, words) in KINDS.items()],
+            "always": [_(words) for words in ALWAYS],
+            "form": _form(await self._chose(who)) if fields is None else fields,
+            "today": today(person, self._clock()).isoformat(),
+            "saved": "saved" in request.query_params and not wrong,
+            "wrong": wrong,
+            "action": who.path,
+        }
+        return self._pages.render(request, "preferences.html", viewer=who.viewer, status=422 if wrong else 200, **context)
+
+    async def save(self, request: Request, who: Chooser) -> Response:
+        """Keep what the form says, or show it again."""
+        async with request.form(max_files=0, max_fields=20) as form:
+            fields: Fields = {name: str(value) for name, value in form.items()}
+            fields["wants"] = [str(each) for each in form.getlist("wants")]
+        try:
+            await choose(self._db, who.employee_id, _chosen(fields), self._clock())
+        except (ValidationError, Refused) as error:
+            return await self.show(request, who, _form(USUAL) | fields, fault_in(error))
+        return RedirectResponse(f"{who.path}?saved", status_code=303)
+
+    async def do_without(self, who: Chooser, kind: Kind) -> None:
+        """Turn one kind off."""
+        chose = await self._chose(who)
+        await choose(self._db, who.employee_id, chose.model_copy(update={"declined": chose.declined | {kind}}), self._clock())
+
+    def without(self, request: Request, who: Chooser, kind: Kind, *, done: bool) -> HTMLResponse:
+        """Asks whether one kind may be turned off, or says that it is."""
+        title = _(KINDS[kind][0])
+        return self._pages.render(request, "without.html", viewer=None, title=title, done=done, action=who.path)
+
+    async def _chose(self, who: Chooser) -> Preferences:
+        return (await preferences_of(self._db, {who.employee_id})).get(who.employee_id, USUAL)
+
+
+def preference_pages(db: Database, settings: Settings, clock: Clock, pages: Templates) -> APIRouter:
+    """The form for whoever is signed in, and for whoever holds a link."""
+    router = APIRouter()
+    forms = Forms(db, settings, clock, pages)
+    router.include_router(_own(forms))
+    router.include_router(_linked(forms, Links(settings.secret)))
+    return router
+
+
+def _own(forms: Forms) -> APIRouter:
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    def chooser(viewer: CurrentViewer) -> Chooser:
+        if viewer.employee_id is None:
+            raise Refused(404, "no_person", _("a program gets no mail; sign in as somebody"))
+        return Chooser(viewer.employee_id, "/preferences", viewer)
+
+    @router.get("/preferences")
+    async def show(request: Request, who: Annotated[Chooser, Depends(chooser)]) -> HTMLResponse:
+        return await forms.show(request, who)
+
+    @router.post("/preferences")
+    async def save(request: Request, who: Annotated[Chooser, Depends(chooser)]) -> Response:
+        return await forms.save(request, who)
+
+    return router
+
+
+def _linked(forms: Forms, links: Links) -> APIRouter:
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+    def holder(token: Annotated[str, Path(max_length=1000)]) -> Chooser:
+        employee_id = links.owner("preferences", token)
+        if employee_id is None:
+            words = _("this link is not one of ours, or not whole; take it from a mail once more, or sign in")
+            raise Refused(404, "unknown_link", words)
+        return Chooser(employee_id, f"/preferences/{token}", None)
+
+    Held = Annotated[Chooser, Depends(holder)]  # noqa: N806 - a type
+
+    @router.get("/preferences/{token}")
+    async def show(request: Request, who: Held) -> HTMLResponse:
+        return await forms.show(request, who)
+
+    @router.post("/preferences/{token}")
+    async def save(request: Request, who: Held) -> Response:
+        return await forms.save(request, who)
+
+    @router.get("/preferences/{token}/without/{kind}")
+    async def ask(request: Request, who: Held, kind: Kind) -> HTMLResponse:
+        # Mail scanners follow links: looking changes nothing.
+        return forms.without(request, who, kind, done=False)
+
+    @router.post("/preferences/{token}/without/{kind}")
+    async def do_without(request: Request, who: Held, kind: Kind) -> HTMLResponse:
+        # Mail programs send this by themselves when their reader unsubscribes (RFC 8058).
+        await forms.do_without(who, kind)
+        return forms.without(request, who, kind, done=True)
+
+    return router
+
+
+def _chosen(fields: Mapping[str, Any]) -> Preferences:
+    """What a form says. Raises pydantic's ValidationError."""
+    given = {name: fields.get(name) or None for name in ("language", "quiet_from", "quiet_until", "paused_until")}
+    declined = [kind for kind in OPTIONAL if kind not in fields["wants"]]
+    return Preferences.model_validate(given | {"digest_day": fields.get("digest_day", "monday"), "declined": declined})
+
+
+def _form(chose: Preferences) -> dict[str, Any]:
+    given = {name: value or "" for name, value in chose.model_dump(mode="json", exclude={"declined"}).items()}
+    return given | {"wants": [kind for kind in OPTIONAL if kind not in chose.declined]}
+
+
+def _languages(person: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What there is to choose from, each language by its own name; HR's word first."""
+    given = Locale.parse(str(person["locale"]), sep="-").get_display_name(current().locale) if person.get("locale") else None
+    hr = _("as HR says: %(language)s", language=given) if given else _("as HR says")
+    return [("", hr), *((code, str(Locale(code).get_display_name(code)).capitalize()) for code in known_languages())]
+
+
+def _weekdays() -> list[tuple[str, str]]:
+    names = get_day_names("wide", "stand-alone", current().locale)
+    return [(day, names[number]) for number, day in enumerate(WEEKDAYS)]
+
+
+def _in_words(hours: Hours | None) -> str:
+    if hours is None:
+        return _("Mail goes to you at any hour.")
+    opens, closes = (_time(each) for each in (hours.opens, hours.closes))
+    words = _("Mail goes to you on working days between %(opens)s and %(closes)s, unless you say otherwise.")
+    return words % {"opens": opens, "closes": closes}
+
+
+def _time(at: time) -> str:
+    return str(format_time(at, "short", locale=current().locale))
