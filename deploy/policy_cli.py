@@ -77,7 +77,7 @@ def explain(
     ] = None,
     hire: Annotated[str | None, typer.Option(help="With --mentor: how it sees this hire of the running system.")] = None,
     mentor: Annotated[str | None, typer.Option(help="With --hire: and this mentor.")] = None,
-    language: Annotated[Literal["en", "de"], typer.Option(help="The language of what is said about a pair.")] = "en",
+    language: Annotated[Literal["en", "de", "fr", "ar"], typer.Option(help="The language of what is said about a pair.")] = "en",
     data: Data = None,
     as_json: Json = False,
 ) -> None:

@@ -31,7 +31,7 @@ from shared.mongo import Database
 from shared.web import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page, scoped_key
 
 Accepted = Annotated[
-    str | None, Header(alias="Accept-Language", max_length=200, description="The language of the reasons: en or de.")
+    str | None, Header(alias="Accept-Language", max_length=200, description="The language of the reasons: en, de, fr or ar.")
 ]
 BEFORE: dict[int | str, dict[str, Any]] = {
     200: {"model": MentorView, "description": "Carried out before, under the same idempotency key"}

@@ -7,12 +7,14 @@ looks, and left out where they no longer agree with what was decided: so erasing
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from services.matching.wording.arabic import ARABIC
 from services.matching.wording.english import ENGLISH
+from services.matching.wording.french import FRENCH
 from services.matching.wording.german import GERMAN
-from services.matching.wording.pair import Catalogue, Known, Pair
+from services.matching.wording.pair import Catalogue, Known, Pair, listed
 from shared.languages import accepted
 
-LANGUAGES: Mapping[str, Catalogue] = MappingProxyType({"en": ENGLISH, "de": GERMAN})
+LANGUAGES: Mapping[str, Catalogue] = MappingProxyType({"en": ENGLISH, "de": GERMAN, "fr": FRENCH, "ar": ARABIC})
 """Every language that explanations are written in; a test holds each to the same criteria and rules."""
 LABELS, RULES = ENGLISH.labels, ENGLISH.rules
 
@@ -54,7 +56,7 @@ def near_miss(rule: str, language: str = "en") -> str:
 
 def near_misses(rules: Sequence[str], language: str = "en") -> str:
     """What several rules say about one mentor: `has no free place and is away on the first day`."""
-    return f" {LANGUAGES[language].conjunction} ".join(near_miss(rule, language) for rule in rules)
+    return listed([near_miss(rule, language) for rule in rules], LANGUAGES[language].locale)
 
 
 def change(name: str, difference: int, criterion: str | None, value: int, needed: int, language: str = "en") -> str:

@@ -1,9 +1,8 @@
 """Decisions in English."""
 
-from babel import Locale
+from services.matching.wording.pair import Catalogue, Known, Pair, Sentence, languages, listed, years_and_months
 
-from services.matching.wording.pair import Catalogue, Known, Pair, Sentence, listed, years_and_months
-
+LOCALE = "en_GB"
 ARRANGEMENTS = {"onsite": "on site", "hybrid": "in hybrid mode", "remote": "remotely"}
 
 
@@ -25,13 +24,13 @@ def _role(seen: Known, pair: Pair) -> str:
     if seen["same_family"] is None:
         return similar[:1].upper() + similar[1:] if titles else "Role families and titles are not known of both"
     if seen["same_family"]:
-        return f"{_both(pair)} work in the same role family{pair.named('role_family', True, 'and')}, with {similar}"
-    return f"Different role families{pair.named('role_family', False, 'and')}, {similar}"
+        return f"{_both(pair)} work in the same role family{pair.named('role_family', True, LOCALE)}, with {similar}"
+    return f"Different role families{pair.named('role_family', False, LOCALE)}, {similar}"
 
 
 def _in_words(pair: Pair, field: str, count: int) -> str:
     shared = pair.shared(field, count)
-    return f": {listed(shared, 'and')}" if shared else ""
+    return f": {listed(shared, LOCALE)}" if shared else ""
 
 
 def _skills(seen: Known, pair: Pair) -> str:
@@ -78,11 +77,8 @@ def _working_hours(seen: Known, pair: Pair) -> str:
 def _language(seen: Known, pair: Pair) -> str:
     if not seen["known"]:
         return "Languages are not known of both"
-    levels = seen.get("levels") or {}
-    names = [
-        f"{Locale('en').languages.get(code, code)}{f' ({levels[code]})' if code in levels else ''}" for code in seen["shared"]
-    ]
-    return f"{_both(pair)} speak {listed(names, 'and')}" if names else "No language in common"
+    names = languages(seen["shared"], seen.get("levels") or {}, LOCALE)
+    return f"{_both(pair)} speak {names}" if names else "No language in common"
 
 
 def _site(seen: Known, pair: Pair) -> str:
@@ -90,7 +86,7 @@ def _site(seen: Known, pair: Pair) -> str:
     if seen["same_location"]:
         place = pair.hire.get("location") if pair.same("location") else None
         return f"{_both(pair)} work {f'in {place}' if place else 'at the same site'}{f', {how}' if how else ''}"
-    elsewhere = f" at different sites{pair.named('location', False, 'and')}" if seen["same_location"] is False else ""
+    elsewhere = f" at different sites{pair.named('location', False, LOCALE)}" if seen["same_location"] is False else ""
     if how:
         return f"{_both(pair)} work {how}" + (f",{elsewhere}" if elsewhere and seen["arrangement"] != "remote" else "")
     return (
@@ -140,8 +136,8 @@ def _cross_group(seen: Known, pair: Pair) -> str:
     if seen["different"] is None:
         return f"{by.capitalize()}s are not known of both"
     if seen["different"]:
-        return f"Different {by}s{pair.named(by, False, 'and')}: meets people beyond the own team"
-    return f"The same {by}{pair.named(by, True, 'and')}"
+        return f"Different {by}s{pair.named(by, False, LOCALE)}: meets people beyond the own team"
+    return f"The same {by}{pair.named(by, True, LOCALE)}"
 
 
 def _ruled_out(count: int, predicate: str) -> str:
@@ -204,8 +200,7 @@ ENGLISH = Catalogue(
         "load": _load,
         "cross_group": _cross_group,
     },
-    conjunction="and",
-    decimal=".",
+    locale=LOCALE,
     ruled_out=_ruled_out,
     change=_change,
 )

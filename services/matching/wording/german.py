@@ -1,9 +1,8 @@
 """Decisions in German. Nobody's gender is known: "Begleitung" stands for a mentor, as in the messages."""
 
-from babel import Locale
+from services.matching.wording.pair import Catalogue, Known, Pair, Sentence, languages, listed, years_and_months
 
-from services.matching.wording.pair import Catalogue, Known, Pair, Sentence, listed, years_and_months
-
+LOCALE = "de"
 ARRANGEMENTS = {"onsite": "vor Ort", "hybrid": "hybrid", "remote": "von zu Hause"}
 GROUPS = {"department": ("Abteilung", "Abteilungen"), "division": ("Bereich", "Bereiche")}
 SAME_GROUP = {"department": "Dieselbe Abteilung", "division": "Derselbe Bereich"}
@@ -32,13 +31,13 @@ def _role(seen: Known, pair: Pair) -> str:
     if seen["same_family"] is None:
         return similar[:1].upper() + similar[1:] if titles else "Tätigkeitsfelder und Titel sind nicht von beiden bekannt"
     if seen["same_family"]:
-        return f"{_work(pair)} im selben Tätigkeitsfeld{pair.named('role_family', True, 'und')}, {similar}"
-    return f"Verschiedene Tätigkeitsfelder{pair.named('role_family', False, 'und')}, {similar}"
+        return f"{_work(pair)} im selben Tätigkeitsfeld{pair.named('role_family', True, LOCALE)}, {similar}"
+    return f"Verschiedene Tätigkeitsfelder{pair.named('role_family', False, LOCALE)}, {similar}"
 
 
 def _in_words(pair: Pair, field: str, count: int) -> str:
     shared = pair.shared(field, count)
-    return f": {listed(shared, 'und')}" if shared else ""
+    return f": {listed(shared, LOCALE)}" if shared else ""
 
 
 def _whose(seen: Known) -> str:
@@ -91,12 +90,9 @@ def _working_hours(seen: Known, pair: Pair) -> str:
 def _language(seen: Known, pair: Pair) -> str:
     if not seen["known"]:
         return "Sprachen sind nicht von beiden bekannt"
-    levels = seen.get("levels") or {}
-    names = [
-        f"{Locale('de').languages.get(code, code)}{f' ({levels[code]})' if code in levels else ''}" for code in seen["shared"]
-    ]
+    names = languages(seen["shared"], seen.get("levels") or {}, LOCALE)
     speak = "Ihr sprecht beide" if pair.to_the_pair else "Beide sprechen"
-    return f"{speak} {listed(names, 'und')}" if names else "Keine gemeinsame Sprache"
+    return f"{speak} {names}" if names else "Keine gemeinsame Sprache"
 
 
 def _site(seen: Known, pair: Pair) -> str:
@@ -104,7 +100,7 @@ def _site(seen: Known, pair: Pair) -> str:
     if seen["same_location"]:
         place = pair.hire.get("location") if pair.same("location") else None
         return f"{_work(pair)} {f'in {place}' if place else 'am selben Standort'}{f', {how}' if how else ''}"
-    elsewhere = f" an verschiedenen Standorten{pair.named('location', False, 'und')}" if seen["same_location"] is False else ""
+    elsewhere = f" an verschiedenen Standorten{pair.named('location', False, LOCALE)}" if seen["same_location"] is False else ""
     if how:
         return f"{_work(pair)} {how}" + (f",{elsewhere}" if elsewhere and seen["arrangement"] != "remote" else "")
     return (
@@ -155,8 +151,8 @@ def _cross_group(seen: Known, pair: Pair) -> str:
     if seen["different"] is None:
         return f"{GROUPS[by][1]} sind nicht von beiden bekannt"
     if seen["different"]:
-        return f"Verschiedene {GROUPS[by][1]}{pair.named(by, False, 'und')}: ein Blick über das eigene Team hinaus"
-    return f"{SAME_GROUP[by]}{pair.named(by, True, 'und')}"
+        return f"Verschiedene {GROUPS[by][1]}{pair.named(by, False, LOCALE)}: ein Blick über das eigene Team hinaus"
+    return f"{SAME_GROUP[by]}{pair.named(by, True, LOCALE)}"
 
 
 def _ruled_out(count: int, predicate: str) -> str:
@@ -227,8 +223,7 @@ GERMAN = Catalogue(
         "load": _load,
         "cross_group": _cross_group,
     },
-    conjunction="und",
-    decimal=",",
+    locale=LOCALE,
     ruled_out=_ruled_out,
     change=_change,
 )

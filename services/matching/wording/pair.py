@@ -4,6 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from babel import Locale
+from babel.lists import format_list
+from babel.numbers import format_decimal
+
 from services.matching.person import comparable
 
 Known = Mapping[str, Any]
@@ -27,12 +31,12 @@ class Pair:
         ours, theirs = (comparable(text) for text in self.fields(field))
         return None if ours is None or theirs is None else ours == theirs
 
-    def named(self, field: str, same: bool | None, conjunction: str) -> str:
+    def named(self, field: str, same: bool | None, locale: str) -> str:
         """Both people's words for a field in brackets, if they still say what the decision says."""
         ours, theirs = self.fields(field)
         if same is None or self.same(field) is not same:
             return ""
-        return f" ({ours})" if same else f" ({ours} {conjunction} {theirs})"
+        return f" ({ours})" if same else f" ({listed([str(ours), str(theirs)], locale)})"
 
     def shared(self, field: str, count: int) -> list[str]:
         """The words of a list that both have, as the hire writes them; none where they are no longer `count`."""
@@ -50,25 +54,35 @@ class Catalogue:
 
     `labels` name the criteria and `sentences` say what each saw; `rules` are predicates for one mentor and for several;
     `ruled_out` takes count and predicate, `change` the runner-up's name, points behind (None for a draw), and, where one
-    criterion would have been enough, its label, value and the value needed; numbers come written.
+    criterion would have been enough, its label, value and the value needed; numbers come written as `locale` has them.
     """
 
     labels: Mapping[str, str]
     rules: Mapping[str, tuple[str, str]]
     sentences: Mapping[str, Sentence]
-    conjunction: str
-    decimal: str
+    locale: str
     ruled_out: Callable[[int, str], str]
     change: Callable[[str, str | None, tuple[str, str, str] | None], str]
 
     def number(self, hundredths: int) -> str:
         """Hundredths as people read them: `78`, `15.6`."""
-        return f"{hundredths / 100:.2f}".rstrip("0").rstrip(".").replace(".", self.decimal)
+        return str(format_decimal(hundredths / 100, format="0.##", locale=self.locale))
 
 
-def listed(words: list[str], conjunction: str) -> str:
+def listed(words: list[str], locale: str) -> str:
     """`a`, `a and b`, `a, b and c`."""
-    return f" {conjunction} ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+    return str(format_list(words, locale=locale))
+
+
+def counted(count: int, locale: str, **forms: str) -> str:
+    """A number with its word, from the forms that the language has (`one`, `few`, `other`, ...), `{}` for the number."""
+    return forms.get(Locale.parse(locale).plural_form(count), forms["other"]).format(count)
+
+
+def languages(codes: list[str], levels: Mapping[str, str], locale: str) -> str:
+    """Languages by name, each with the level that both have at least, where it is told."""
+    names = Locale.parse(locale).languages
+    return listed([names.get(code, code) + (f" ({levels[code]})" if code in levels else "") for code in codes], locale)
 
 
 def years_and_months(days: int) -> tuple[int, int]:
