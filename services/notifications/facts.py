@@ -8,7 +8,15 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from services.notifications import asking
-from services.notifications.domain import TELLS_START, Assignment, Correspondence, Escalation, LateMilestone, Reminder, SendResult
+from services.notifications.correspondence import (
+    TELLS_START,
+    Assignment,
+    Correspondence,
+    Escalation,
+    LateMilestone,
+    Reminder,
+    SendResult,
+)
 from shared.events import Event
 from shared.events.hr import (
     EmployeeHired,

@@ -5,16 +5,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.notifications.domain import (
-    Correspondence,
-    Decision,
-    Hasten,
-    Letter,
-    Plan,
-    SendResult,
-    decide,
-    settle,
-)
+from services.notifications.correspondence import Correspondence, Letter, SendResult
+from services.notifications.domain import Decision, Hasten, Plan, decide, settle
 from services.notifications.facts import evolve
 from services.notifications.store import CORRESPONDENCES, Ledger
 from shared.changes import Changes

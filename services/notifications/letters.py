@@ -10,7 +10,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from services.notifications.asking import Ask
-from services.notifications.domain import TELLS_START, Correspondence, LateMilestone, Letter
+from services.notifications.correspondence import TELLS_START, Correspondence, LateMilestone, Letter
 from services.notifications.rendering import Rendered, Renderer, Tongue
 from shared.directory import name_of
 from shared.events.onboarding import Owner

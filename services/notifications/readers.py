@@ -7,7 +7,7 @@ from datetime import datetime, time
 from typing import Self
 from zoneinfo import ZoneInfo
 
-from services.notifications.domain import Letter
+from services.notifications.correspondence import Letter
 from services.notifications.entry import Entry
 from services.notifications.letters import Person, is_expected
 from services.notifications.preferences import USUAL, Preferences

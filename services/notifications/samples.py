@@ -9,7 +9,7 @@ import jinja2
 from pydantic import SecretStr
 
 from services.notifications.asking import Ask
-from services.notifications.domain import Assignment, Correspondence, Escalation, LateMilestone, Letter, Reminder
+from services.notifications.correspondence import Assignment, Correspondence, Escalation, LateMilestone, Letter, Reminder
 from services.notifications.letters import Outgoing, Person, compose
 from services.notifications.rendering import Renderer
 from shared.events.mentoring import Contribution

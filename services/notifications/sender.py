@@ -17,7 +17,7 @@ import structlog
 
 from services.notifications import store
 from services.notifications.channels import Channel, Permanent, Temporary, Unreachable
-from services.notifications.domain import Correspondence, Letter, SendResult
+from services.notifications.correspondence import Correspondence, Letter, SendResult
 from services.notifications.entry import HELD, WAITING, Entry
 from services.notifications.letters import Outgoing, Person, compose
 from services.notifications.readers import Readers

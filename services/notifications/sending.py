@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from services.notifications.domain import Correspondence
+from services.notifications.correspondence import Correspondence
 from services.notifications.entry import Entry
 from services.notifications.letters import Person, address_of, is_possible
 from services.notifications.retries import FIRST_LOOK, LONGEST_LOOK, pause

@@ -11,7 +11,8 @@ from typing import Any
 
 from bson import ObjectId
 
-from services.notifications.domain import Hasten, Letter, Plan, SendResult, Withdraw
+from services.notifications.correspondence import Letter, SendResult
+from services.notifications.domain import Hasten, Plan, Withdraw
 from services.notifications.entry import FINAL, HELD, WAITING, Entry, LedgerState
 from services.notifications.preferences import Preferences
 from services.notifications.timing import URGENT

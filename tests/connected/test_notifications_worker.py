@@ -10,7 +10,7 @@ import pytest
 
 from services.notifications import app as notifications
 from services.notifications import store
-from services.notifications.domain import message_id
+from services.notifications.correspondence import message_id
 from shared import kafka
 from shared.events import new_event, to_record
 from shared.events.hr import EmployeeHired

@@ -7,18 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from services.notifications.domain import (
-    TELLS_START,
-    Correspondence,
-    Decision,
-    Hasten,
-    Letter,
-    Plan,
-    SendResult,
-    Withdraw,
-    decide,
-    settle,
-)
+from services.notifications.correspondence import TELLS_START, Correspondence, Letter, SendResult
+from services.notifications.domain import Decision, Hasten, Plan, Withdraw, decide, settle
 from services.notifications.facts import evolve
 from shared.events import Event, new_event
 from shared.events.hr import EmployeeHired

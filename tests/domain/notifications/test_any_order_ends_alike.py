@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.notifications.domain import Correspondence
+from services.notifications.correspondence import Correspondence
 from shared.events import new_event
 from shared.events.hr import (
     EmployeeRehired,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from services.notifications.channels.email import Identity, build
-from services.notifications.domain import Assignment, Letter
+from services.notifications.correspondence import Assignment, Letter
 from services.notifications.letters import Outgoing, address_of, compose, figure, is_possible, one_line
 from services.notifications.rendering import SHIPPED, Rendered, Renderer, tongue_of
 from services.notifications.samples import (

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from services.notifications.domain import Letter, due_at
+from services.notifications.correspondence import Letter
+from services.notifications.domain import due_at
 from shared.events.hr import EmployeeTerminated, HireRescinded, TerminationCancelled
 from shared.events.onboarding import (
     JourneyEnded,

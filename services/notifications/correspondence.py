@@ -1,0 +1,181 @@
+"""What is known of one employee and what was written about them: the correspondence, pure data.
+
+It holds what is known (from HR, matching and onboarding) and the letters written so far with what each recipient was last told.
+"""
+
+import hashlib
+from datetime import date, datetime, timedelta
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from services.notifications.asking import Ask
+from shared.events.mentoring import Contribution
+from shared.events.notifications import RecipientRole, Template
+from shared.events.onboarding import EscalatedTo, Owner
+
+EMAIL = "email"
+
+TELLS_START: frozenset[Template] = frozenset({"welcome", "mentor_brief", "manager_notice", "plans_changed"})
+"""Templates that name the start date: after one of them its recipient has been told."""
+
+LetterStatus = Literal["planned", "sent", "failed", "suppressed", "withdrawn"]
+
+
+class State(BaseModel):
+    """Base of the parts of a correspondence: never changed, only replaced."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Letter(State):
+    """One message to one person. `cause` names the fact it tells of: the same fact told again gives the same letter."""
+
+    template: Template
+    role: RecipientRole
+    recipient_id: str
+    cause: str
+    channel: str = EMAIL
+    status: LetterStatus = "planned"
+    due_at: datetime
+
+    @property
+    def id(self) -> str:
+        """The ledger key and the stable part of the Message-ID: 32 hex digits, the same in every replay."""
+        return message_id(self.cause, self.template, self.recipient_id, self.channel)
+
+
+class Assignment(State):
+    """The mentor a hire has now; `event_id` is the fact that gave them, told at `since`, `contributions` why."""
+
+    event_id: str
+    mentor_id: str
+    contributions: tuple[Contribution, ...] = ()
+    decided_by: str = "policy"
+    since: datetime | None = None
+
+
+class LateMilestone(State):
+    """A milestone that is late; `event_id` is the fact that said so, told at `told_at`."""
+
+    event_id: str
+    due: date
+    owner: Owner
+    told_at: datetime | None = None
+
+    def cause(self, employee_id: str) -> str:
+        """What a reminder of it tells of: everything that its owner heard of at one time, so that it is one letter, not five."""
+        return self.event_id if self.told_at is None else f"{employee_id}/late-{self.owner}-{self.told_at.isoformat()}"
+
+
+class Reminder(State):
+    """An open milestone of which its owner is reminded; `event_id` is the fact that said so, told at `told_at`."""
+
+    event_id: str
+    due: date
+    owner: Owner
+    told_at: datetime
+
+    def cause(self, employee_id: str) -> str:
+        """What a letter tells of: everything of which its owner is reminded at one time."""
+        return f"{employee_id}/reminder-{self.owner}-{self.told_at.isoformat()}"
+
+
+class Escalation(Reminder):
+    """An open milestone of which somebody else is to know: `to`."""
+
+    to: EscalatedTo
+
+    def cause(self, employee_id: str) -> str:
+        """What a letter tells of: everything that its reader is to know at one time."""
+        return f"{employee_id}/escalated-{self.to}-{self.told_at.isoformat()}"
+
+
+class Correspondence(State):
+    """Everything notifications knows and has written about one employee.
+
+    `chapter` counts the times this person was hired, the last time heard of on the day `hired_on`; `moves` the changes of the
+    start date, last said at `start_said_at`; `over_at` is when HR said that the hire is over; `enrolment` the fact that made
+    this person a mentor; `nominated` says that only their training (or a coordinator's word) is missing for that; `endings`
+    maps the fact that gave a mentor to why that ended; `owners` a milestone to who owns it; `journey` counts this person's
+    journeys, `resting` says that the last one is paused or over, `asks` maps its milestones to what mails ask about; `told` maps
+    "role/recipient" to the start date that person was last told; `letters` is keyed by message id.
+    """
+
+    employee_id: str
+    status: Literal["unknown", "expected", "rescinded", "left"] = "unknown"
+    chapter: int = 0
+    moves: int = 0
+    start_date: date | None = None
+    start_said_at: datetime | None = None
+    over_at: datetime | None = None
+    hired_on: date | None = None
+    manager_id: str | None = None
+    enrolment: str | None = None
+    nominated: bool = False
+    assignment: Assignment | None = None
+    endings: dict[str, str] = {}
+    waitlisted_by: str | None = None
+    owners: dict[str, Owner] = {}
+    late: dict[str, LateMilestone] = {}
+    reminders: dict[str, Reminder] = {}
+    escalations: dict[str, Escalation] = {}
+    journey: int = 0
+    resting: bool = False
+    asks: dict[str, Ask] = {}
+    letters: dict[str, Letter] = {}
+    told: dict[str, date] = {}
+
+    @property
+    def reminds(self) -> bool:
+        """Whether somebody is or was told of a milestone that is open."""
+        return bool(self.late or self.reminders or self.escalations)
+
+    def cause(self, fact: str) -> str:
+        """The cause of a letter that follows from HR's facts alone, whatever ids HR gave the events that told them."""
+        return f"{self.employee_id}/{fact}"
+
+    def asking(self, ask: Ask) -> str:
+        """The cause of a letter that asks this in the present journey."""
+        return self.cause(f"ask-{self.journey}-{ask.name}")
+
+    def started_before(self, we_heard: timedelta) -> bool:
+        """Whether the first day was longer ago than that when we heard of the hire: late data, not news."""
+        if self.start_date is None or self.hired_on is None:
+            return False
+        return self.start_date + we_heard < self.hired_on
+
+    def was_sent(self, template: Template, cause: str, recipient_id: str) -> bool:
+        """Whether this recipient has this letter."""
+        letter = self.letters.get(message_id(cause, template, recipient_id, EMAIL))
+        return letter is not None and letter.status == "sent"
+
+
+class SendResult(BaseModel):
+    """What became of one attempt to send a message: a command to this service, never published.
+
+    `told` is the start date that the message named. `retry_at` is set with the outcome `deferred`. `reason` is a code.
+    `attempted` says whether the message itself was tried, so that its next pause is longer.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    TYPE: ClassVar[str] = "notifications.record_result"
+
+    employee_id: str
+    message_id: str
+    outcome: Literal["sent", "failed", "suppressed", "deferred"]
+    reason: str | None = None
+    told: date | None = None
+    retry_at: datetime | None = None
+    attempted: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The stream's key."""
+        return self.employee_id
+
+
+def message_id(cause: str, template: str, recipient_id: str, channel: str) -> str:
+    """The ledger key of (cause, template, recipient, channel)."""
+    # The parts hold no control characters (checked at the edge), so the separator can't be forged.
+    return hashlib.sha256("\x1f".join((cause, template, recipient_id, channel)).encode()).hexdigest()[:32]
