@@ -28,7 +28,7 @@ from shared.events.mentoring import Contribution
 from shared.events.notifications import RECIPIENTS
 
 RENDERER = Renderer("Firstmate")
-LANGUAGES = ("ar", "de", "en", "fr")
+LANGUAGES = ("ar", "de", "en", "es", "fr")
 NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
 ADA = {"given_name": "Ada", "family_name": "Okafor", "start_date": "2027-01-11", "time_zone": "Europe/Paris"}
 
