@@ -1,4 +1,9 @@
-"""Which languages a reader asks for."""
+"""Which languages a reader asks for, and how a text is marked for translation."""
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it, which extraction looks for
+    """Marks a text for translation where no page is being made yet."""
+    return text
 
 
 def accepted(header: str) -> list[tuple[str, float]]:

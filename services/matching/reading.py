@@ -90,8 +90,9 @@ class Books:
         more = encode_cursor([found[limit - 1]["_id"]]) if len(found) > limit else None
         return Page[views.MentorView](items=await self._mentors(found[:limit]), next=more)
 
-    async def waitlist(self, cursor: str | None, limit: int) -> Page[views.WaitingView]:
-        """A page of the waitlist, longest-waiting first. Raises `Refused` 422 for a bad cursor."""
+    async def waitlist(self, cursor: str | None, limit: int, language: str = "en") -> Page[views.WaitingView]:
+        """A page of the waitlist, longest-waiting first, its words in a language of `words.LANGUAGES`. Raises `Refused` 422 for a
+        bad cursor."""
         after = decode_cursor(cursor, 2)
         entries = await store.longest_waiting(self.db, limit + 1, (str(after[0]), str(after[1])) if after else None)
         more = encode_cursor(entries[limit - 1]) if len(entries) > limit else None
@@ -99,17 +100,19 @@ class Books:
         waits = [(id, hires[id].waiting) for _, id in entries[:limit] if id in hires]
         known = await people(self.db, hires.keys() | {other for hire in hires.values() for other in views.concerned(hire)})
         return Page[views.WaitingView](
-            items=[views.waiting(id, wait, known) for id, wait in waits if wait is not None], next=more
+            items=[views.waiting(id, wait, known, language) for id, wait in waits if wait is not None], next=more
         )
 
-    async def approvals(self, cursor: str | None, limit: int) -> Page[views.ApprovalView]:
-        """A page of proposals, those that stand soonest by themselves first. Raises `Refused` 422 for a bad cursor."""
+    async def approvals(self, cursor: str | None, limit: int, language: str = "en") -> Page[views.ApprovalView]:
+        """A page of proposals, those that stand soonest by themselves first, with reasons in a language of `words.LANGUAGES`.
+        Raises `Refused` 422 for a bad cursor."""
         after = decode_cursor(cursor, 2)
         found = await store.proposals(self.db, limit + 1, (str(after[0]), str(after[1])) if after else None)
         shown = [(id, hire, hire.proposal) for id, hire in found[:limit] if hire.proposal is not None]
         more = encode_cursor([store.as_stored(shown[-1][2].until), shown[-1][0]]) if len(found) > limit else None
         known = await people(self.db, {id for id, _, _ in shown}.union(*(views.concerned(hire) for _, hire, _ in shown)))
-        return Page[views.ApprovalView](items=[views.approval(id, proposal, known) for id, _, proposal in shown], next=more)
+        items = [views.approval(id, proposal, known, language) for id, _, proposal in shown]
+        return Page[views.ApprovalView](items=items, next=more)
 
     async def some_mentors(self, ids: Iterable[str]) -> list[views.MentorView]:
         """These mentors, as far as they are some."""

@@ -273,10 +273,10 @@ def _differences(decision: Decision, runner: RunnerUp, language: str) -> list[Di
     ]
 
 
-def approval(id: str, proposal: Proposal, people: People) -> ApprovalView:
+def approval(id: str, proposal: Proposal, people: People, language: str = "en") -> ApprovalView:
     """The view of a proposal, for coordinators."""
     person, decision = people.get(id) or {}, proposal.decision
-    told = _decided(id, decision, people, whole=True, to_the_pair=False)
+    told = _decided(id, decision, people, whole=True, to_the_pair=False, language=language)
     shown = {name: told[name] for name in told.keys() & ApprovalView.model_fields.keys()}
     return ApprovalView(
         employee_id=id,
@@ -342,7 +342,7 @@ def mentor(id: str, state: Mentor, known: Document | None) -> MentorView:
     )
 
 
-def waiting(id: str, state: Waitlisting, people: People) -> WaitingView:
+def waiting(id: str, state: Waitlisting, people: People, language: str = "en") -> WaitingView:
     """The view of a hire on the waitlist."""
     person = people.get(id) or {}
     return WaitingView(
@@ -354,7 +354,7 @@ def waiting(id: str, state: Waitlisting, people: People) -> WaitingView:
         start_date=person.get("start_date"),
         waiting_since=state.since,
         as_of=state.as_of,
-        ruled_out=ruled_out(state),
-        nearest=nearest(state, people),
+        ruled_out=ruled_out(state, language),
+        nearest=nearest(state, people, language),
         policy_version=state.policy_version,
     )

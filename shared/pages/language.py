@@ -27,6 +27,7 @@ from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared.languages import N_ as N_  # noqa: PLC0414 - whoever words pages finds all of it here
 from shared.languages import accepted
 
 FOLDER = Path(__file__).parent / "translations"
@@ -127,11 +128,6 @@ def ngettext(one: str, many: str, num: int, **values: object) -> str:
 def plain_ngettext(one: str, many: str, num: int) -> str:
     """The form for this number, nothing filled: Jinja fills, and escapes what it fills in."""
     return str(current().words.ngettext(one, many, num))
-
-
-def N_(text: str) -> str:  # noqa: N802 - gettext's own name for it, which extraction looks for
-    """Marks a text for translation where no page is being made yet."""
-    return text
 
 
 class SpeakTheirLanguage:

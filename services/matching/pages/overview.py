@@ -11,23 +11,24 @@ from services.matching.reading import Books
 from services.matching.reoptimisation.api import Proposals
 from services.matching.reports import forecast_words
 from services.matching.reports.standing import Standing
-from services.matching.words import points
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.pages import PageRoute
-from shared.pages.words import listed, moment, plural
+from shared.pages.language import N_, ngettext
+from shared.pages.language import gettext as _
+from shared.pages.words import hundredths, listed, moment
 
 MOST_DEPARTMENTS = 3
 
 TOOLS: tuple[tuple[str, str, str], ...] = (
-    (WAITLIST, "Waitlist", "Who has no mentor yet, why, and what would help."),
-    (PROPOSALS, "Proposals", "Matches that wait for your approval."),
-    (BETTER, "Better pairs", "What would fit better among pairs that have not met."),
-    (MENTORS, "Mentors", "Places, leave, training, nominations."),
-    (FORECAST, "Forecast", "Which department runs out of places, and when."),
-    (WHAT_IF, "What if", "Other weights, tried on the hires of late."),
-    (FAIRNESS, "Fairness", "How hires fare, group by group."),
-    ("/coordinator/read-models", "Read models", "How current boards and timelines are."),
+    (WAITLIST, N_("Waitlist"), N_("Who has no mentor yet, why, and what would help.")),
+    (PROPOSALS, N_("Proposals"), N_("Matches that wait for your approval.")),
+    (BETTER, N_("Better pairs"), N_("What would fit better among pairs that have not met.")),
+    (MENTORS, N_("Mentors"), N_("Places, leave, training, nominations.")),
+    (FORECAST, N_("Forecast"), N_("Which department runs out of places, and when.")),
+    (WHAT_IF, N_("What if"), N_("Other weights, tried on the hires of late.")),
+    (FAIRNESS, N_("Fairness"), N_("How hires fare, group by group.")),
+    ("/coordinator/read-models", N_("Read models"), N_("How current boards and timelines are.")),
 )
 
 
@@ -55,7 +56,7 @@ def overview_pages(books: Books, standing: Standing, proposals: Proposals, clock
             viewer=viewer,
             tasks=await _tasks(books, standing, proposals, today),
             numbers=await books.numbers(),
-            tools=TOOLS,
+            tools=[(address, _(name), _(words)) for address, name, words in TOOLS],
         )
 
     return router
@@ -77,41 +78,50 @@ async def _proposals(books: Books) -> list[Task]:
     if not count:
         return []
     (first,) = (await books.approvals(None, 1)).items
-    said = (
-        f"{plural(count, 'proposal waits', 'proposals wait')} for your word; the first stands by itself on {moment(first.until)}"
+    said = ngettext(
+        "%(num)s proposal waits for your word; the first stands by itself on %(when)s",
+        "%(num)s proposals wait for your word; the first stands by itself on %(when)s",
+        count,
+        when=moment(first.until),
     )
-    return [Task(said, PROPOSALS, "Look at them", "wait")]
+    return [Task(said, PROPOSALS, _("Look at them"), "wait")]
 
 
 async def _waiting(books: Books) -> list[Task]:
     waiting = (await books.numbers()).waiting
-    said = plural(waiting, "hire waits for a mentor", "hires wait for a mentor")
-    return [Task(said, WAITLIST, "See what would help", "late")] if waiting else []
+    said = ngettext("%(num)s hire waits for a mentor", "%(num)s hires wait for a mentor", waiting)
+    return [Task(said, WAITLIST, _("See what would help"), "late")] if waiting else []
 
 
 async def _better(proposals: Proposals) -> list[Task]:
     latest = next(iter((await proposals.page(None, 1)).items), None)
     undecided = [step for step in latest.steps if step.state == "open"] if latest else []
-    gain = points(sum(step.gain for step in undecided))
-    said = f"{plural(len(undecided), 'step')} among pairs that have not met would add {gain} points"
-    return [Task(said, BETTER, "Look at them", "info")] if undecided else []
+    said = ngettext(
+        "%(num)s step among pairs that have not met would add %(points)s points",
+        "%(num)s steps among pairs that have not met would add %(points)s points",
+        len(undecided),
+        points=hundredths(sum(step.gain for step in undecided)),
+    )
+    return [Task(said, BETTER, _("Look at them"), "info")] if undecided else []
 
 
 async def _nominations(books: Books) -> list[Task]:
     count = await books.nominated()
-    said = f"{plural(count, 'nomination waits', 'nominations wait')} for training or acceptance"
-    return [Task(said, f"{MENTORS}?status=nominated", "Look at them", "info")] if count else []
+    said = ngettext(
+        "%(num)s nomination waits for training or acceptance", "%(num)s nominations wait for training or acceptance", count
+    )
+    return [Task(said, f"{MENTORS}?status=nominated", _("Look at them"), "info")] if count else []
 
 
 async def _outlook(standing: Standing, today: date) -> list[Task]:
-    found, _ = await standing.forecast(today)
+    found, _known = await standing.forecast(today)
     needing = forecast_words.needing(found)
     if not needing:
         return []
-    said = f"{needing[0].department}: {forecast_words.verdict(needing[0], today)}"
+    said = _("%(department)s: %(verdict)s", department=needing[0].department, verdict=forecast_words.verdict(needing[0], today))
     others = [one.department for one in needing[1 : 1 + MOST_DEPARTMENTS]]
     more = len(needing) - 1 - len(others)
-    others += [plural(more, "department more", "departments more")] if more else []
+    others += [ngettext("%(num)s department more", "%(num)s departments more", more)] if more else []
     if others:
-        said += f". Short of places soon: {listed(others)}"
-    return [Task(said, FORECAST, "See the forecast", "warn")]
+        said = _("%(first)s. Short of places soon: %(departments)s", first=said, departments=listed(others))
+    return [Task(said, FORECAST, _("See the forecast"), "warn")]

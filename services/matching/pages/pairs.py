@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.matching import words
 from services.matching.desk import Desk, Exclusion, OverrideRequest, ReasonGiven
-from services.matching.pages.sections import PAGES, WHY, Employee, back_to, notice
+from services.matching.pages.sections import PAGES, WHY, Employee, back_to, notice, spoken
 from services.matching.pair_desk import Why
 from services.matching.policy import FULL, Policy
 from services.matching.reading import Books
@@ -15,7 +15,7 @@ from services.matching.views import AssignmentView
 from shared.access import OPERATOR, CurrentViewer, check, may
 from shared.events.hr import EmployeeId
 from shared.pages import PageRoute
-from shared.pages.language import N_, current
+from shared.pages.language import N_
 from shared.pages.language import gettext as _
 from shared.pages.words import hundredths
 from shared.refusals import invalid
@@ -33,8 +33,8 @@ def pair_pages(books: Books, desk: Desk, policy: Policy) -> APIRouter:
 
     @router.get(WHY + "/{employee_id}")
     async def why(request: Request, viewer: CurrentViewer, employee_id: Employee, done: str = "") -> HTMLResponse:
-        spoken = words.tongue(current().tag)
-        view = await books.assignment(viewer, employee_id, spoken)
+        language = spoken()
+        view = await books.assignment(viewer, employee_id, language)
         decides = may(viewer, "override_assignment", subject=employee_id)
         names = await books.names(_concerned(view))
         return PAGES.render(
@@ -44,12 +44,11 @@ def pair_pages(books: Books, desk: Desk, policy: Policy) -> APIRouter:
             hire=view,
             shares=policy.shares if view.policy_version == policy.version else shares_of(view),
             earlier=bool(view.reasons) and view.policy_version != policy.version,
-            rules={rule: words.near_miss(rule, spoken) for rule in view.rules_set_aside},
+            rules={rule: words.near_miss(rule, language) for rule in view.rules_set_aside},
             ruled_out_total=sum(rule.count for rule in view.ruled_out),
             widest=max((abs(each.difference) for runner in view.runners_up for each in runner.differences), default=0),
             full=FULL,
             points=hundredths,
-            spoken=spoken,
             causes=CAUSES,
             objections=OBJECTIONS,
             sides=SIDES,

@@ -5,9 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from services.matching import words
 from services.matching.desk import Approval, Desk, Rejection
-from services.matching.pages.sections import ON_A_PAGE, PAGES, PROPOSALS, Employee, back_to, notice
+from services.matching.pages.sections import ON_A_PAGE, PAGES, PROPOSALS, Employee, back_to, notice, spoken
 from services.matching.pair_desk import Why
 from services.matching.policy import FULL
 from services.matching.reading import Books
@@ -16,6 +15,7 @@ from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.events.hr import EmployeeId
 from shared.pages import PageRoute
+from shared.pages.words import hundredths
 from shared.refusals import Refused
 
 STRONGEST = 3  # reasons that a coordinator reads before they decide; the rest is a click away
@@ -35,14 +35,14 @@ def proposal_pages(books: Books, desk: Desk, clock: Clock) -> APIRouter:
         request: Request, viewer: CurrentViewer, cursor: str | None = None, done: str = "", left: int = 0
     ) -> HTMLResponse:
         check(viewer, "see_waitlist")
-        page = await books.approvals(cursor, ON_A_PAGE)
+        page = await books.approvals(cursor, ON_A_PAGE, spoken())
         return PAGES.render(
             request,
             "proposals.html",
             viewer=viewer,
             proposals=page.items,
             reasons={proposal.employee_id: strongest(proposal) for proposal in page.items},
-            points=words.points,
+            points=hundredths,
             full=FULL,
             now=clock(),
             notice=notice(done),

@@ -6,19 +6,28 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.matching import words
-from services.matching.pages.sections import BETTER, PAGES, back_to, notice
+from services.matching.pages.sections import BETTER, PAGES, back_to, notice, spoken
 from services.matching.reading import Books
 from services.matching.reoptimisation.api import Proposals
 from services.matching.reoptimisation.moves import WHY_NOT
 from services.matching.reoptimisation.reoptimising import Reoptimiser
 from shared.access import CurrentViewer, check
 from shared.pages import PageRoute
+from shared.pages.language import gettext as _
+from shared.pages.words import hundredths
 from shared.refusals import Refused
 
 MOST_STEPS = 50  # on one page; the next ones come once these are decided
 
 Id = Annotated[str, Form(max_length=200)]
 StepIds = Annotated[list[str] | None, Form(max_length=MOST_STEPS)]
+
+
+def against_in_words(fault: str) -> str:
+    """What speaks against a step, from a key of `WHY_NOT` or a hard rule; nothing for a word that is neither."""
+    if fault in WHY_NOT:
+        return _(WHY_NOT[fault])
+    return _("a mentor in it %(rule)s", rule=words.near_miss(fault, spoken())) if fault in words.RULES else ""
 
 
 def reoptimisation_pages(books: Books, proposals: Proposals, reoptimiser: Reoptimiser) -> APIRouter:
@@ -28,7 +37,7 @@ def reoptimisation_pages(books: Books, proposals: Proposals, reoptimiser: Reopti
     @router.get(BETTER)
     async def better(request: Request, viewer: CurrentViewer, done: str = "", why: str = "") -> HTMLResponse:
         check(viewer, "override_assignment")
-        latest = next(iter((await proposals.page(None, 1)).items), None)
+        latest = next(iter((await proposals.page(None, 1, spoken())).items), None)
         steps = latest.steps if latest else []
         undecided = [step for step in steps if step.state == "open"]
         decided = [step for step in steps if step.state != "open"]
@@ -42,10 +51,11 @@ def reoptimisation_pages(books: Books, proposals: Proposals, reoptimiser: Reopti
             more=max(len(undecided) - MOST_STEPS, 0),
             decided=decided[-MOST_STEPS:],
             names=await books.names(made_by),
-            points=words.points,
+            points=hundredths,
             notice=notice(done),
             stale=done == "stale",
-            because=WHY_NOT.get(why) or (f"a mentor in it {words.near_miss(why)}" if why in words.RULES else ""),
+            because=against_in_words(why),
+            against=against_in_words,
         )
 
     @router.post(BETTER)

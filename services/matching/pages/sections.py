@@ -8,9 +8,10 @@ from fastapi import Form
 from fastapi import Path as InPath
 from fastapi.responses import RedirectResponse
 
+from services.matching import words
 from shared.events.hr import EmployeeId
 from shared.pages import local_path, templates
-from shared.pages.language import N_
+from shared.pages.language import N_, current
 from shared.pages.language import gettext as _
 
 OVERVIEW, WAITLIST, MENTORS = "/coordinator", "/coordinator/waitlist", "/coordinator/mentors"
@@ -61,6 +62,11 @@ Back = Annotated[str, Form(max_length=500)]
 
 PAGES = templates(Path(__file__).parent.parent / "templates")
 PAGES.environment.globals["sections"] = SECTIONS
+
+
+def spoken() -> str:
+    """The language in which this page says why: one of `words.LANGUAGES`."""
+    return words.tongue(current().tag)
 
 
 def notice(done: str) -> str | None:

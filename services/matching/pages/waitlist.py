@@ -4,13 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from babel import Locale
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from services.matching import words
 from services.matching.desk import Desk, OverrideRequest
-from services.matching.pages.sections import ON_A_PAGE, PAGES, WAITLIST, Employee, back_to, notice
+from services.matching.pages.sections import ON_A_PAGE, PAGES, WAITLIST, Employee, back_to, notice, spoken
 from services.matching.pair_desk import Why
 from services.matching.reading import Books
 from services.matching.reports.standing import Standing
@@ -23,7 +21,9 @@ from shared.directory import name_of, people
 from shared.events.hr import EmployeeId
 from shared.events.mentoring import MAX_CAPACITY, Capacity, MentorChanged
 from shared.pages import PageRoute
-from shared.pages.words import listed
+from shared.pages.language import current, ngettext
+from shared.pages.language import gettext as _
+from shared.pages.words import hundredths, listed
 from shared.refusals import invalid
 
 MOST_SHOWN = 4  # suggestions; who carries out one of them sees the next
@@ -60,17 +60,21 @@ class Proposed:
 
 def in_words(found: Suggestion, names: Mapping[str, str], departments: Mapping[str, str]) -> Proposed:
     """A suggestion as the page shows it."""
-    who = [names.get(id, id) for id, _ in found.mentors]
-    each = "each for " if len(who) > 1 else "for "
-    where = {departments.get(id) for id, _ in found.mentors} - {None}
-    at = f" in {where.pop()}" if len(where) == 1 else ""
+    ids = [id for id, _places in found.mentors]
+    who = listed([names.get(id, id) for id in ids])
+    where = {departments[id] for id in ids if id in departments}
+    if len(where) == 1:
+        who = _("%(people)s in %(department)s", people=who, department=where.pop())
     said = {
-        "places": f"One more place {each}{listed(who)}{at}",
-        "return": f"{listed(who)}{at} back from leave now",
-        "train": f"{listed(who)}{at} with the mentor training done",
-        "resume": f"{listed(who)}{at} with the pause ended",
+        "places": ngettext("One more place for %(who)s", "One more place each for %(who)s", len(ids), who=who),
+        "return": _("%(who)s back from leave now", who=who),
+        "train": _("%(who)s with the mentor training done", who=who),
+        "resume": _("%(who)s with the pause ended", who=who),
     }
-    placed = [f"{names.get(one.hire_id, one.hire_id)} with {names.get(one.mentor_id, one.mentor_id)}" for one in found.placed]
+    placed = [
+        _("%(hire)s with %(mentor)s", hire=names.get(one.hire_id, one.hire_id), mentor=names.get(one.mentor_id, one.mentor_id))
+        for one in found.placed
+    ]
     return Proposed(found.kind, said[found.kind], listed(placed), len(placed), found.mentors)
 
 
@@ -81,7 +85,7 @@ def waitlist_pages(books: Books, desk: Desk, standing: Standing, clock: Clock) -
     @router.get(WAITLIST)
     async def waitlist(request: Request, viewer: CurrentViewer, cursor: str | None = None, done: str = "") -> HTMLResponse:
         check(viewer, "see_waitlist")
-        page = await books.waitlist(cursor, ON_A_PAGE)
+        page = await books.waitlist(cursor, ON_A_PAGE, spoken())
         mentors = {mentor.employee_id: mentor for mentor in await books.some_mentors(_nearest(page.items))}
         proposed, languages, looked_at = await _proposed(books, standing, clock) if page.items else ([], [], 0)
         return PAGES.render(
@@ -91,11 +95,11 @@ def waitlist_pages(books: Books, desk: Desk, standing: Standing, clock: Clock) -
             waiting=page.items,
             proposed=proposed,
             looked_at=looked_at,
-            languages=[(Locale("en").languages.get(code, code), count) for code, count in languages],
+            languages=[(current().locale.languages.get(code, code), count) for code, count in languages],
             helping={
                 hire.employee_id: [help_for(near, mentors.get(near.mentor_id)) for near in hire.nearest] for hire in page.items
             },
-            points=words.points,
+            points=hundredths,
             numbers=await books.numbers(),
             today=clock().date(),
             notice=notice(done),

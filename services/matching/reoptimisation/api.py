@@ -42,14 +42,15 @@ class Proposals:
             raise not_found("there is no such proposal", "no_reoptimisation")
         return views.reoptimisation(id, proposal, await people(self.db, views.people_in([proposal])))
 
-    async def page(self, cursor: str | None, limit: int) -> Page[ReoptimisationView]:
-        """A page of proposals, newest first. Raises `Refused` 422 for a bad cursor."""
+    async def page(self, cursor: str | None, limit: int, language: str = "en") -> Page[ReoptimisationView]:
+        """A page of proposals, newest first, with reasons in a language of `words.LANGUAGES`. Raises `Refused` 422."""
         after = decode_cursor(cursor, 2)
         found = await store.latest_reoptimisations(self.db, limit + 1, (str(after[0]), str(after[1])) if after else None)
         shown = found[:limit]
         more = encode_cursor([store.as_stored(shown[-1][1].made_at), shown[-1][0]]) if len(found) > limit else None
         known = await people(self.db, views.people_in(proposal for _, proposal in shown))
-        return Page[ReoptimisationView](items=[views.reoptimisation(id, proposal, known) for id, proposal in shown], next=more)
+        items = [views.reoptimisation(id, proposal, known, language) for id, proposal in shown]
+        return Page[ReoptimisationView](items=items, next=more)
 
 
 def reoptimisation_api(db: Database, policy: Policy, clock: Clock) -> APIRouter:

@@ -6,17 +6,18 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from services.matching.domain import Hire, Reason
+from shared.languages import N_
 
 StepState = Literal["open", "accepted", "dismissed", "stale", "superseded"]
 
 WHY_NOT = {
-    "policy_changed": "the matching policy has changed since",
-    "hire_gone": "somebody in it needs no mentor any more",
-    "pair_changed": "somebody in it has another mentor by now",
-    "met": "a pair in it has met meanwhile",
-    "pinned": "a pair in it is pinned",
-    "decided_by_hand": "a pair in it was decided by hand, or goes on from last time",
-    "mentor_full": "a mentor in it has no free place any more",
+    "policy_changed": N_("the matching policy has changed since"),
+    "hire_gone": N_("somebody in it needs no mentor any more"),
+    "pair_changed": N_("somebody in it has another mentor by now"),
+    "met": N_("a pair in it has met meanwhile"),
+    "pinned": N_("a pair in it is pinned"),
+    "decided_by_hand": N_("a pair in it was decided by hand, or goes on from last time"),
+    "mentor_full": N_("a mentor in it has no free place any more"),
 }
 """What speaks against a step, in words; the hard rules have theirs in `words.RULES`."""
 

@@ -67,22 +67,22 @@ def people_in(proposals: Iterable[Reoptimisation]) -> set[str]:
     return {id for move in all_moves for id in (move.hire_id, move.from_mentor, move.to_mentor) if id is not None}
 
 
-def reoptimisation(id: str, proposal: Reoptimisation, people: People) -> ReoptimisationView:
-    """The view of a proposal."""
+def reoptimisation(id: str, proposal: Reoptimisation, people: People, language: str = "en") -> ReoptimisationView:
+    """The view of a proposal, its reasons in a language of `words.LANGUAGES`."""
     told = proposal.model_dump(exclude={"steps"})
-    return ReoptimisationView(id=id, **told, steps=[_step(step, people) for step in proposal.steps])
+    return ReoptimisationView(id=id, **told, steps=[_step(step, people, language) for step in proposal.steps])
 
 
-def _step(step: Step, people: People) -> StepView:
+def _step(step: Step, people: People, language: str) -> StepView:
     refused = step.refused
     return StepView(
         **step.model_dump(exclude={"moves"}),
-        moves=[_move(move, people) for move in step.moves],
+        moves=[_move(move, people, language) for move in step.moves],
         refused_words=(WHY_NOT.get(refused) or f"a mentor in it {words.near_miss(refused)}") if refused else None,
     )
 
 
-def _move(move: Move, people: People) -> MoveView:
+def _move(move: Move, people: People, language: str) -> MoveView:
     pair = Pair(people.get(move.hire_id) or {}, people.get(move.to_mentor) or {})
     return MoveView(
         employee_id=move.hire_id,
@@ -97,11 +97,11 @@ def _move(move: Move, people: People) -> MoveView:
         reasons=[
             ReasonView(
                 criterion=reason.criterion,
-                label=words.LABELS.get(reason.criterion, reason.criterion),
+                label=words.label(reason.criterion, language),
                 weight=reason.weight,
                 value=reason.value,
                 points=reason.points,
-                words=words.reason(reason.criterion, reason.evidence, pair),
+                words=words.reason(reason.criterion, reason.evidence, pair, language),
             )
             for reason in move.reasons
         ],
