@@ -10,6 +10,7 @@ from services.notifications.pages import pages
 from services.notifications.rendering import Renderer
 from services.notifications.samples import check
 from services.notifications.sender import Sender
+from services.notifications.summaries import plan_due
 from services.notifications.timing import Hours, Timing
 from shared.clock import Clock, now
 from shared.events import hr, mentoring, onboarding
@@ -18,8 +19,9 @@ from shared.links import Links
 from shared.mongo import Database
 from shared.processing import Processor
 from shared.settings import Settings
-from shared.worker import Duty, Subscription, Worker
+from shared.worker import Duty, Subscription, Worker, every
 
+SUMMARIES_EVERY_S = 300.0  # they are read in the morning; nobody waits for one
 TOPICS = (hr.TOPIC, mentoring.MENTORS_TOPIC, mentoring.ASSIGNMENTS_TOPIC, onboarding.TOPIC)
 
 
@@ -53,11 +55,15 @@ def worker(settings: Settings) -> Worker:
         finally:
             await channel.close()
 
+    async def plan_summaries(db: Database, fence: Fence) -> None:
+        processor = Processor(service=SERVICE, consumer="notifications.summaries", db=db, work=lambda: work(db))
+        await plan_due(db, processor, fence, settings.coordinators, now)
+
     return Worker(
         service=SERVICE,
         settings=settings,
         subscriptions=[Subscription("notifications", TOPICS, work)],
-        duties=[Duty("email", send_email)],
+        duties=[Duty("email", send_email), Duty("summaries", every(SUMMARIES_EVERY_S, plan_summaries))],
         prepare=store.ensure_indexes,
     )
 

@@ -19,6 +19,9 @@ EMAIL = "email"
 TELLS_START: frozenset[Template] = frozenset({"welcome", "mentor_brief", "manager_notice", "plans_changed"})
 """Templates that name the start date: after one of them its recipient has been told."""
 
+Summary = Literal["manager_digest", "undelivered"]
+"""A letter about many people, and so written to somebody on a day rather than because of a fact."""
+
 LetterStatus = Literal["planned", "sent", "failed", "suppressed", "withdrawn"]
 
 
@@ -99,7 +102,8 @@ class Correspondence(State):
     this person a mentor; `nominated` says that only their training (or a coordinator's word) is missing for that; `endings`
     maps the fact that gave a mentor to why that ended; `owners` a milestone to who owns it; `journey` counts this person's
     journeys, `resting` says that the last one is paused or over, `asks` maps its milestones to what mails ask about; `told` maps
-    "role/recipient" to the start date that person was last told; `letters` is keyed by message id.
+    "role/recipient" to the start date that person was last told; `letters` is keyed by message id. `meetings` counts those
+    held with each mentor. `summaries` are those that this person gets of others, with the day each was last due.
     """
 
     employee_id: str
@@ -123,6 +127,8 @@ class Correspondence(State):
     journey: int = 0
     resting: bool = False
     asks: dict[str, Ask] = {}
+    summaries: dict[Summary, date] = {}
+    meetings: dict[str, int] = {}
     letters: dict[str, Letter] = {}
     told: dict[str, date] = {}
 
@@ -168,6 +174,22 @@ class SendResult(BaseModel):
     told: date | None = None
     retry_at: datetime | None = None
     attempted: bool = False
+
+    @property
+    def subject(self) -> str:
+        """The stream's key."""
+        return self.employee_id
+
+
+class SummaryDue(BaseModel):
+    """A summary is due to its reader on this day, where they are: a command to this service, never published."""
+
+    model_config = ConfigDict(frozen=True)
+    TYPE: ClassVar[str] = "notifications.summary_due"
+
+    employee_id: str
+    summary: Summary
+    day: date
 
     @property
     def subject(self) -> str:

@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 
 from services.notifications.correspondence import EMAIL, Correspondence, Letter, message_id
 from services.notifications.wishes import Wanted, wishes
+from shared.calendar import Place, next_working_day
 from shared.events.notifications import Template
 
 MATCH_GRACE = timedelta(seconds=30)  # matching answers within a second; a manager's notice waits this long to name the mentor
+NOWHERE = Place(None)
 MORNING = time(9)  # a reminder is read when the day begins, and nobody's evening is spoilt by it
 
 IN_THE_MORNING: frozenset[Template] = frozenset({"milestone_late", "milestone_reminder", "milestone_escalated"})
@@ -45,11 +47,20 @@ class Withdraw:
 
 
 Decision = Plan | Hasten | Withdraw
-ZoneOf = Callable[[str], str | None]
-"""Gives a person's IANA time zone, None where unknown."""
 
 
-def decide(state: Correspondence, zone_of: ZoneOf, coordinators: Sequence[str], now: datetime) -> list[Decision]:
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """Where somebody reads: their IANA time `zone`, None where unknown, and their `place` of work with its days off."""
+
+    zone: str | None = None
+    place: Place = NOWHERE
+
+
+WhereaboutsOf = Callable[[str], Whereabouts]
+
+
+def decide(state: Correspondence, where: WhereaboutsOf, coordinators: Sequence[str], now: datetime) -> list[Decision]:
     """What has to happen for everybody to know what they ought to; nothing when they do."""
     wanted: dict[str, Wanted] = {}
     for wish in wishes(state, coordinators):
@@ -62,7 +73,7 @@ def decide(state: Correspondence, zone_of: ZoneOf, coordinators: Sequence[str], 
         letter = state.letters.get(id)
         if letter is not None and letter.status in ("sent", "failed", "suppressed"):
             continue
-        due_at = _due_at(wish, state, zone_of(wish.recipient_id), now)
+        due_at = _due_at(wish, state, where(wish.recipient_id), now)
         if letter is None or letter.status == "withdrawn":
             decisions.append(Plan(_letter(wish, due_at), again=letter is not None))
         elif due_at < letter.due_at:  # never later: each new fact would put it off
@@ -78,27 +89,25 @@ def settle(state: Correspondence, decision: Decision) -> Correspondence:
     return state.model_copy(update={"letters": state.letters | {letter.id: letter}})
 
 
-def due_at(template: Template, zone: str | None, now: datetime, on: date | None = None) -> datetime:
+def due_at(template: Template, where: Whereabouts, now: datetime, on: date | None = None) -> datetime:
     """When a message is due, in UTC: a reminder at the next working morning of its recipient, what is read `on` a day at its
     first working morning from then on, all else at once.
 
-    `zone` is the recipient's IANA time zone; UTC stands in for an unknown one.
+    UTC stands in for an unknown zone, and Monday to Friday for an unknown place.
     """
     if template not in IN_THE_MORNING and on is None:
         return now
-    here = now.astimezone(ZoneInfo(zone or "UTC"))
+    here = now.astimezone(ZoneInfo(where.zone or "UTC"))
     day = here.date() if here.time() <= MORNING else here.date() + timedelta(days=1)
-    day = max(day, on or day)
-    while day.weekday() >= 5:  # Saturday, Sunday
-        day += timedelta(days=1)
+    day = next_working_day(max(day, on or day), where.place)
     return datetime.combine(day, MORNING, here.tzinfo).astimezone(now.tzinfo)
 
 
-def _due_at(wish: Wanted, state: Correspondence, zone: str | None, now: datetime) -> datetime:
+def _due_at(wish: Wanted, state: Correspondence, where: Whereabouts, now: datetime) -> datetime:
     unmatched = state.assignment is None and state.waitlisted_by is None
     if wish.template == "manager_notice" and unmatched:
         return now + MATCH_GRACE
-    return due_at(wish.template, zone, now, wish.on)
+    return due_at(wish.template, where, now, wish.on)
 
 
 def _letter(wish: Wanted, due_at: datetime) -> Letter:

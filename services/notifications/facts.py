@@ -16,6 +16,7 @@ from services.notifications.correspondence import (
     LateMilestone,
     Reminder,
     SendResult,
+    SummaryDue,
 )
 from shared.events import Event
 from shared.events.hr import (
@@ -49,6 +50,7 @@ from shared.events.onboarding import (
     JourneyRescheduled,
     JourneyResumed,
     JourneyStarted,
+    MeetingHeld,
     MilestoneAdded,
     MilestoneCompleted,
     MilestoneEscalated,
@@ -320,6 +322,17 @@ def _result(state: Correspondence, event: Event[SendResult]) -> Correspondence:
     return state
 
 
+def _summary_due(state: Correspondence, event: Event[SummaryDue]) -> Correspondence:
+    return _with(state, summaries=state.summaries | {event.data.summary: event.data.day})
+
+
+def _met(state: Correspondence, event: Event[MeetingHeld]) -> Correspondence:
+    mentor_id = event.data.mentor_id
+    if mentor_id is None:
+        return state
+    return _with(state, meetings=state.meetings | {mentor_id: state.meetings.get(mentor_id, 0) + 1})
+
+
 LEARN: dict[type, Callable[[Correspondence, Event[Any]], Correspondence]] = {
     EmployeeHired: _hired,
     EmployeeRehired: _rehired,
@@ -356,6 +369,8 @@ LEARN: dict[type, Callable[[Correspondence, Event[Any]], Correspondence]] = {
     JourneyPaused: _journey_at_rest,
     JourneyResumed: _journey_resumed,
     JourneyReopened: _journey_goes_on,
+    MeetingHeld: _met,
+    SummaryDue: _summary_due,
     SendResult: _result,
 }
 """Every fact that means something here; the others pass by."""

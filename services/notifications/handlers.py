@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.notifications.correspondence import Correspondence, Letter, SendResult
-from services.notifications.domain import Decision, Hasten, Plan, decide, settle
+from services.notifications.correspondence import Correspondence, Letter, SendResult, SummaryDue
+from services.notifications.domain import Decision, Hasten, Plan, Whereabouts, decide, settle
 from services.notifications.facts import evolve
 from services.notifications.store import CORRESPONDENCES, Ledger
+from shared.calendar import place
 from shared.changes import Changes
 from shared.directory import Directory
 from shared.events import Event
@@ -70,7 +71,7 @@ class CorrespondenceWork:
         readers: set[str | None] = set()
         for event in events:
             state = self.streams[event.subject].state
-            if isinstance(event.data, JourneyFact) or (state and state.asks):
+            if isinstance(event.data, (JourneyFact, SummaryDue)) or (state and state.asks):
                 readers.add(event.subject)
             if event.subject not in newly and not (state and state.reminds):
                 continue
@@ -132,7 +133,7 @@ class CorrespondenceWork:
     def _catch_up(self, stream: CorrespondenceStream, event: Event[Any], now: datetime) -> None:
         if stream.state is None:
             return
-        for decision in decide(stream.state, self._zone_of, self._coordinators, now):
+        for decision in decide(stream.state, self._where, self._coordinators, now):
             self._enter(stream, decision, event, now)
             stream.put(settle(stream.state, decision))
 
@@ -145,9 +146,9 @@ class CorrespondenceWork:
             self._ledger.withdraw(decision, now)
             stream.emit(MessageSuppressed(**_address(decision.letter, stream.id), reason="withdrawn"), now, event)
 
-    def _zone_of(self, employee_id: str) -> str | None:
-        zone: str | None = (self._people.get(employee_id) or {}).get("time_zone")
-        return zone
+    def _where(self, employee_id: str) -> Whereabouts:
+        person = self._people.get(employee_id) or {}
+        return Whereabouts(person.get("time_zone"), place(person.get("location")))
 
 
 def _address(letter: Letter, employee_id: str) -> dict[str, Any]:
@@ -175,6 +176,7 @@ EFFECTS: dict[type, Effect] = {
     AssignmentFact: CorrespondenceWork.write_letters_on_fact,
     MentorFact: CorrespondenceWork.write_letters_on_fact,
     JourneyFact: CorrespondenceWork.write_letters_on_fact,
+    SummaryDue: CorrespondenceWork.write_letters_on_fact,
     SendResult: CorrespondenceWork.record_outcome_on_send_result,
 }
 """Which kind of cause has which effect."""

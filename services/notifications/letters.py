@@ -102,14 +102,19 @@ def compose(
     web_url: str,
     answers: Links,
     now: datetime,
+    about: Mapping[str, Any] | None = None,
 ) -> Outgoing:
-    """Write one letter from what is known now; `answers` signs links. Raises `jinja2.TemplateError` where a template is wrong."""
+    """Write one letter from what is known now; `answers` signs links, `about` is what a summary tells of others.
+
+    Raises `jinja2.TemplateError` where a template is wrong.
+    """
     reader = people.get(letter.recipient_id, {})
     tongue = renderer.tongue(letter.template, reader.get("locale"), reader.get("languages") or ())
     context = _context(letter, state, people, now) | {
         "links": _links(web_url, state.employee_id, answers.own("preferences", letter.recipient_id))
     }
     context |= _asked(letter, state, answers, web_url)
+    context |= about or {}
     context |= _told_in_words(context, letter, renderer, tongue)
     rendered = renderer.render(letter.template, tongue, context)
     told = state.start_date if letter.template in TELLS_START else None
@@ -131,6 +136,7 @@ def _context(letter: Letter, state: Correspondence, people: Mapping[str, Person]
         "before": state.told.get(f"{letter.role}/{letter.recipient_id}"),
         "renewed": any(other.template == letter.template and other.status == "sent" for other in state.letters.values()),
         "waitlisted": state.waitlisted_by is not None,
+        "meetings": state.meetings.get(letter.recipient_id, 0),
         "ending": _ending(letter, state),
         "milestone": late[0][0] if late else "",
         "due": late[0][1].due if late else None,
@@ -250,9 +256,14 @@ def _things(things: Sequence[str] | None) -> list[str]:
     return [line for line in lines if 0 < len(line) <= LONGEST_THING][:THINGS_TOLD]
 
 
+def called(person: Person, id: str) -> str:
+    """A person's name on one line; their id where no name is known."""
+    return one_line(name_of(dict(person), id))
+
+
 def figure(person: Person, id: str, now: datetime) -> Figure:
     """A person as a message shows them. The address is the work address, once there is work: a private one is nobody else's."""
-    name = one_line(name_of(dict(person), id))
+    name = called(person, id)
     places = (person.get("department"), person.get("location"))
     return Figure(
         name=name,
@@ -270,5 +281,7 @@ def _links(web_url: str, employee_id: str, preferences: str | None) -> dict[str,
         "home": f"{base}/",
         "own": f"{base}/me",
         "person": f"{base}/people/{quote(employee_id, safe='')}",
+        "board": f"{base}/board",
+        "people": f"{base}/people/",
         "waitlist": f"{base}/coordinator/waitlist",
     }

@@ -16,7 +16,7 @@ LONGEST_PAUSE = timedelta(days=366)  # a year of leave; a pause without an end w
 OPTIONAL: Mapping[Kind, frozenset[Template]] = {
     "reminders": frozenset({"milestone_reminder", "meeting_question"}),
     "surveys": frozenset({"survey_invitation"}),
-    "digest": frozenset(),
+    "digest": frozenset({"manager_digest"}),
 }
 """What a reader may do without, by kind. Everything else says what they have to know: a mentor, a moved start, what is late."""
 

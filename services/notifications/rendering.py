@@ -22,6 +22,8 @@ from babel.lists import format_list
 
 SHIPPED = Path(__file__).parent / "templates"
 FALLBACK_LANGUAGE = "en"
+PEOPLES_OWN = frozenset({"name", "first", "role", "place", "mentor", "who", "waiting"})
+"""The fields that hold people's own words, in whatever script they are written."""
 PARTS = ("subject", "html", "txt")
 ISOLATED, AGAIN = "\u2068", "\u2069"  # FIRST STRONG ISOLATE and POP DIRECTIONAL ISOLATE (UAX 9, section 2.4)
 FOREIGN = {"ltr": frozenset({"R", "AL", "AN"}), "rtl": frozenset({"L"})}
@@ -171,11 +173,19 @@ def _whole(folder: Path) -> frozenset[str]:
 
 
 def _amid(value: Any, tongue: Tongue) -> Any:
-    """A person's fields as they stand amid the words of this language; all else as it is."""
+    """What people call themselves as it stands amid the words of this language, wherever it is; all else as it is."""
+    if isinstance(value, (list, tuple)):
+        return [_amid(each, tongue) for each in value]
     if not is_dataclass(value) or isinstance(value, type):
         return value
-    written = {each.name: getattr(value, each.name) for each in fields(value) if each.name != "address"}
-    return replace(value, **{name: tongue.isolated(words) for name, words in written.items()})
+    held = {each.name: getattr(value, each.name) for each in fields(value)}
+    return replace(value, **{name: _field(name, inner, tongue) for name, inner in held.items()})
+
+
+def _field(name: str, value: Any, tongue: Tongue) -> Any:
+    if name in PEOPLES_OWN:
+        return tongue.isolated(value) if isinstance(value, str) else [tongue.isolated(each) for each in value]
+    return _amid(value, tongue)
 
 
 def _tidy(text: str, *foot: str) -> str:

@@ -10,10 +10,12 @@ from pydantic import SecretStr
 
 from services.notifications.asking import Ask
 from services.notifications.correspondence import Assignment, Correspondence, Escalation, LateMilestone, Letter, Reminder
+from services.notifications.digest import Digest, News, Overdue, Starter, Trouble, Unreached
 from services.notifications.letters import Outgoing, Person, compose
 from services.notifications.rendering import Renderer
 from shared.events.mentoring import Contribution
 from shared.events.notifications import RECIPIENTS, RecipientRole, Template
+from shared.events.onboarding import Owner
 from shared.links import Links
 
 BEFORE_START = datetime(2026, 12, 1, 10, tzinfo=UTC)
@@ -31,6 +33,7 @@ READERS: Mapping[RecipientRole, str] = {"hire": "E-1", "mentor": "M-1", "manager
 LATE = LateMilestone(event_id=GIVEN_BY, due=START, owner="mentor", told_at=BEFORE_START)
 REMINDER = Reminder(event_id=GIVEN_BY, due=START, owner="manager", told_at=BEFORE_START)
 ESCALATION = Escalation(event_id=GIVEN_BY, due=START, owner="mentor", told_at=AFTER_START, to="coordinator")
+OWNERS: tuple[tuple[Owner, str], ...] = (("hire", "Ada Okafor"), ("mentor", ""), ("manager", ""), ("coordinator", ""))
 _CAUSES: Mapping[Template, str] = {
     "mentor_unavailable": f"{GIVEN_BY}/ended",
     "milestone_late": LATE.cause("E-1"),
@@ -38,6 +41,20 @@ _CAUSES: Mapping[Template, str] = {
     "milestone_escalated": ESCALATION.cause("E-1"),
     "survey_invitation": Correspondence(employee_id="E-1", journey=1).asking(ASKS["pulse_7"]),
     "meeting_question": Correspondence(employee_id="E-1", journey=1).asking(ASKS["first_mentor_meeting"]),
+}
+SUMMARIES: Mapping[str, Digest | Trouble] = {
+    "manager_digest": Digest(
+        starting=[Starter("Ada Okafor", START, "Noémie Laurent-Brückner"), Starter("Bo Berg", START, "")],
+        late=[Overdue("Ada Okafor", "goals_30", START, owner, who) for owner, who in OWNERS],
+        more_late=3,
+        waiting=["Bo Berg", "Cy <Chen>"],
+        news=[News("Ada Okafor", mentor="Noémie Laurent-Brückner"), News("Bo Berg", start=START)],
+        well=2,
+    ),
+    "undelivered": Trouble(
+        [Unreached("E-1", "Ada Okafor", reason, 2) for reason in ("no_address", "bad_address", "bounced_5_1_1", "smtp_554")],
+        more=4,
+    ),
 }
 REMOTE_MARKS = ("<img", "<link", "<script", "url(")
 
@@ -96,7 +113,9 @@ def samples() -> Iterator[Sample]:
 
 def preview(renderer: Renderer, sample: Sample, locale: str, web_url: str = "https://firstmate.example") -> Outgoing:
     """The sample as its reader would get it in this language. Raises `jinja2.TemplateError`."""
-    return compose(sample.letter, sample.state, people(locale), "reader@acme.example", renderer, web_url, LINKS, sample.now)
+    about = {"summary": SUMMARIES.get(sample.letter.template)}
+    known = people(locale)
+    return compose(sample.letter, sample.state, known, "reader@acme.example", renderer, web_url, LINKS, sample.now, about)
 
 
 def check(renderer: Renderer) -> list[str]:

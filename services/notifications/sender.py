@@ -18,12 +18,14 @@ import structlog
 from services.notifications import store
 from services.notifications.channels import Channel, Permanent, Temporary, Unreachable
 from services.notifications.correspondence import Correspondence, Letter, SendResult
+from services.notifications.digest import Digest, Trouble
 from services.notifications.entry import HELD, WAITING, Entry
 from services.notifications.letters import Outgoing, Person, compose
 from services.notifications.readers import Readers
 from services.notifications.rendering import Renderer
 from services.notifications.retries import Breaker, is_over, pause
 from services.notifications.sending import address_or_hindrance, people_needed
+from services.notifications.summaries import gather
 from services.notifications.timing import URGENT, Hindrance, Timing
 from shared import metrics
 from shared.clock import Clock
@@ -59,6 +61,7 @@ class Draft:
     people: Mapping[str, Person]
     taken_at: float
     hindrance: Hindrance | None = None
+    summary: Digest | Trouble | None = None
 
     @property
     def letter(self) -> Letter | None:
@@ -195,9 +198,16 @@ class Sender:
         found = [document async for document in self._db[store.CORRESPONDENCES].find(query, {"state": 1})]
         states = {document["_id"]: Correspondence.model_validate(document["state"]) for document in found if document["state"]}
         named = {id for entry in entries for id in people_needed(entry, states.get(entry.employee_id))}
-        known = await people(self._db, named)
-        readers = await Readers.load(self._db, self._timing, entries, known, self._counted(), self._clock())
-        drafts = [Draft(entry, states.get(entry.employee_id), readers.people, taken_at) for entry in entries]
+        now = self._clock()
+        summaries = await gather(self._db, entries, now)
+        known = await people(self._db, named | summaries.people)
+        readers = await Readers.load(self._db, self._timing, entries, known, self._counted(), now)
+        drafts = [
+            Draft(
+                entry, states.get(entry.employee_id), readers.people, taken_at, None, summaries.about(entry, known, self._clock())
+            )
+            for entry in entries
+        ]
         return [replace(each, hindrance=readers.hindrance(each.letter)) if each.letter else each for each in drafts]
 
     def _counted(self) -> list[str]:
@@ -218,15 +228,24 @@ class Sender:
         entry, now = draft.entry, self._clock()
         if draft.state is None or draft.letter is None:
             return _result(entry, "suppressed", "withdrawn")
+        if draft.summary is not None and not draft.summary.says_anything:
+            return _result(entry, "suppressed", "nothing_to_tell")
         found = draft.hindrance or address_or_hindrance(entry, draft.state, draft.people, now)
         if isinstance(found, Hindrance):
             return _hindered(entry, found)
         try:
-            message = compose(draft.letter, draft.state, draft.people, found, self._renderer, self._web_url, self._links, now)
+            about = {"summary": draft.summary}
+            message = compose(
+                draft.letter, draft.state, draft.people, found, self._renderer, self._web_url, self._links, now, about
+            )
         except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
             log.error("template_failed", template=entry.template, message_id=entry.message_id, error=type(error).__name__)
             return self._later(entry, "template_failed", now)
         return await self._hand_over(entry, message)
+
+    def _compose(self, draft: Draft, letter: Letter, state: Correspondence, address: str, now: datetime) -> Outgoing:
+        about = {"summary": draft.summary}
+        return compose(letter, state, draft.people, address, self._renderer, self._web_url, self._links, now, about)
 
     async def _hand_over(self, entry: Entry, message: Outgoing) -> SendResult:
         try:

@@ -198,9 +198,9 @@ async def prefer(db: Database, employee_id: str, preferences: Preferences, now: 
     await db[MESSAGES].update_many(waits, _moved("due", now, "preferences_changed", {"due_at": now}))
 
 
-async def entries(db: Database, query: Document) -> list[Entry]:
-    """The entries that match, longest due first."""
-    return [Entry.model_validate(found) async for found in db[MESSAGES].find(query).sort("due_at", ASCENDING)]
+async def entries(db: Database, query: Document, limit: int = 0) -> list[Entry]:
+    """The entries that match, longest due first; all of them without a limit."""
+    return [Entry.model_validate(found) async for found in db[MESSAGES].find(query).sort("due_at", ASCENDING).limit(limit)]
 
 
 async def messages_about(db: Database, employee_id: str, after: tuple[datetime, str] | None, limit: int) -> list[Entry]:
@@ -218,4 +218,9 @@ async def ensure_indexes(db: Database) -> None:
     due = IndexModel([("channel", ASCENDING), ("state", ASCENDING), ("due_at", ASCENDING)])
     about = IndexModel([("employee_id", ASCENDING), ("planned_at", ASCENDING), ("_id", ASCENDING)])
     reader = IndexModel([("recipient_id", ASCENDING), ("state", ASCENDING), ("settled_at", ASCENDING)])
-    await db[MESSAGES].create_indexes([due, about, reader])
+    # Messages with a reason are few: what failed, was held back or was not sent.
+    troubled = IndexModel([("settled_at", ASCENDING)], partialFilterExpression={"reason": {"$type": "string"}})
+    await db[MESSAGES].create_indexes([due, about, reader, troubled])
+    expected = {"partialFilterExpression": {"state.status": "expected"}}
+    team = IndexModel([("state.manager_id", ASCENDING), ("state.start_date", ASCENDING)], **expected)
+    await db[CORRESPONDENCES].create_indexes([team])

@@ -25,6 +25,8 @@ KEEPS_ITS_SENSE: Mapping[Template, timedelta] = {
     "milestone_escalated": timedelta(days=14),
     "meeting_question": timedelta(days=7),
     "survey_invitation": timedelta(days=14),
+    "manager_digest": timedelta(days=4),
+    "undelivered": timedelta(days=4),
 }
 """How long after it was due a message is worth its reader's time, for those that grow stale; the others always are."""
 

@@ -1,16 +1,18 @@
 """Who ought to know what: every letter that follows from what is known about one employee, pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from services.notifications.asking import first_meeting, surveys
-from services.notifications.correspondence import EMAIL, Correspondence, message_id
+from services.notifications.correspondence import EMAIL, Correspondence, Summary, message_id
 from shared.events.notifications import RecipientRole, Template
 from shared.events.onboarding import EscalatedTo, Owner
 
 WELCOME_UNTIL = timedelta(days=30)  # a month in, nobody wants to be welcomed, nor told that somebody new starts
 PAIRED_UNTIL = timedelta(days=90)  # the shipped programme's length: whose first weeks are long over meets nobody by mail
+
+SUMMARY_TO: Mapping[Summary, RecipientRole] = {"manager_digest": "manager", "undelivered": "coordinator"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ def wishes(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Wante
     """Every letter that follows from what is known, in the order of importance to its reader."""
     if state.enrolment is not None:
         yield Wanted("mentor_guidance", "mentor", state.employee_id, state.enrolment)
+    yield from _summaries(state)
     yield from _releases(state)
     if state.status == "rescinded":
         yield from _cancellations(state)
@@ -41,6 +44,12 @@ def wishes(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Wante
         if not state.resting:
             yield from _next_survey(state)
             yield from _first_meeting(state)
+
+
+def _summaries(state: Correspondence) -> Iterator[Wanted]:
+    """The last one due of each kind: one that did not go before the next is due is not sent any more."""
+    for summary, day in state.summaries.items():
+        yield Wanted(summary, SUMMARY_TO[summary], state.employee_id, state.cause(f"{summary}-{day.isoformat()}"), day)
 
 
 def _to_hire(state: Correspondence) -> Iterator[Wanted]:

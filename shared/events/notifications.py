@@ -24,6 +24,8 @@ Template = Literal[
     "milestone_escalated",
     "survey_invitation",
     "meeting_question",
+    "manager_digest",
+    "undelivered",
 ]
 
 RECIPIENTS: Mapping[Template, tuple[RecipientRole, ...]] = {
@@ -42,6 +44,8 @@ RECIPIENTS: Mapping[Template, tuple[RecipientRole, ...]] = {
     "milestone_escalated": ("manager", "coordinator"),
     "survey_invitation": ("hire",),
     "meeting_question": ("hire",),
+    "manager_digest": ("manager",),
+    "undelivered": ("coordinator",),
 }
 """Which messages there are, by template, and who can get each."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from services.notifications.correspondence import TELLS_START, Correspondence, Letter, SendResult
-from services.notifications.domain import Decision, Hasten, Plan, Withdraw, decide, settle
+from services.notifications.domain import Decision, Hasten, Plan, Whereabouts, Withdraw, decide, settle
 from services.notifications.facts import evolve
 from shared.events import Event, new_event
 from shared.events.hr import EmployeeHired
@@ -59,7 +59,7 @@ class Post:
         self.state = evolve(self.state, event, now)
         if self.state is None:
             return
-        for decision in decide(self.state, lambda _: "Europe/Berlin", self.coordinators, now):
+        for decision in decide(self.state, lambda _: Whereabouts("Europe/Berlin"), self.coordinators, now):
             self.decisions.append(decision)
             self.state = settle(self.state, decision)
 

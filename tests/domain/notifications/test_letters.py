@@ -18,6 +18,7 @@ from services.notifications.rendering import SHIPPED, Rendered, Renderer, tongue
 from services.notifications.samples import (
     BEFORE_START,
     LINKS,
+    SUMMARIES,
     Sample,
     check,
     people,
@@ -154,9 +155,9 @@ def test_no_name_title_or_interest_can_break_a_message_or_a_header(name, title, 
     hostile = {"given_name": name, "family_name": name, "title": title, "interests": interests, "skills": interests}
     known = {id: person | hostile for id, person in people().items()}
     for one in (sample(template) for template in RECIPIENTS):
-        outgoing = compose(
-            one.letter, one.state, known, "reader@acme.example", RENDERER, "https://firstmate.example", LINKS, one.now
-        )
+        about = {"summary": SUMMARIES.get(one.letter.template)}
+        web = "https://firstmate.example"
+        outgoing = compose(one.letter, one.state, known, "reader@acme.example", RENDERER, web, LINKS, one.now, about)
         tags = parsed(outgoing.rendered.html)
         assert not tags.seen & {"script", "img", "iframe"}
         assert not [attribute for attribute, _ in tags.attributes if attribute.startswith("on")]

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from services.notifications.correspondence import Letter
-from services.notifications.domain import due_at
+from services.notifications.domain import Whereabouts, due_at
 from shared.events.hr import EmployeeTerminated, HireRescinded, TerminationCancelled
 from shared.events.onboarding import (
     JourneyEnded,
@@ -193,6 +193,7 @@ def test_who_has_met_or_had_nobody_to_meet_is_not_asked_about_it() -> None:
 
 def test_what_is_read_on_a_day_is_due_on_its_first_working_morning_where_its_reader_is() -> None:
     saturday = date(2027, 1, 16)
-    assert due_at("survey_invitation", "America/Los_Angeles", NOW, saturday) == datetime(2027, 1, 18, 17, tzinfo=UTC)
+    there = Whereabouts("America/Los_Angeles")
+    assert due_at("survey_invitation", there, NOW, saturday) == datetime(2027, 1, 18, 17, tzinfo=UTC)
     afternoon = datetime(2027, 1, 18, 20, tzinfo=UTC)
-    assert due_at("survey_invitation", "America/Los_Angeles", afternoon, saturday) == datetime(2027, 1, 19, 17, tzinfo=UTC)
+    assert due_at("survey_invitation", there, afternoon, saturday) == datetime(2027, 1, 19, 17, tzinfo=UTC)

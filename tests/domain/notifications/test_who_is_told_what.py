@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from services.notifications.domain import MATCH_GRACE, Hasten, Plan, due_at
+from services.notifications.domain import MATCH_GRACE, Hasten, Plan, Whereabouts, due_at
 from shared.events.hr import (
     EmployeeRehired,
     EmployeeSnapshot,
@@ -442,13 +442,13 @@ def test_who_pauses_gets_no_reminder_and_nobody_hears_of_it():
 
 def test_a_reminder_keeps_the_weekend_free():
     friday_noon = datetime(2026, 12, 4, 12, tzinfo=UTC)
-    assert due_at("milestone_late", "Europe/Berlin", friday_noon) == datetime(2026, 12, 7, 8, tzinfo=UTC)
+    assert due_at("milestone_late", Whereabouts("Europe/Berlin"), friday_noon) == datetime(2026, 12, 7, 8, tzinfo=UTC)
 
 
 def test_a_reminder_comes_at_nine_by_the_readers_clock_on_both_sides_of_a_clock_change():
     zone = "America/New_York"
-    before = due_at("milestone_late", zone, datetime(2027, 3, 12, 10, tzinfo=UTC))
-    after = due_at("milestone_late", zone, datetime(2027, 3, 14, 20, tzinfo=UTC))
+    before = due_at("milestone_late", Whereabouts(zone), datetime(2027, 3, 12, 10, tzinfo=UTC))
+    after = due_at("milestone_late", Whereabouts(zone), datetime(2027, 3, 14, 20, tzinfo=UTC))
     assert (before, after) == (datetime(2027, 3, 12, 14, tzinfo=UTC), datetime(2027, 3, 15, 13, tzinfo=UTC))
 
 

@@ -1,0 +1,144 @@
+"""Summaries of many people: when each is due to whom, and what is read from the database to write them."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from services.notifications.correspondence import Correspondence, Summary, SummaryDue
+from services.notifications.digest import FIRST_DAYS, UNREACHED, Digest, Trouble, digest, trouble
+from services.notifications.entry import Entry
+from services.notifications.letters import Person
+from services.notifications.preferences import USUAL, WEEKDAYS, Preferences
+from services.notifications.store import CORRESPONDENCES, entries, preferences_of
+from shared.clock import Clock
+from shared.directory import people
+from shared.events import new_event
+from shared.lease import Fence
+from shared.mongo import Database, Document
+from shared.processing import Processor
+
+SOURCE = "/firstmate/notifications/summaries"
+BATCH = 200
+MOST_HIRES = 1_000  # a digest names some dozens of people at most; the rest is counted
+MORNING = time(6)  # planned from then on, so that it can be read when the day begins, at whatever hour that is allowed
+A_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What the summaries of one taking are about, by their reader."""
+
+    teams: Mapping[str, Sequence[Correspondence]] = field(default_factory=dict)
+    unreached: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
+
+    @property
+    def people(self) -> set[str]:
+        """Everybody they may name."""
+        hires = [state for team in self.teams.values() for state in team]
+        mentors = {state.assignment.mentor_id for state in hires if state.assignment}
+        unreached = {entry.recipient_id for each in self.unreached.values() for entry in each}
+        return {state.employee_id for state in hires} | mentors | unreached
+
+    def about(self, entry: Entry, people: Mapping[str, Person], now: datetime) -> Digest | Trouble | None:
+        """What the summary with this entry says; None for another message."""
+        if entry.template == "manager_digest":
+            return digest(self.teams.get(entry.recipient_id, ()), people, people.get(entry.recipient_id, {}), now)
+        return trouble(self.unreached.get(entry.recipient_id, ()), people) if entry.template == "undelivered" else None
+
+
+async def plan_due(db: Database, processor: Processor, fence: Fence, coordinators: Sequence[str], clock: Clock) -> None:
+    """Plan the summaries whose day has come where their readers are, each once: the day is part of what is planned.
+
+    Raises `LeaseLost` when another replica does this now.
+    """
+    await fence.check(db)
+    now = clock()
+    wanted = [*await _digests(db, now), *await _troubles(db, coordinators, now)]
+    for batch in _batches(wanted):
+        await processor.execute([_event(each, now) for each in batch])
+
+
+async def gather(db: Database, taken: Iterable[Entry], now: datetime) -> Material:
+    """Read what the summaries among these messages are about."""
+    of = {summary: [each for each in taken if each.template == summary] for summary in ("manager_digest", "undelivered")}
+    if not any(of.values()):
+        return Material()
+    teams = {entry.recipient_id: await _team(db, entry.recipient_id, now) for entry in of["manager_digest"]}
+    return Material(teams, {entry.recipient_id: await _unreached(db, entry.planned_at) for entry in of["undelivered"]})
+
+
+async def _digests(db: Database, now: datetime) -> list[SummaryDue]:
+    """Managers of hires who are new, on the weekday of their choice."""
+    new: Document = {"state.status": "expected", "state.start_date": {"$gte": (now.date() - FIRST_DAYS).isoformat()}}
+    managers = [id for id in await db[CORRESPONDENCES].distinct("state.manager_id", new) if id]
+    due: list[SummaryDue] = []
+    for batch in _batches(managers):
+        chose = await preferences_of(db, batch)
+        due += await _not_yet(db, "manager_digest", batch, chose, now)
+    return due
+
+
+async def _troubles(db: Database, coordinators: Sequence[str], now: datetime) -> list[SummaryDue]:
+    """Coordinators, each morning after a day on which somebody could not be reached."""
+    if not coordinators or not await _unreached(db, now, limit=1):
+        return []
+    return await _not_yet(db, "undelivered", list(coordinators), {}, now)
+
+
+async def _not_yet(
+    db: Database, summary: Summary, ids: Sequence[str], chose: Mapping[str, Preferences], now: datetime
+) -> list[SummaryDue]:
+    known = await people(db, set(ids))
+    field = f"state.summaries.{summary}"
+    had = {found["_id"]: found async for found in db[CORRESPONDENCES].find({"_id": {"$in": list(ids)}}, {field: 1})}
+    found = []
+    for id in ids:
+        if known.get(id, {}).get("left"):
+            continue
+        day = _day(known.get(id, {}).get("time_zone"), now)
+        last = ((had.get(id, {}).get("state") or {}).get("summaries") or {}).get(summary)
+        its_day = summary == "undelivered" or (day and WEEKDAYS[day.weekday()] == chose.get(id, USUAL).digest_day)
+        if day is not None and its_day and last != day.isoformat():
+            found.append(SummaryDue(employee_id=id, summary=summary, day=day))
+    return found
+
+
+def _day(zone: str | None, now: datetime) -> date | None:
+    """The day where somebody is, once it has begun to be a working day."""
+    here = now.astimezone(ZoneInfo(zone or "UTC"))
+    return here.date() if here.time() >= MORNING else None
+
+
+async def _team(db: Database, manager_id: str, now: datetime) -> list[Correspondence]:
+    query: Document = {
+        "state.manager_id": manager_id,
+        "state.status": "expected",
+        "state.start_date": {"$gte": (now.date() - FIRST_DAYS - A_DAY).isoformat()},
+    }
+    found = db[CORRESPONDENCES].find(query, {"state": 1}).sort("state.start_date", 1).limit(MOST_HIRES)
+    return [Correspondence.model_validate(document["state"]) async for document in found if document["_id"] != manager_id]
+
+
+async def _unreached(db: Database, before: datetime, limit: int = 0) -> list[Entry]:
+    """What did not reach its reader in the day before, but for coordinators themselves."""
+    query: Document = {
+        "reason": {"$type": "string"},
+        "settled_at": {"$gte": before - A_DAY, "$lt": before},
+        "recipient_role": {"$ne": "coordinator"},
+        "$or": [{"reason": {"$in": list(UNREACHED)}}, {"state": "failed"}],
+    }
+    return await entries(db, query, limit)
+
+
+def _batches(things: Sequence[Any]) -> Iterator[list[Any]]:
+    waiting = iter(things)
+    while batch := list(islice(waiting, BATCH)):
+        yield batch
+
+
+def _event(due: SummaryDue, now: datetime) -> Any:
+    id = f"{due.summary}/{due.employee_id}/{due.day.isoformat()}"
+    return new_event(due, source=SOURCE, id=id, time=now.astimezone(UTC))
