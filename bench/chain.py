@@ -79,7 +79,7 @@ async def chain() -> AsyncIterator[Chain]:
                 "FIRSTMATE_MONGO": mongod.uri,
                 "FIRSTMATE_LOG_LEVEL": "WARNING",
                 "FIRSTMATE_SMTP": f"127.0.0.1:{free_port()}",  # nobody listens: sending is the mail bench's subject
-                "FIRSTMATE_SECRET": "bench",
+                "FIRSTMATE_SECRET": "bench, which signs nothing that lasts",
                 "PYTHONPATH": str(Path(__file__).parent.parent),
             }
             command = [sys.executable, "-m", "deploy.run", service]

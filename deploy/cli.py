@@ -72,6 +72,15 @@ def up(
     sys.exit(asyncio.run(run_up(Plan(data, port, kafka), sample=not no_sample)))
 
 
+@app.command(name="run")
+def run_process(
+    process: Annotated[str, typer.Argument(help="matching, onboarding, notifications, web or mailsink.")],
+) -> None:
+    """Run one process of Firstmate, told by FIRSTMATE_ variables: what `up`, compose and Kubernetes start."""
+    # In this command's place: signals reach it, and what the command line loaded is not kept.
+    os.execv(sys.executable, [sys.executable, "-m", "deploy.run", process])  # noqa: S606
+
+
 @app.command()
 def demo(
     as_json: Json = False,

@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from deploy import policies
+from deploy.configuration import unknown
 from deploy.found import Found
 from services.matching.memory import Memory
 from services.matching.policies import excluding_everyone
@@ -79,13 +80,7 @@ async def examine(found: Found, data: Path, clock: Clock) -> list[Finding]:
 
 def settings_findings(environment: Mapping[str, str]) -> list[Finding]:
     """Whether the settings can be read, and which variables are none of ours although they look so."""
-    known = {f"FIRSTMATE_{name.upper()}" for name in Settings.model_fields}
-    strange = sorted(name for name in environment if name.startswith("FIRSTMATE_") and name not in known)
-    findings = [
-        Finding("settings", "warn", f"{name} is no setting", "correct its name or remove it")
-        for name in strange
-        if name != "FIRSTMATE_BOOTSTRAP"  # the start script's own
-    ]
+    findings = [Finding("settings", "warn", str(each), "correct its name or remove it") for each in unknown(environment)]
     try:
         Settings()
     except ValidationError as error:

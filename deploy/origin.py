@@ -23,6 +23,7 @@ from services.intake import app as intake
 from services.matching import app as matching
 from services.notifications import app as notifications
 from services.onboarding import app as onboarding
+from shared import schema
 from shared.access import install_access, viewer_or_none
 from shared.asyncapi import asyncapi_document
 from shared.mongo import Client, connect
@@ -144,8 +145,20 @@ class OriginServer(uvicorn.Server):
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until cancelled, then let requests end. Raises `ServerSelectionTimeoutError` when the database does not answer."""
+    """Serve until cancelled, then let requests end.
+
+    Raises `ServerSelectionTimeoutError` when the database does not answer, `DataNewer` when it holds what newer code wrote.
+    """
     client = await connect(settings.mongo)
+    try:
+        for service, version in schema.VERSIONS.items():
+            await schema.check(client[service], version)
+        await _serve(client, settings)
+    finally:
+        client.close()
+
+
+async def _serve(client: Client, settings: Settings) -> None:
     app = origin(client, settings)
     host, _, port = settings.listen.rpartition(":")
     options: dict[str, Any] = {
@@ -162,4 +175,3 @@ async def serve(settings: Settings) -> None:
         app.state.stopping.set()  # open pages let go
         server.should_exit = True
         await serving
-        client.close()

@@ -1,11 +1,15 @@
 """`python -m deploy.run onboarding|matching|notifications|web|mailsink`: one process of Firstmate, told by its environment.
 
 The same command runs under `up`, in compose and in Kubernetes. SIGTERM and SIGINT stop it in order, with code 0; code 1 says in
-the last line of the log what ended it, code 2 that the settings are wrong.
+the last line of the log what ended it, code 2 that the settings are wrong: each fault a line, before anything is connected to.
+
+A service's worker is one kind of process: it consumes, and the replica that holds the service's lease also relays the outbox,
+keeps the calendar and sends mail (docs/decisions/0023). There is no relay, scheduler or sender to start apart.
 """
 
 import asyncio
 import importlib
+import os
 import signal
 import sys
 import traceback
@@ -13,14 +17,16 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 import structlog
-from pydantic import ValidationError
 
+from deploy import configuration
 from shared import logs
 from shared.settings import Settings
 
 # Their messages say what to do and hold no personal value; those of other exceptions may quote a document. By name, because
 # importing them is half of what a small process like the mail sink would load.
-TELLING = frozenset({"TopicShorter", "ServerSelectionTimeoutError", "KafkaConnectionError", "ProgrammeError", "PolicyError"})
+TELLING = frozenset(
+    {"TopicShorter", "ServerSelectionTimeoutError", "KafkaConnectionError", "ProgrammeError", "PolicyError", "DataNewer"}
+)
 
 log = structlog.get_logger()
 
@@ -60,11 +66,12 @@ def main(arguments: list[str]) -> int:
         return 2
     name = arguments[0]
     logs.configure(name)
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        for fault in error.errors(include_url=False, include_input=False, include_context=False):
-            log.error("settings_wrong", words=f"FIRSTMATE_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}")
+    for strange in configuration.unknown(os.environ):
+        log.warning("setting_unknown", words=str(strange))
+    settings, faults = configuration.read(name, os.environ)
+    for fault in faults:
+        log.error("settings_wrong", words=str(fault))
+    if settings is None:
         return 2
     logs.configure(name, settings.log_level)
     return asyncio.run(until_told(name, settings))

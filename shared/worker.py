@@ -16,7 +16,7 @@ import uvicorn
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from shared import dead_letters, directory, kafka, lease, metrics, outbox, progress
+from shared import dead_letters, directory, kafka, lease, metrics, outbox, progress, schema
 from shared.clock import now
 from shared.health import Failing, Pulse, health_app
 from shared.lease import Fence, LeaseLost
@@ -70,7 +70,8 @@ async def prepare_database(db: Database) -> None:
 @dataclass(slots=True)
 class Worker:
     """One service's worker. `prepare` makes the service's own indexes; `run` ends when cancelled or when the lease of a single
-    owner is lost, and raises what can't be waited out (`TopicShorter`)."""
+    owner is lost, and raises what can't be waited out (`TopicShorter`, `DataNewer`). `version` is the schema version that the
+    code knows, where it is not the declared one."""
 
     service: str
     settings: Settings
@@ -78,6 +79,7 @@ class Worker:
     duties: Sequence[Duty] = ()
     single_owner: bool = False
     prepare: Callable[[Database], Awaitable[None]] | None = None
+    version: int | None = None
     pulses: dict[str, Pulse] = field(default_factory=dict)
     failing: dict[str, Failing] = field(default_factory=dict)
 
@@ -86,10 +88,12 @@ class Worker:
         client = await connect(self.settings.mongo, name=f"firstmate {self.service} {self.settings.instance}")
         db: Database = client[self.service]
         try:
+            await schema.claim(db, self._version, now)
             await prepare_database(db)
             if self.prepare is not None:
                 await self.prepare(db)
             async with _serving(self._health(db), self.settings.health_port), asyncio.TaskGroup() as tasks:
+                tasks.create_task(schema.watch(db, self._version))
                 if self.single_owner:
                     tasks.create_task(self._lead(db, consume=True))
                 else:
@@ -97,6 +101,10 @@ class Worker:
                     tasks.create_task(self._lead(db, consume=False))
         finally:
             client.close()
+
+    @property
+    def _version(self) -> int:
+        return schema.VERSIONS[self.service] if self.version is None else self.version
 
     async def _consume(self, db: Database) -> None:
         """Follow the topics from the recorded progress."""

@@ -182,7 +182,9 @@ def test_wrong_settings_end_the_start_with_what_is_wrong(tmp_path: Path) -> None
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=wrong, timeout=PATIENCE_S, check=False)
     assert done.returncode == 1
     # whichever of the two that read programmes comes to it first
-    assert re.search(r"firstmate: (onboarding|web): ended with code 1 while starting.*nothing", done.stderr), done.stderr
+    assert re.search(
+        r"firstmate: (onboarding|web): ended with code 2 while starting.*FIRSTMATE_PROGRAMMES_DIR.*nothing", done.stderr
+    ), done.stderr
     assert not (tmp_path / "data" / "endpoints.json").exists()
 
 

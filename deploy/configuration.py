@@ -1,0 +1,163 @@
+"""What a process is told, looked at as a whole before it connects to anything: every fault at once, by name, with its fix."""
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from shared.settings import Settings
+
+PREFIX = "FIRSTMATE_"
+SHORTEST_SECRET = 16  # characters; shorter ones are words, and whoever guesses it signs in as anybody
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+NOT_SETTINGS = frozenset({"FIRSTMATE_BOOTSTRAP"})  # the start script's own
+SIGNING = frozenset({"web", "notifications"})  # sessions; links in mails
+SHARING = frozenset(
+    {"onboarding", "notifications"}
+)  # several at work at once; matching has one owner, the web is asked and not fed
+LOOPBACK = ("127.", "localhost", "[::1]")
+
+
+class Fault(NamedTuple):
+    """One thing wrong with one setting, and what to do."""
+
+    setting: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.setting}: {self.words}"
+
+
+def read(process: str, environment: Mapping[str, str]) -> tuple[Settings | None, list[Fault]]:
+    """The settings of `process` (a name of `deploy.run`) from the process's environment, or None with every fault there is.
+
+    `environment` is looked at for what is set at all; the values come by pydantic from the process's own. A value that can't be
+    read keeps none of the others from being looked at: it stands at its default meanwhile.
+    """
+    faults: list[Fault] = []
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]): each["msg"].removeprefix("Value error, ") for each in error.errors(include_url=False)}
+        faults += [Fault(f"{PREFIX}{name.upper()}", words) for name, words in wrong.items()]
+        settings = Settings(**{name: Settings.model_fields[name].get_default(call_default_factory=True) for name in wrong})
+    faults += contradictions(process, settings, environment)
+    return (None, faults) if faults else (settings, [])
+
+
+def unknown(environment: Mapping[str, str]) -> list[Fault]:
+    """Variables that look like settings and are none, with the one that was meant where there is a likely one."""
+    names = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    strange = sorted(name for name in environment if name.startswith(PREFIX) and name not in names and name not in NOT_SETTINGS)
+    return [Fault(name, f"is no setting; {_meant(name, names)}") for name in strange]
+
+
+def contradictions(process: str, settings: Settings, environment: Mapping[str, str]) -> list[Fault]:
+    """What is missing for this process, can't be what it should be, or can't be true together with another setting."""
+    checks: list[Callable[[str, Settings, Mapping[str, str]], Iterator[Fault]]] = [
+        _addresses,
+        _mail,
+        _secrets,
+        _replicas,
+        _people,
+    ]
+    return [fault for check in checks for fault in check(process, settings, environment)]
+
+
+def _addresses(process: str, settings: Settings, environment: Mapping[str, str]) -> Iterator[Fault]:
+    if not all(_is_address(each) for each in settings.kafka.split(",")):
+        yield Fault("FIRSTMATE_KAFKA", "give host:port, several with commas between, such as kafka-1:9092,kafka-2:9092")
+    if not settings.mongo.startswith(("mongodb://", "mongodb+srv://")) or not urlsplit(settings.mongo).netloc:
+        yield Fault("FIRSTMATE_MONGO", "give mongodb://host:port/?replicaSet=NAME, or mongodb+srv://host")
+    if process == "web" and not _is_address(settings.listen):
+        yield Fault("FIRSTMATE_LISTEN", "give host:port, such as 0.0.0.0:8080")
+    web = urlsplit(settings.web_url)
+    if web.scheme not in ("http", "https") or not web.hostname:
+        yield Fault("FIRSTMATE_WEB_URL", "give the address that people open, such as https://firstmate.example.org")
+    elif "FIRSTMATE_WEB_URL" not in environment and _serves_others(process, settings):
+        yield Fault(
+            "FIRSTMATE_WEB_URL",
+            f"is missing, and FIRSTMATE_LISTEN ({settings.listen}) serves other machines: links in mails would lead them to "
+            "their own; give the address that people open",
+        )
+    for peer in settings.peers if process == "web" else ():
+        name, _, url = peer.partition("=")
+        if not name or not url.startswith(("http://", "https://")):
+            yield Fault("FIRSTMATE_PEERS", "give name=URL, several with commas between, such as matching=http://matching:8081")
+            return
+
+
+def _mail(process: str, settings: Settings, environment: Mapping[str, str]) -> Iterator[Fault]:
+    if process in ("notifications", "mailsink") and not _is_address(settings.smtp):
+        yield Fault("FIRSTMATE_SMTP", "give host:port, such as mail.example.org:25")
+    if process != "notifications":
+        return
+    from services.notifications.channels.email import Identity  # noqa: PLC0415  a mail sink needs none of it
+    from services.notifications.timing import Hours  # noqa: PLC0415
+
+    for name, read_it in (
+        ("FIRSTMATE_MAIL_HOURS", lambda: Hours.read(settings.mail_hours)),
+        ("FIRSTMATE_MAIL_FROM", lambda: Identity(settings.mail_from)),
+        ("FIRSTMATE_MAIL_REPLY_TO", lambda: Identity(Settings.model_fields["mail_from"].default, settings.mail_reply_to)),
+    ):
+        try:
+            read_it()
+        except ValueError as error:
+            yield Fault(name, str(error).removeprefix(f"{name} ").removeprefix(f"{name}: "))
+
+
+def _secrets(process: str, settings: Settings, environment: Mapping[str, str]) -> Iterator[Fault]:
+    secret = settings.secret.get_secret_value()
+    random = "give the same long random text to web and notifications, such as `openssl rand -hex 32` prints"
+    if process in SIGNING and not secret:
+        yield Fault("FIRSTMATE_SECRET", f"is missing, and {process} signs with it; {random}")
+    elif process in SIGNING and len(secret) < SHORTEST_SECRET:
+        yield Fault("FIRSTMATE_SECRET", f"has {len(secret)} characters, {SHORTEST_SECRET} are the fewest; {random}")
+    token = settings.token.get_secret_value()
+    if process == "web" and token and token == secret:
+        yield Fault(
+            "FIRSTMATE_TOKEN", "is the same as FIRSTMATE_SECRET: whoever calls the API could sign in as anybody; give another"
+        )
+
+
+def _replicas(process: str, settings: Settings, environment: Mapping[str, str]) -> Iterator[Fault]:
+    if process in SHARING and "FIRSTMATE_INSTANCE" in environment and not settings.kafka_groups:
+        yield Fault(
+            "FIRSTMATE_INSTANCE",
+            "names a replica, but FIRSTMATE_KAFKA_GROUPS is off, and every replica would read everything; set "
+            "FIRSTMATE_KAFKA_GROUPS=true, or remove FIRSTMATE_INSTANCE and run one",
+        )
+    if not 0 <= settings.health_port <= 65535:
+        yield Fault("FIRSTMATE_HEALTH_PORT", "give a port from 1 to 65535, or 0 for none")
+    if settings.log_level.upper() not in LOG_LEVELS:
+        yield Fault("FIRSTMATE_LOG_LEVEL", f"give one of {', '.join(LOG_LEVELS)}")
+
+
+def _people(process: str, settings: Settings, environment: Mapping[str, str]) -> Iterator[Fault]:
+    if process == "matching" and settings.approval_hours and not settings.coordinators:
+        yield Fault(
+            "FIRSTMATE_APPROVAL_HOURS",
+            "lets matches wait for a coordinator, but FIRSTMATE_COORDINATORS names none; name some, or set it to 0",
+        )
+    advice = "correct the path, mount it, or remove the setting for what is shipped"
+    policy, programmes = settings.policy_file, settings.programmes_dir
+    if process in ("matching", "web") and policy is not None and not policy.is_file():
+        yield Fault("FIRSTMATE_POLICY_FILE", f"there is no file {policy}; {advice}")
+    if process in ("onboarding", "web") and programmes is not None and not programmes.is_dir():
+        yield Fault("FIRSTMATE_PROGRAMMES_DIR", f"there is no folder {programmes}; {advice}")
+
+
+def _serves_others(process: str, settings: Settings) -> bool:
+    return process == "web" and _is_address(settings.listen) and not settings.listen.startswith(LOOPBACK)
+
+
+def _is_address(text: str) -> bool:
+    host, _, port = text.strip().rpartition(":")
+    return bool(host) and port.isdigit() and 0 < int(port) <= 65535
+
+
+def _meant(name: str, names: list[str]) -> str:
+    close = difflib.get_close_matches(name, names, 1)
+    return f"did you mean {close[0]}?" if close else "remove it, or see the list in docs/guides/run-it-on-a-cluster.md"

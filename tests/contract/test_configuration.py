@@ -1,0 +1,119 @@
+"""What a process is told wrongly comes out all at once, by name and with the fix, before it connects to anything."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy import configuration
+
+ROOT = Path(__file__).parents[2]
+RANDOM = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(autouse=True)
+def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("FIRSTMATE_")]:
+        monkeypatch.delenv(name)
+
+
+def faults(monkeypatch: pytest.MonkeyPatch, process: str, **variables: str) -> dict[str, str]:
+    """The words of each fault by setting; `variables` are FIRSTMATE_ ones without the prefix, in lower case."""
+    for name, value in variables.items():
+        monkeypatch.setenv(f"FIRSTMATE_{name.upper()}", value)
+    settings, found = configuration.read(process, os.environ)
+    assert (settings is None) == bool(found)
+    return {fault.setting: fault.words for fault in found}
+
+
+def test_everything_wrong_is_told_at_once_also_beside_values_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = faults(
+        monkeypatch,
+        "notifications",
+        health_port="many",
+        mails_per_day="-1",
+        kafka="kafka",
+        mongo="kafka:9092",
+        smtp="mail",
+        mail_hours="at night",
+        mail_from="nobody",
+        instance="2",
+        log_level="LOUD",
+        web_url="firstmate.example.org",
+    )
+    names = "health_port mails_per_day kafka mongo smtp mail_hours mail_from instance log_level web_url secret"
+    assert set(found) == {f"FIRSTMATE_{name.upper()}" for name in names.split()}
+    assert "07:00-20:00" in found["FIRSTMATE_MAIL_HOURS"]
+    assert "FIRSTMATE_KAFKA_GROUPS=true" in found["FIRSTMATE_INSTANCE"]
+
+
+@pytest.mark.parametrize("process", ["matching", "onboarding", "mailsink"])
+def test_one_machine_needs_to_be_told_nothing(monkeypatch: pytest.MonkeyPatch, process: str) -> None:
+    assert faults(monkeypatch, process) == {}
+
+
+@pytest.mark.parametrize(
+    ("process", "variables", "setting"),
+    [
+        ("web", {}, "secret"),
+        ("web", {"secret": "short"}, "secret"),
+        ("web", {"secret": RANDOM, "token": RANDOM}, "token"),
+        ("web", {"secret": RANDOM, "listen": "0.0.0.0:8080"}, "web_url"),
+        ("web", {"secret": RANDOM, "listen": "8080"}, "listen"),
+        ("web", {"secret": RANDOM, "peers": "http://matching:8081"}, "peers"),
+        ("onboarding", {"instance": "1"}, "instance"),
+        ("onboarding", {"programmes_dir": "/nowhere"}, "programmes_dir"),
+        ("onboarding", {"health_port": "70000"}, "health_port"),
+        ("matching", {"approval_hours": "24"}, "approval_hours"),
+        ("matching", {"policy_file": "/nowhere/policy.yaml"}, "policy_file"),
+        ("matching", {"office_zone": "Mars/Olympus"}, "office_zone"),
+    ],
+)
+def test_each_contradiction_names_its_setting_alone(
+    monkeypatch: pytest.MonkeyPatch, process: str, variables: dict[str, str], setting: str
+) -> None:
+    assert list(faults(monkeypatch, process, **variables)) == [f"FIRSTMATE_{setting.upper()}"]
+
+
+@pytest.mark.parametrize(
+    ("process", "variables"),
+    [
+        ("web", {"secret": RANDOM, "token": "another", "listen": "0.0.0.0:8080", "web_url": "https://firstmate.example.org"}),
+        ("onboarding", {"instance": "1", "kafka_groups": "true"}),
+        ("matching", {"instance": "1"}),  # one owner, others stand by: no partitions are shared
+        ("matching", {"approval_hours": "24", "coordinators": "E-1"}),
+        ("notifications", {"secret": RANDOM, "mail_hours": "always", "mongo": "mongodb+srv://u:p@db.example.org"}),
+    ],
+)
+def test_what_mends_them_is_accepted(monkeypatch: pytest.MonkeyPatch, process: str, variables: dict[str, str]) -> None:
+    assert faults(monkeypatch, process, **variables) == {}
+
+
+def test_a_misspelt_setting_is_told_with_the_one_that_was_meant() -> None:
+    words = [str(each) for each in configuration.unknown({"FIRSTMATE_KAFKA_GROUP": "true", "FIRSTMATE_KAFKA": "x", "PATH": ""})]
+    assert words == ["FIRSTMATE_KAFKA_GROUP: is no setting; did you mean FIRSTMATE_KAFKA_GROUPS?"]
+
+
+def test_a_process_ends_with_every_fault_and_without_having_connected() -> None:
+    variables = {"FIRSTMATE_KAFKA": "nowhere", "FIRSTMATE_MONGO": "mongodb://127.0.0.1:1/", "FIRSTMATE_HEALTH_PORT": "x"}
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("FIRSTMATE_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.run", "web"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**bare, **variables},
+        timeout=120,
+        check=False,
+    )
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 2
+    assert {line["event"] for line in lines} == {"settings_wrong"}  # no line that says it started
+    assert {line["words"].split(":")[0] for line in lines} == {
+        "FIRSTMATE_KAFKA",
+        "FIRSTMATE_HEALTH_PORT",
+        "FIRSTMATE_SECRET",
+    }
