@@ -13,6 +13,7 @@ from services.notifications.asking import Ask
 from services.notifications.correspondence import TELLS_START, Correspondence, LateMilestone, Letter
 from services.notifications.rendering import Rendered, Renderer, Tongue
 from shared.directory import name_of
+from shared.events.notifications import Template
 from shared.events.onboarding import Owner
 from shared.links import Link, Links
 
@@ -28,6 +29,9 @@ _LABEL = r"[A-Za-z0-9\u0080-\U0010ffff](?:[A-Za-z0-9\u0080-\U0010ffff-]{0,61}[A-
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
 POSSIBLE_ADDRESS = re.compile(rf"(?=[^@]{{1,64}}@.{{1,253}}$){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
 """What mail servers take in practice: a dotted local part and a domain of labels (RFC 5321, section 4.1.2), no quoting."""
+
+TELLS_PAIR: frozenset[Template] = frozenset({"mentor_introduction", "mentor_brief"})
+"""Templates that say what brought two people together and what to talk about first."""
 
 ENDINGS = {
     "hire_rescinded": "rescinded",
@@ -115,7 +119,8 @@ def compose(
     }
     context |= _asked(letter, state, answers, web_url)
     context |= about or {}
-    context |= _told_in_words(context, letter, renderer, tongue)
+    if letter.template in TELLS_PAIR:
+        context |= _told_in_words(context, letter, renderer, tongue)
     rendered = renderer.render(letter.template, tongue, context)
     told = state.start_date if letter.template in TELLS_START else None
     return Outgoing(letter.id, letter.template, context["reader"].name, address, rendered, told)

@@ -9,16 +9,17 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import css_inline
 import jinja2
 import structlog
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.lists import format_list
+
+from services.notifications.inlining import inline
 
 SHIPPED = Path(__file__).parent / "templates"
 FALLBACK_LANGUAGE = "en"
@@ -62,7 +63,7 @@ class Tongue:
 
     def day(self, day: date) -> str:
         """A day with its weekday: Monday, 11 January 2027; Montag, 11. Januar 2027."""
-        return format_date(day, "full", locale=self.locale)
+        return _day(self.locale, day)
 
     def listed(self, words: Sequence[str]) -> str:
         """Words in a row: A, B and C; A, B und C."""
@@ -86,6 +87,11 @@ def tongue_of(locale: str | None, languages: Iterable[str], available: Iterable[
     return Tongue(language, _locale(language, tag))
 
 
+@lru_cache(maxsize=1024)  # messages of one time name few days, in a few languages
+def _day(locale: Locale, day: date) -> str:
+    return format_date(day, "full", locale=locale)
+
+
 @cache
 def _locale(language: str, tag: str) -> Locale:
     try:
@@ -107,7 +113,6 @@ class Renderer:
         # Phrases stand in both kinds of text, and a macro escapes as its own template says, whoever calls it.
         self._escaping, self._plain = _environment(loader, autoescape=True), _environment(loader, autoescape=False)
         self._brand = brand
-        self._inliner = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
         self.languages = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir()))
         self._templates = {language: _whole(folder / language) for language in self.languages}
         self._told: set[tuple[str, str, str]] = set()
@@ -132,7 +137,7 @@ class Renderer:
         html = self._part(self._escaping, template, "html", tongue, common | shown | {"subject": subject})
         text = self._part(self._plain, template, "txt", tongue, common | shown)
         choose = f"{self.phrase(tongue, 'preferences')}: {context['links']['preferences']}"
-        return Rendered(subject, self._inliner.inline(html), _tidy(text, self._brand, choose), tongue.language)
+        return Rendered(subject, inline(html), _tidy(text, self._brand, choose), tongue.language)
 
     def phrase(self, tongue: Tongue, name: str, *arguments: Any) -> str:
         """One phrase of the language: a macro of its `phrases.txt`."""
@@ -149,7 +154,7 @@ class Renderer:
             "parts": _module(env, "parts.html"),
             "text": _module(env, "points.txt"),
         }
-        return env.get_template(f"{tongue.language}/{template}.{part}").render({**modules, **context})
+        return _template(env, f"{tongue.language}/{template}.{part}").render({**modules, **context})
 
 
 def _environment(loader: jinja2.BaseLoader, *, autoescape: bool) -> jinja2.Environment:
@@ -163,8 +168,13 @@ def _environment(loader: jinja2.BaseLoader, *, autoescape: bool) -> jinja2.Envir
     )
 
 
+@lru_cache(maxsize=4096)  # jinja keeps templates too, and looks at more than the name to find one
+def _template(env: jinja2.Environment, name: str) -> jinja2.Template:
+    return env.get_template(name)
+
+
 def _module(env: jinja2.Environment, name: str) -> Any:
-    return env.get_template(name).module
+    return _template(env, name).module
 
 
 def _whole(folder: Path) -> frozenset[str]:

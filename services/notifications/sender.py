@@ -38,12 +38,12 @@ from shared.mongo import Database, Document
 from shared.processing import Processor
 from shared.refusals import Refused
 
-ON_THE_WAY = 16  # per connection: keeps them busy while results are recorded, and bounds what a crash sends again
+ON_THE_WAY = 64  # per connection: keeps them busy while results are recorded, and bounds what a crash sends again
 FRESH_S = (
     4.0  # what was taken this lately is still ours: a lease is taken over after ten seconds without its holder at the earliest
 )
 POLL_S = 5.0  # the change stream wakes the sender; this is for the day it does not
-GATHER_S = 0.02  # results that come this close together are recorded together
+GATHER_S = 0.05  # results that come this close together are recorded together, while more are on the way
 STOP_WITHIN_S = 5.0  # what is on the way at an orderly stop gets this long to arrive and be recorded
 RECORD_PAUSE_S = 1.0
 DATABASE_AWAY = 503
@@ -103,6 +103,8 @@ class Sender:
         self._breaker = Breaker()
         self._slots = asyncio.Semaphore(channel.width)
         self._on_the_way: set[asyncio.Task[SendResult | None]] = set()
+        self._arrived: set[asyncio.Task[SendResult | None]] = set()  # what is being recorded
+        self._recording: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
@@ -126,7 +128,7 @@ class Sender:
                 await self._finish()
 
     async def drain(self) -> None:
-        """Send until nothing is due and nothing is on the way."""
+        """Send until nothing is due, nothing is on the way and everything is recorded."""
         await store.give_back(self._db, self._fence.number, self._clock(), own=False)
         more_due = True
         while True:
@@ -134,7 +136,7 @@ class Sender:
                 drafts = await self._take(room)
                 more_due = len(drafts) == room
                 self._on_the_way |= {asyncio.create_task(self._deliver(draft), name=draft.counts_for) for draft in drafts}
-            if not self._on_the_way:
+            if not self._on_the_way and self._recording is None:
                 return
             more_due |= await self._collect()
 
@@ -143,24 +145,42 @@ class Sender:
         if self._breaker.is_resting(self._clock()):
             return 0
         most = ON_THE_WAY * self._channel.width if self._breaker.is_whole else 1
-        room = most - len(self._on_the_way)
+        room = most - len(self._on_the_way) - len(self._arrived)
         return room if room * 2 >= most else 0
 
     async def _collect(self) -> bool:
-        """Wait for the first result or for new mail, record what there is. True when there may be more to take."""
+        """Wait for the first result, the end of a recording or new mail. True when there may be more to take.
+
+        Results are recorded beside all else, one recording at a time: what arrives meanwhile is the next one.
+        """
         woken = asyncio.create_task(self._wake.wait())
+        recording = self._recording
         try:
-            done, _ = await asyncio.wait({*self._on_the_way, woken}, return_when=asyncio.FIRST_COMPLETED)
-            if woken not in done:
+            first = self._on_the_way if recording is None else {recording}
+            done, _ = await asyncio.wait({*first, woken}, return_when=asyncio.FIRST_COMPLETED)
+            if woken not in done and recording is None:
                 await asyncio.wait(self._on_the_way, timeout=GATHER_S)
         finally:
             woken.cancel()
-        finished = {task for task in self._on_the_way if task.done()}
-        if finished:
-            await self._record(_results(finished))
-            self._on_the_way -= finished
         self._wake.clear()
-        return woken in done or bool(finished)
+        recorded = recording is not None and recording.done()
+        if recorded:
+            await self._recorded()
+        if self._recording is None:
+            self._begin_recording({task for task in self._on_the_way if task.done()})
+        return woken in done or recorded
+
+    def _begin_recording(self, finished: set[asyncio.Task[SendResult | None]]) -> None:
+        self._on_the_way -= finished
+        if results := _results(finished):
+            self._arrived = finished
+            self._recording = asyncio.create_task(self._record(results))
+
+    async def _recorded(self) -> None:
+        """The end of the recording under way, if there is one."""
+        if self._recording is not None:
+            await self._recording
+        self._recording, self._arrived = None, set()
 
     async def _rest(self) -> None:
         """Until something is planned, the next message is due, or the channel's rest is over."""
@@ -179,14 +199,17 @@ class Sender:
 
     async def _finish(self) -> None:
         """Give what is on the way a moment to arrive, and record it."""
+        late: set[asyncio.Task[SendResult | None]] = set()
         if self._on_the_way:
-            done, late = await asyncio.wait(self._on_the_way, timeout=STOP_WITHIN_S)
-            for task in late:
-                task.cancel()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(STOP_WITHIN_S):
-                    await self._record(_results(done))
-            self._on_the_way.clear()
+            _, late = await asyncio.wait(self._on_the_way, timeout=STOP_WITHIN_S)
+        for task in late:
+            task.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_WITHIN_S):
+                await self._recorded()
+                self._begin_recording(self._on_the_way - late)
+                await self._recorded()
+        self._on_the_way.clear()
 
     async def _take(self, limit: int) -> list[Draft]:
         await self._fence.check(self._db)
@@ -211,8 +234,8 @@ class Sender:
         return [replace(each, hindrance=readers.hindrance(each.letter)) if each.letter else each for each in drafts]
 
     def _counted(self) -> list[str]:
-        """The readers of what is on its way, urgent messages aside."""
-        return [name for task in self._on_the_way if (name := task.get_name())]
+        """The readers of what is on its way or not recorded yet, urgent messages aside."""
+        return [name for task in self._on_the_way | self._arrived if (name := task.get_name())]
 
     async def _deliver(self, draft: Draft) -> SendResult | None:
         """Everything that can happen to one message, as a result; None for one that another sender has taken over."""

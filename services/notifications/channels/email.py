@@ -22,8 +22,10 @@ CONNECT_TIMEOUT_S = 10.0
 COMMAND_TIMEOUT_S = 30.0  # RFC 5321 allows minutes; a server this slow is better tried again later
 IDLE_S = 20.0  # servers hang up on idle clients, some after half a minute; an older connection is opened anew
 REFUSED_FOR_NOW = range(400, 500)
+OK, FORWARDED = 250, 251
 SERVICE_CLOSING = 421
 TOO_LARGE = 552
+SHORT = 70  # characters of a header that is never folded
 CRLF = b"\r\n"
 HEADER_BREAK = re.compile(r"\r\n(?![ \t])|\n(?<!\r\n)|\r(?!\n)|\x00")
 UNSUPPORTED = "smtputf8_unsupported"
@@ -90,6 +92,8 @@ def _header(name: str, value: str) -> bytes:
 
 def _worded(text: str, header: str) -> str:
     """Text as a header holds it: folded, and in encoded words where it is not ASCII (RFC 2047)."""
+    if text.isascii() and len(header) + len(text) < SHORT:
+        return text
     return Header(text, "us-ascii" if text.isascii() else "utf-8", header_name=header).encode(linesep="\r\n")
 
 
@@ -153,14 +157,18 @@ class _Connection:
         return False
 
     async def _begin(self, sender: str, recipient: str, *, smtputf8: bool) -> None:
-        if smtputf8:
-            if self._smtp.is_ehlo_or_helo_needed:
-                await self._smtp.ehlo()
-            if not self._smtp.supports_extension("smtputf8"):
-                raise Permanent(UNSUPPORTED)
-        encoding = "utf-8" if smtputf8 else "ascii"
-        await self._smtp.mail(sender, options=["SMTPUTF8"] if smtputf8 else [], encoding=encoding)
-        await self._smtp.rcpt(recipient, encoding=encoding)
+        if self._smtp.is_ehlo_or_helo_needed:
+            await self._smtp.ehlo()
+        if smtputf8 and not self._smtp.supports_extension("smtputf8"):
+            raise Permanent(UNSUPPORTED)
+        # Written here since the library parses each address anew; ours are checked and hold no display name.
+        options = b" SMTPUTF8" if smtputf8 else b""
+        mail = await self._smtp.execute_command(b"MAIL", b"FROM:<" + sender.encode() + b">" + options)
+        if mail.code != OK:
+            raise aiosmtplib.SMTPSenderRefused(mail.code, mail.message, sender)
+        rcpt = await self._smtp.execute_command(b"RCPT", b"TO:<" + recipient.encode() + b">")
+        if rcpt.code not in (OK, FORWARDED):
+            raise aiosmtplib.SMTPRecipientRefused(rcpt.code, rcpt.message, recipient)
 
     async def reset(self) -> None:
         """Leave the failed transaction behind; a connection that can't is closed."""

@@ -6,13 +6,16 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html.parser import HTMLParser
 
+import css_inline
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
+from services.notifications import rendering
 from services.notifications.channels.email import Identity, build
 from services.notifications.correspondence import Assignment, Letter
+from services.notifications.inlining import inline
 from services.notifications.letters import Outgoing, address_of, compose, figure, is_possible, one_line
 from services.notifications.rendering import SHIPPED, Rendered, Renderer, tongue_of
 from services.notifications.samples import (
@@ -374,3 +377,52 @@ def test_reminders_name_every_step_and_escalations_whose_it_is(locale: str, late
     assert any(late in text for text in texts("milestone_late"))
     assert all(text.count(reminded) == 2 for text in texts("milestone_reminder"))
     assert all(escalated in text for text in texts("milestone_escalated"))
+
+
+class Content(HTMLParser):
+    """Tags with their attributes and the words between them, in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[object] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, sorted(attrs)))
+
+    def handle_endtag(self, tag):
+        self.found.append(f"/{tag}")
+
+    def handle_data(self, data):
+        self.found.append(data)
+
+
+ONE_BY_ONE = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_styles_inlined_by_skeleton_are_those_inlined_by_message(language, monkeypatch):
+    documents: list[str] = []
+    monkeypatch.setattr(rendering, "inline", lambda html: documents.append(html) or html)
+    for one in samples():
+        preview(RENDERER, one, language)
+    assert documents
+    for html in documents:
+        assert Content(inline(html)).found == Content(ONE_BY_ONE.inline(html)).found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<p>Words \ue000 with the mark of a gap</p>",
+        "words outside of every tag <p>and <b>inside</b></p> after it",
+        '<p><a href="">an empty link</a><br>and an open tag',
+        "<table><tr><td>One</td></tr><p>Moved out of the table by every parser</p><tr><td>Two</td></tr></table>",
+        "<p>Fish &amp; chips &lt;3 &#34;so&#34;</p>",
+    ],
+)
+def test_odd_documents_are_inlined_like_any_other(body):
+    style = "p { color: red; } p > b { margin: 0 }"
+    html = f"<!doctype html><html><head><title>T</title><style>{style}</style></head><body>{body}</body></html>"
+    assert Content(inline(html)).found == Content(ONE_BY_ONE.inline(html)).found
