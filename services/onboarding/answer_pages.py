@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from services.onboarding import store
-from services.onboarding.answer_words import Language, in_words, language_of
+from services.onboarding.answer_words import greeting, in_words
 from services.onboarding.answers import (
     ALTERED,
     USUAL_MINUTES,
@@ -29,7 +29,6 @@ from services.onboarding.views import survey_form
 from shared.access import Viewer
 from shared.clock import Clock
 from shared.directory import name_of, people
-from shared.languages import accepted
 from shared.links import Links
 from shared.mongo import Database
 from shared.pages import PageRoute, Templates
@@ -63,7 +62,6 @@ class Answers:
             programme=programme,
             now=self._clock(),
             zone=known.get(link.hire_id, {}).get("time_zone"),
-            language=language_of(known.get(link.reporter_id, {}).get("locale")),
             reader=names.get(link.reporter_id, ""),
             other=names.get(other_id, ""),
         )
@@ -83,35 +81,35 @@ def answer_pages(db: Database, desk: Desk, clock: Clock, links: Links, pages: Te
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
     answers = Answers(db, desk, clock, links)
 
-    def refusal(request: Request, language: Language, closed: Closed) -> HTMLResponse:
-        title, words = in_words(language, closed.why), in_words(language, f"{closed.why}_words", day=closed.day)
-        own_page = in_words(language, "own_page") if closed.own_page else ""
-        context = {"title": title, "words": words, "own_page": own_page, "language": language}
+    def refusal(request: Request, closed: Closed) -> HTMLResponse:
+        title, words = in_words(closed.why), in_words(f"{closed.why}_words", day=closed.day)
+        own_page = in_words("own_page") if closed.own_page else ""
+        context = {"title": title, "words": words, "own_page": own_page}
         return pages.render(request, "answer_said.html", viewer=None, status=closed.status, **context)
 
     def shown(request: Request, asked: Asked, fields: Fields, wrong: str = "") -> HTMLResponse:
         template, context = (_survey if asked.link.purpose == "survey" else _meeting)(asked, fields)
-        context |= {"language": asked.language, "say": asked.say, "wrong": wrong, "fields": fields}
+        context |= {"say": in_words, "wrong": wrong, "fields": fields}
         return pages.render(request, template, viewer=None, status=422 if wrong else 200, **context)
 
     @router.get("/answer/{token}")
     async def show(request: Request, token: Token) -> HTMLResponse:
         asked = await answers.asked(token)
         if asked is None or asked.closed:
-            return refusal(request, *_why(request, asked))
+            return refusal(request, (asked and asked.closed) or ALTERED)
         return shown(request, asked, request.query_params)
 
     @router.post("/answer/{token}")
     async def answer(request: Request, token: Token) -> Response:
         asked = await answers.asked(token)
         if asked is None or asked.closed:
-            return refusal(request, *_why(request, asked))
+            return refusal(request, (asked and asked.closed) or ALTERED)
         fields = await fields_of(request)
         try:
             await answers.report(asked, fields)
         except Refused as refused:
             if refused.status == 422:
-                return shown(request, asked, fields, in_readers_words(asked, refused))
+                return shown(request, asked, fields, in_readers_words(refused))
             if refused.code != "already_answered":  # sent twice: the page that follows says so
                 raise
         met = {"met": fields["held_on"]} if "held_on" in fields else {}
@@ -120,22 +118,13 @@ def answer_pages(db: Database, desk: Desk, clock: Clock, links: Links, pages: Te
     return router
 
 
-def _why(request: Request, asked: Asked | None) -> tuple[Language, Closed]:
-    """In which language to say why the link leads nowhere."""
-    if asked is not None and asked.closed:
-        return asked.language, asked.closed
-    tags = accepted(request.headers.get("accept-language", "")[:200])
-    return language_of(tags[0][0] if tags else None), ALTERED
-
-
 def _survey(asked: Asked, fields: Fields) -> tuple[str, dict[str, object]]:
     given = asked.journey.surveys.get(asked.link.survey)
     if given is not None:
-        title, words = asked.say("thanks", name=asked.reader), asked.say("answered", day=asked.local_day(given.answered_at))
+        title, words = in_words("thanks", name=asked.reader), in_words("answered", day=asked.local_day(given.answered_at))
         return "answer_said.html", {"title": title, "words": words, "own_page": ""}
-    survey = survey_form(asked.programme, asked.link.survey, (asked.language,))
-    count = len(survey.questions)
-    lead = asked.say("one_question" if count == 1 else "questions", name=asked.reader, count=count)
+    survey = survey_form(asked.programme, asked.link.survey)
+    lead = greeting(asked.reader, len(survey.questions))
     return "answer_survey.html", {"survey": survey, "lead": lead, "longest": COMMENT_LENGTH}
 
 
@@ -143,7 +132,7 @@ def _meeting(asked: Asked, fields: Fields) -> tuple[str, dict[str, object]]:
     today = asked.today.isoformat()
     days = {meeting.held_on.isoformat(): meeting.held_on for meeting in asked.journey.meetings}
     return "answer_meeting.html", {
-        "heading": asked.say("did_you_meet", name=asked.other) if asked.other else asked.say("did_you_meet_mentor"),
+        "heading": in_words("did_you_meet", name=asked.other) if asked.other else in_words("did_you_meet_mentor"),
         "noted": days.get(fields.get("met", today)) if "held_on" not in fields else None,
         "today": today,
         "held_on": fields.get("held_on", today),

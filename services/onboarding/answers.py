@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from services.onboarding.answer_words import Language, in_words
+from services.onboarding.answer_words import in_words
 from services.onboarding.commands import COMMENT_LENGTH
 from services.onboarding.journey import Journey, local_day
 from services.onboarding.milestones import asked_from, asking
@@ -45,13 +45,8 @@ class Asked:
     programme: Programme
     now: datetime
     zone: str | None
-    language: Language
     reader: str
     other: str
-
-    def say(self, key: str, **values: object) -> str:
-        """A text in the reader's language."""
-        return in_words(self.language, key, **values)
 
     def local_day(self, moment: datetime) -> date:
         """The calendar day of an instant where the hire works."""
@@ -95,7 +90,7 @@ def ratings_in(asked: Asked, fields: Fields) -> dict[str, int]:
     """The rating of each question of the survey. Raises `Refused` 422, in the reader's words, where one is missing."""
     given = {id: fields.get(f"rating.{id}", "") for id in asked.programme.surveys[asked.link.survey].questions}
     if not all(rating in RATINGS for rating in given.values()):
-        raise invalid(asked.say("choose"), "invalid_rating", "ratings")
+        raise invalid(in_words("choose"), "invalid_rating", "ratings")
     return {id: int(rating) for id, rating in given.items()}
 
 
@@ -103,7 +98,7 @@ def comment_in(asked: Asked, fields: Fields) -> str:
     """The free text. Raises `Refused` 422, in the reader's words, when it is too long."""
     comment = fields.get("comment", "").replace("\r\n", "\n").strip()
     if len(comment) > COMMENT_LENGTH:
-        raise invalid(asked.say("too_long", count=COMMENT_LENGTH), "comment_too_long", "comment")
+        raise invalid(in_words("too_long", count=COMMENT_LENGTH), "comment_too_long", "comment")
     return comment
 
 
@@ -112,13 +107,13 @@ def meeting_in(asked: Asked, fields: Fields) -> tuple[date, int]:
     try:
         held_on = date.fromisoformat(fields.get("held_on", ""))
     except ValueError:
-        raise invalid(asked.say("not_a_day"), "not_a_day", "held_on") from None
+        raise invalid(in_words("not_a_day"), "not_a_day", "held_on") from None
     minutes = fields.get("minutes", "").strip() or USUAL_MINUTES
     if not (minutes.isascii() and minutes.isdigit() and 1 <= int(minutes[:9]) <= MOST_MINUTES):
-        raise invalid(asked.say("not_minutes"), "not_minutes", "minutes")
+        raise invalid(in_words("not_minutes"), "not_minutes", "minutes")
     return held_on, int(minutes)
 
 
-def in_readers_words(asked: Asked, refused: Refused) -> str:
+def in_readers_words(refused: Refused) -> str:
     """What is wrong with a form, as the reader is told."""
-    return asked.say(refused.code) if refused.code in ("future_meeting", "meeting_too_early") else refused.detail
+    return in_words(refused.code) if refused.code in ("future_meeting", "meeting_too_early") else refused.detail

@@ -165,9 +165,9 @@ def _away_words(board: Board, today: date) -> str:
     return _("Back %(day)s", day=day(board.away.until, today))
 
 
-def _lowered(words: str) -> str:
+def lowered(words: str) -> str:
     """As it stands within a sentence; German nouns and Arabic know no such thing."""
-    return words.lower() if current().tag == "en" else words
+    return words.lower() if current().tag in ("en", "fr") else words
 
 
 def no_mentor_words(assignment: Assignment) -> str:
@@ -179,13 +179,13 @@ def no_mentor_words(assignment: Assignment) -> str:
 def waiting_words(assignment: Assignment) -> str:
     """Why there is no mentor: what most nearly made one possible, or else what ruled out most mentors."""
     if assignment.status == "released":
-        return _("Looking for another mentor: %(why)s", why=_lowered(humane(assignment.cause or "released")))
+        return _("Looking for another mentor: %(why)s", why=lowered(humane(assignment.cause or "released")))
     ruled_out = assignment.ruled_out
     if not ruled_out:
         return _("Waiting for a mentor: nobody mentors yet")
     # Capacity is what a mentor is put down to last: whoever it ruled out would be possible with one more place.
     rule = "capacity" if ruled_out.get("capacity") else max(ruled_out, key=lambda name: (ruled_out[name], name))
-    return _("Waiting for a mentor: %(why)s", why=_(_RULED_OUT[rule]) if rule in _RULED_OUT else _lowered(humane(rule)))
+    return _("Waiting for a mentor: %(why)s", why=_(_RULED_OUT[rule]) if rule in _RULED_OUT else lowered(humane(rule)))
 
 
 def mail_words(mail: Mail) -> Words:
@@ -206,7 +206,7 @@ def _flags(board: Board, programme: Programme | None, today: date) -> list[Words
         flags.append(Words(waiting_words(board.assignment), "wait", "wait"))
     if "mail_failed" in board.attention:
         text = N_("Welcome mail failed: %(why)s") if board.mail.state == "failed" else N_("Welcome mail not sent: %(why)s")
-        flags.append(Words(_(text, why=_lowered(humane(board.mail.reason or "unknown"))), "warn", "mail"))
+        flags.append(Words(_(text, why=lowered(humane(board.mail.reason or "unknown"))), "warn", "mail"))
     return flags
 
 

@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from services.onboarding.cards import Words
-from services.onboarding.programme import Programme, text_in
+from services.onboarding.cards import Words, lowered
+from services.onboarding.programme import Programme
 from services.onboarding.projections.timeline import Entry
-from services.onboarding.views import LANGUAGES, NOT_PEOPLE, OWNERS, by_whom, title_of
+from services.onboarding.views import NOT_PEOPLE, OWNERS, in_page_language, title_of, who_did
 from shared.events.onboarding import TOPIC as JOURNEYS
 from shared.events.onboarding import Owner
-from shared.pages.words import day, humane, moment, plural
+from shared.pages.language import N_, ngettext
+from shared.pages.language import gettext as _
+from shared.pages.words import day, humane, listed, moment
 
 _TOLD_ALREADY = ("mentor_assigned", "meeting_held", "survey_answered")  # a milestone done by these: they have their own line
 TITLES_SHOWN = 4  # of a longer list one line names the first, the plan has all
@@ -56,7 +58,8 @@ def happenings(
         words = _WORDS.get(entry.kind)
         if words is not None and entry.details.get("cause") not in _TOLD_ALREADY:
             why = (reasons or {}).get(entry.sequence) if entry.topic == JOURNEYS else None
-            said = words(_Told(entry, programme, names)) + (f": {why}" if why else "")
+            said = words(_Told(entry, programme, names))
+            said = _("%(what)s: %(why)s", what=said, why=why) if why else said
             shown.append(Happening(moment(entry.at, zone), said, _kind(entry)))
     return shown
 
@@ -89,130 +92,218 @@ class _Told:
         return self.names.get(id, id)
 
     @property
-    def by(self) -> str:
-        return by_whom(self.entry.who, self.names)
+    def who(self) -> str:
+        return who_did(self.entry.who, self.names)
 
-    @property
-    def owner(self) -> str:
-        owner = self.text("owner")
-        return OWNERS.get(cast(Owner, owner), owner).lower()
+    def owner(self, field: str = "owner") -> str:
+        owner = self.text(field)
+        return lowered(_(OWNERS.get(cast(Owner, owner), owner)))
+
+    def day(self, field: str) -> str:
+        return day(self.text(field))
 
     def text(self, field: str) -> str:
         return str(self.entry.details.get(field, ""))
 
 
 def _journey_started(told: _Told) -> str:
-    title = text_in(told.programme.title, LANGUAGES) if told.programme else told.text("programme")
-    return f"Journey began: {title}"
+    title = in_page_language(told.programme.title) if told.programme else told.text("programme")
+    return _("Journey began: %(programme)s", programme=title)
 
 
 def _manager_changed(told: _Told) -> str:
-    return f"{told.name('manager_id')} became the manager" if told.text("manager_id") else "No manager any more"
+    if not told.text("manager_id"):
+        return _("No manager any more")
+    return _("%(name)s became the manager", name=told.name("manager_id"))
+
+
+def _assigned(told: _Told) -> str:
+    text = N_("%(name)s became the mentor by %(who)s") if told.who else N_("%(name)s became the mentor")
+    return _(text, name=told.name("mentor_id"), who=told.who)
 
 
 def _met(told: _Told) -> str:
-    mentor = told.name("mentor_id") or "the mentor"
-    return f"Met {mentor} for {told.text('minutes')} minutes on {day(told.text('held_on'))}"
+    return ngettext(
+        "Met %(name)s for %(num)s minute on %(day)s",
+        "Met %(name)s for %(num)s minutes on %(day)s",
+        int(told.text("minutes")),
+        name=told.name("mentor_id") or _("the mentor"),
+        day=told.day("held_on"),
+    )
 
 
 def _survey(told: _Told) -> str:
     survey = told.programme.surveys.get(told.text("survey_id")) if told.programme else None
-    return f"Answered: {text_in(survey.title, LANGUAGES) if survey else humane(told.text('survey_id'))}"
+    return _("Answered: %(what)s", what=in_page_language(survey.title) if survey else humane(told.text("survey_id")))
 
 
 def _released(told: _Told) -> str:
-    return f"{told.name('mentor_id')} is no longer the mentor: {humane(told.text('cause')).lower()}"
+    why = lowered(humane(told.text("cause")))
+    return _("%(name)s is no longer the mentor: %(why)s", name=told.name("mentor_id"), why=why)
 
 
 def _rescheduled(told: _Told) -> str:
-    moved = told.entry.details.get("due") or {}
+    moved = len(told.entry.details.get("due") or {})
     if told.text("cause") == "place_of_work":
-        return f"{plural(len(moved), 'day')} moved to working days of the new place of work"
-    with_it = f"; {plural(len(moved), 'open milestone')} moved with it" if moved else ""
-    return f"The first day is now {day(told.text('start_date'))}{with_it}"
+        return ngettext(
+            "%(num)s day moved to working days of the new place of work",
+            "%(num)s days moved to working days of the new place of work",
+            moved,
+        )
+    if not moved:
+        return _("The first day is now %(day)s", day=told.day("start_date"))
+    return ngettext(
+        "The first day is now %(day)s; %(num)s open milestone moved with it",
+        "The first day is now %(day)s; %(num)s open milestones moved with it",
+        moved,
+        day=told.day("start_date"),
+    )
 
 
 _REPLANNED: Mapping[str, str] = {
-    "transfer": "Transfer",
-    "programme": "Another programme",
-    "migration": "The programme's new version",
-    "late_data": "Told long after the start",
+    "transfer": N_("Transfer"),
+    "programme": N_("Another programme"),
+    "migration": N_("The programme's new version"),
+    "late_data": N_("Told long after the start"),
 }
 
 
 def _replanned(told: _Told) -> str:
-    """`Transfer: new are A and B; not needed any more is C`, by whom."""
-    details = told.entry.details
+    """`Transfer. New: A and B. Not needed any more: C.`, by whom."""
+    details, cause = told.entry.details, told.text("cause")
     dropped = [str(id) for id in details.get("dropped", [])]
     added = [str(each["id"]) for each in details.get("added", []) if each["id"] not in dropped]
-    changes = [f"{words}: {_titles(told, ids)}" for words, ids in (("new", added), ("not needed any more", dropped)) if ids]
-    if details.get("changed"):
-        changes.append(f"changed: {_titles(told, [str(each['id']) for each in details['changed']])}")
-    how = _REPLANNED.get(told.text("cause"), humane(told.text("cause")))
-    return f"{how}{told.by} ({'; '.join(changes) or 'nothing else changes'})"
+    changed = [str(each["id"]) for each in details.get("changed", [])]
+    changes = changes_in_words(*([title_of(told.programme, id) for id in ids] for ids in (added, changed, dropped)))
+    how = _(_REPLANNED[cause]) if cause in _REPLANNED else humane(cause)
+    text = N_("%(how)s, by %(who)s.") if told.who else N_("%(how)s.")
+    return " ".join([_(text, how=how, who=told.who), *(changes or [_("Nothing else changes.")])])
 
 
-def _titles(told: _Told, ids: Sequence[str]) -> str:
-    shown = [title_of(told.programme, id) for id in ids[:TITLES_SHOWN]]
-    more = len(ids) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+def changes_in_words(added: Sequence[str], changed: Sequence[str], dropped: Sequence[str]) -> list[str]:
+    """What changes in a plan, a sentence for each kind of change that there is; of long lists the first."""
+    kinds = (
+        (N_("New: %(what)s."), added),
+        (N_("Changed: %(what)s."), changed),
+        (N_("Not needed any more: %(what)s."), dropped),
+    )
+    return [_(text, what=_first_of(things)) for text, things in kinds if things]
+
+
+def _first_of(things: Sequence[str]) -> str:
+    more = len(things) - TITLES_SHOWN
+    return listed([*things[:TITLES_SHOWN], *([ngettext("%(num)s more", "%(num)s more", more)] if more > 0 else [])])
 
 
 def _paused(told: _Told) -> str:
-    until = told.text("until")
-    return f"Journey paused{told.by}" + (f" until {day(until)}" if until else "")
+    if not told.text("until"):
+        text = N_("Journey paused by %(who)s") if told.who else N_("Journey paused")
+        return _(text, who=told.who)
+    text = N_("Journey paused by %(who)s until %(day)s") if told.who else N_("Journey paused until %(day)s")
+    return _(text, who=told.who, day=told.day("until"))
 
 
-def _reassigned(told: _Told) -> str:
-    return f"{told.title}: {told.owner} sees to it now, said{told.by}"
+def _resumed(told: _Told) -> str:
+    text = N_("Back on %(day)s: the journey goes on, by %(who)s") if told.who else N_("Back on %(day)s: the journey goes on")
+    return _(text, day=told.day("back_on"), who=told.who)
+
+
+def _completed(told: _Told) -> str:
+    text = N_("%(title)s: done by %(who)s") if told.who else N_("%(title)s: done")
+    return _(text, title=told.title, who=told.who)
+
+
+def _added(told: _Told) -> str:
+    text = N_("%(title)s: added by %(who)s, due %(day)s") if told.who else N_("%(title)s: added, due %(day)s")
+    return _(text, title=told.title, who=told.who, day=told.day("due"))
+
+
+def _moved(told: _Told) -> str:
+    text = N_("%(title)s: moved to %(day)s by %(who)s") if told.who else N_("%(title)s: moved to %(day)s")
+    return _(text, title=told.title, who=told.who, day=told.day("due"))
 
 
 def _escalated(told: _Told) -> str:
-    to = OWNERS.get(cast(Owner, told.text("to")), told.text("to")).lower()
-    return f"{told.title}: still open, so the {to} hears of it; it stays with the {told.owner}"
+    text = N_("%(title)s: still open, so the %(other)s hears of it; it stays with the %(owner)s")
+    return _(text, title=told.title, other=told.owner("to"), owner=told.owner())
+
+
+_SENTENCES: Mapping[str, str] = {
+    "leaving_cancelled": N_("Stays after all"),
+    "leaving_planned": N_("Will leave: last day %(last_day)s"),
+    "milestone_confirmed": N_("%(title)s: done as far as a word goes, said by %(who)s"),
+    "milestone_late": N_("%(title)s: late"),
+    "milestone_reminded": N_("%(title)s: reminder for the %(owner)s, due %(due)s"),
+    "milestone_waived": N_("%(title)s: not needed, said by %(who)s"),
+    "milestone_reopened": N_("%(title)s: needed after all by %(due)s, said by %(who)s"),
+    "milestone_reassigned": N_("%(title)s: the %(owner)s sees to it now, said by %(who)s"),
+    "journey_cancelled": N_("Will not join after all"),
+    "journey_reopened": N_("The journey goes on"),
+    "hire_waitlisted": N_("On the waitlist for a mentor"),
+    "hire_unlisted": N_("Off the waitlist"),
+}
+"""Kinds of which every entry says the same, with its own title, people and days."""
+
+
+def _sentence(told: _Told) -> str:
+    days = {field: told.day(field) for field in ("due", "last_day") if told.text(field)}
+    who = told.who or _("the system")
+    return _(_SENTENCES[told.entry.kind], title=told.title, who=who, owner=told.owner(), **days)
 
 
 _WORDS: Mapping[str, Callable[[_Told], str]] = {
+    **dict.fromkeys(_SENTENCES, _sentence),
     "journey_started": _journey_started,
     "journey_rescheduled": _rescheduled,
     "journey_replanned": _replanned,
     "journey_paused": _paused,
-    "journey_resumed": lambda told: f"Back on {day(told.text('back_on'))}: the journey goes on{told.by}",
-    "leaving_planned": lambda told: f"Will leave: last day {day(told.text('last_day'))}",
-    "leaving_cancelled": lambda told: "Stays after all",
+    "journey_resumed": _resumed,
     "manager_changed": _manager_changed,
-    "milestone_completed": lambda told: f"{told.title}: done{told.by}",
-    "milestone_confirmed": lambda told: f"{told.title}: done as far as a word goes, said{told.by}",
-    "milestone_late": lambda told: f"{told.title}: late",
-    "milestone_reminded": lambda told: f"{told.title}: reminder for the {told.owner}, due {day(told.text('due'))}",
+    "milestone_completed": _completed,
     "milestone_escalated": _escalated,
-    "milestone_waived": lambda told: f"{told.title}: not needed, said{told.by}",
-    "milestone_reopened": lambda told: f"{told.title}: needed after all by {day(told.text('due'))}, said{told.by}",
-    "milestone_added": lambda told: f"{told.title}: added{told.by}, due {day(told.text('due'))}",
-    "milestone_moved": lambda told: f"{told.title}: moved to {day(told.text('due'))}{told.by}",
-    "milestone_reassigned": _reassigned,
+    "milestone_added": _added,
+    "milestone_moved": _moved,
     "meeting_held": _met,
     "survey_answered": _survey,
-    "journey_cancelled": lambda told: "Will not join after all",
-    "journey_ended": lambda told: "Journey finished" if told.text("outcome") == "completed" else "Left",
-    "journey_reopened": lambda told: "The journey goes on",
-    "mentor_assigned": lambda told: f"{told.name('mentor_id')} became the mentor{told.by}",
+    "journey_ended": lambda told: _("Journey finished") if told.text("outcome") == "completed" else _("Left"),
+    "mentor_assigned": _assigned,
     "mentor_released": _released,
-    "hire_waitlisted": lambda told: "On the waitlist for a mentor",
-    "hire_unlisted": lambda told: "Off the waitlist",
 }
 
 _MESSAGE_STATES: Mapping[str, Words] = {
-    "message_sent": Words("Sent", "ok", "check"),
-    "message_failed": Words("Failed", "late", "alert"),
-    "message_suppressed": Words("Not sent", "muted", "minus"),
+    "message_sent": Words(N_("Sent"), "ok", "check"),
+    "message_failed": Words(N_("Failed"), "late", "alert"),
+    "message_suppressed": Words(N_("Not sent"), "muted", "minus"),
 }
+
+TEMPLATES = (
+    N_("Welcome"),
+    N_("Hire cancelled"),
+    N_("Manager notice"),
+    N_("Meeting question"),
+    N_("Mentor brief"),
+    N_("Mentor guidance"),
+    N_("Mentor introduction"),
+    N_("Mentor release"),
+    N_("Mentor unavailable"),
+    N_("Milestone escalated"),
+    N_("Milestone late"),
+    N_("Milestone reminder"),
+    N_("Plans changed"),
+    N_("Survey invitation"),
+    N_("Waitlisted"),
+    N_("Withdrawn"),
+)
+"""What `humane` makes of the names of messages and of why one was not sent, for translation."""
 
 
 def _message(entry: Entry, names: Mapping[str, str]) -> MessageLine:
     told = _Told(entry, None, names)
-    to = told.name("recipient_id") or humane(told.text("recipient_role"))
+    role = told.text("recipient_role")
+    to = told.name("recipient_id") or _(OWNERS.get(cast(Owner, role), humane(role)))
     state = _MESSAGE_STATES[entry.kind]
-    reason = told.text("reason")
-    words = f"{state.words}: {humane(reason).lower()}" if reason else state.words
-    return MessageLine(f"{humane(told.text('template'))}, to {to}", Words(words, state.kind, state.symbol))
+    words, reason = _(state.words), told.text("reason")
+    if reason:
+        words = _("%(what)s: %(why)s", what=words, why=lowered(humane(reason)))
+    line = _("%(what)s, to %(who)s", what=humane(told.text("template")), who=to)
+    return MessageLine(line, Words(words, state.kind, state.symbol))

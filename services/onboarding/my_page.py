@@ -19,6 +19,7 @@ from shared.clock import Clock
 from shared.directory import name_of, people
 from shared.mongo import Database
 from shared.pages import PageRoute, Templates
+from shared.pages.language import gettext as _
 from shared.refusals import Refused, forbidden
 
 OTHERS_SHOWN = 5  # what others do next; the whole plan is one click away
@@ -59,7 +60,7 @@ def own_journey(case: Case, assignment: Assignment) -> Own:
     surveys = surveys_to_answer(case.journey, case.programme, case.today)
     asked = {survey.milestone_id for survey in surveys}  # their forms stand above: no second line for them
     mentor_id, manager_id = case.journey.mentor_id, case.journey.manager_id
-    around = [case.named(id, note) for id, note in ((mentor_id, "Your mentor"), (manager_id, "Your manager")) if id]
+    around = [case.named(id, note) for id, note in ((mentor_id, _("Your mentor")), (manager_id, _("Your manager"))) if id]
     return Own(
         progress=case.progress,
         surveys=surveys,
@@ -93,11 +94,11 @@ def lead_of(case: Case | None, mentees: Sequence[Mentee] | None) -> str:
     if case is not None and case.journey.status == "active" and case.journey.start_date is not None:
         days = (case.today - case.journey.start_date).days
         if days < 0:
-            return "Your first day is ahead. This is what happens until then."
-        return "Today is your first day." if days == 0 else f"Day {days} of your first ninety."
+            return _("Your first day is ahead. This is what happens until then.")
+        return _("Today is your first day.") if days == 0 else _("Day %(days)s of your first ninety.", days=days)
     if case is not None and case.journey.status == "completed":
-        return "You have finished your first ninety days."
-    return "The people you mentor, and what comes next with each of them." if mentees is not None else ""
+        return _("You have finished your first ninety days.")
+    return _("The people you mentor, and what comes next with each of them.") if mentees is not None else ""
 
 
 def my_page(db: Database, desk: Desk, clock: Clock, pages: Templates) -> APIRouter:
@@ -140,7 +141,7 @@ def my_page(db: Database, desk: Desk, clock: Clock, pages: Templates) -> APIRout
             viewer=viewer,
             person=Named(me, name_of(person, me)),
             notice=notice_of(told, request.query_params) if told else None,
-            greeting=f"Hello, {Named(me, name_of(person, me)).given_name}",
+            greeting=_("Hello, %(name)s", name=Named(me, name_of(person, me)).given_name),
             lead=lead_of(own, mentees),
             own=own_journey(own, row.board.assignment if row else Assignment()) if own and own.journey.live else None,
             mentees=mentees,

@@ -19,14 +19,16 @@ from services.onboarding.journey import Journey, local_day
 from services.onboarding.parameters import fields_of
 from services.onboarding.programme import Programme
 from services.onboarding.projections.board import Assignment
-from services.onboarding.views import Task, comments_of, tasks_of, title_of
+from services.onboarding.views import Task, comments_of, in_page_language, tasks_of, title_of
 from shared.access import Action, CurrentViewer, Viewer, may
 from shared.clock import Clock
 from shared.directory import chain, name_of, people
 from shared.events.onboarding import MOST_MINUTES, Owner
 from shared.mongo import Database, Document
 from shared.pages import PageRoute, Templates, local_path
-from shared.pages.words import day, humane, plural
+from shared.pages.language import N_, ngettext
+from shared.pages.language import gettext as _
+from shared.pages.words import day, humane
 from shared.refusals import invalid
 
 HAPPENINGS_SHOWN = 15  # the latest weeks; the rest waits behind one click
@@ -38,21 +40,21 @@ Id = Annotated[str, Path(max_length=64, pattern=r"^[a-z0-9_]+$")]
 Back = Annotated[str, Form(max_length=200)]
 
 CRITERIA: Mapping[str, str] = {
-    "role": "Same kind of work",
-    "skills": "Shared skills",
-    "interests": "Shared interests",
-    "meaning": "Related interests",
-    "values": "Shared values",
-    "working_hours": "Shared working hours",
-    "language": "Common language",
-    "site": "Site and arrangement",
-    "seniority": "Seniority",
-    "tenure": "Time at the company",
-    "rating": "Earlier mentees' ratings",
-    "load": "Room for a mentee",
-    "cross_group": "Wider network",
+    "role": N_("Same kind of work"),
+    "skills": N_("Shared skills"),
+    "interests": N_("Shared interests"),
+    "meaning": N_("Related interests"),
+    "values": N_("Shared values"),
+    "working_hours": N_("Shared working hours"),
+    "language": N_("Common language"),
+    "site": N_("Site and arrangement"),
+    "seniority": N_("Seniority"),
+    "tenure": N_("Time at the company"),
+    "rating": N_("Earlier mentees' ratings"),
+    "load": N_("Room for a mentee"),
+    "cross_group": N_("Wider network"),
 }
-GRADES = ((9_000, "Full"), (6_500, "Strong"), (3_500, "Some"), (1, "Little"), (0, "None"))
+GRADES = ((9_000, N_("Full")), (6_500, N_("Strong")), (3_500, N_("Some")), (1, N_("Little")), (0, N_("None")))
 """From which value 0..10000 on a criterion earns which word."""
 
 
@@ -147,8 +149,13 @@ class Case:
         """How many meetings were held, and when the last."""
         held = [meeting.held_on for meeting in self.journey.meetings]
         if not held:
-            return "None held yet."
-        return f"{plural(len(held), 'meeting')} held so far, the last on {day(max(held), self.today)}."
+            return _("None held yet.")
+        return ngettext(
+            "%(num)s meeting held so far, the last on %(day)s.",
+            "%(num)s meetings held so far, the last on %(day)s.",
+            len(held),
+            day=day(max(held), self.today),
+        )
 
     @property
     def why(self) -> str:
@@ -183,12 +190,16 @@ def reasons_of(assignment: Assignment) -> list[Reason]:
     """The criteria that added most to a score, strongest first."""
     strongest = sorted(assignment.contributions, key=lambda each: (-each.points, each.criterion))[:REASONS_SHOWN]
     counted = [each for each in strongest if each.points]
-    return [Reason(CRITERIA.get(each.criterion, humane(each.criterion)), each.value, grade(each.value)) for each in counted]
+    return [Reason(_criterion(each.criterion), each.value, grade(each.value)) for each in counted]
+
+
+def _criterion(name: str) -> str:
+    return _(CRITERIA[name]) if name in CRITERIA else humane(name)
 
 
 def grade(value: int) -> str:
     """A criterion's value 0..10000 as one word."""
-    return next(word for least, word in GRADES if value >= least)
+    return next(_(word) for least, word in GRADES if value >= least)
 
 
 def badges_of(case: Case) -> list[Words]:
@@ -196,43 +207,38 @@ def badges_of(case: Case) -> list[Words]:
     start = start_of(case.journey.status, case.journey.start_date, case.today)
     badges = [Words(start.words, "info" if case.journey.live else "muted", "calendar")]
     if case.journey.last_day is not None:
-        badges.append(Words(f"Leaves after {day(case.journey.last_day, case.today)}", "muted", "minus"))
+        badges.append(Words(_("Leaves after %(day)s", day=day(case.journey.last_day, case.today)), "muted", "minus"))
     if case.progress.late:
-        badges.append(Words(f"{case.progress.late} late", "late", "alert"))
+        badges.append(Words(ngettext("%(num)s late", "%(num)s late", case.progress.late), "late", "alert"))
     return badges
 
 
 def facts_of(case: Case) -> list[tuple[str, str]]:
     """Plain facts about a journey."""
     journey = case.journey
-    manager = case.named(journey.manager_id).name if journey.manager_id else "None"
-    start = day(journey.start_date) if journey.start_date else "Not known"
-    facts = [("Manager", manager), ("First day", start), ("Programme", title_of_programme(case.programme))]
+    manager = case.named(journey.manager_id).name if journey.manager_id else _("Nobody")
+    start = day(journey.start_date) if journey.start_date else _("Not known")
+    facts = [(_("Manager"), manager), (_("First day"), start), (_("Programme"), in_page_language(case.programme.title))]
     zone = case.person.get("time_zone")
-    return [*facts, ("Time zone", zone.replace("_", " "))] if zone else facts
-
-
-def title_of_programme(programme: Programme) -> str:
-    """The programme's title in the pages' language."""
-    return programme.title["en"]
+    return [*facts, (_("Time zone"), zone.replace("_", " "))] if zone else facts
 
 
 def no_mentor(assignment: Assignment) -> str:
     """What stands where the mentor would, with the reason."""
     if assignment.status in ("waitlisted", "released"):
-        return waiting_words(assignment) + "."
-    return no_mentor_words(assignment) + "."
+        return _("%(sentence)s.", sentence=waiting_words(assignment))
+    return _("%(sentence)s.", sentence=no_mentor_words(assignment))
 
 
 def notice_of(case: Case, query: Mapping[str, str]) -> Words | None:
     """What was just done here, as the address says after a form was sent; only ids of this journey are believed."""
     done = query.get("done", "")
     if done in case.journey.milestones:
-        return Words(f"Done: {title_of(case.programme, done)}.", "ok", "check")
+        return Words(_("Done: %(title)s.", title=title_of(case.programme, done)), "ok", "check")
     if query.get("met") and case.journey.meetings:
-        return Words(f"Meeting logged. {case.meetings_words}", "ok", "check")
+        return Words(" ".join([_("Meeting logged."), case.meetings_words]), "ok", "check")
     if query.get("answered", "") in case.journey.surveys:
-        return Words("Thank you for your answers.", "ok", "check")
+        return Words(_("Thank you for your answers."), "ok", "check")
     return None
 
 
@@ -277,7 +283,7 @@ def person_pages(db: Database, desk: Desk, clock: Clock, pages: Templates) -> AP
             comments=comments_of(wrote, case.programme, case.today),
             facts=facts_of(case),
             plan=f"/people/{case.id}/plan" if case.may("change_plan") and case.journey.live else "",
-            zone_words=f"in {zone.replace('_', ' ')}" if zone else "in UTC",
+            zone=zone.replace("_", " ") if zone else "UTC",
             happened=happened[:HAPPENINGS_SHOWN],
             earlier=happened[HAPPENINGS_SHOWN:],
         )

@@ -11,17 +11,18 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from services.onboarding.cards import Words
 from services.onboarding.deciding.changes import next_own
 from services.onboarding.desk import Desk
-from services.onboarding.happenings import TITLES_SHOWN
+from services.onboarding.happenings import changes_in_words
 from services.onboarding.person_pages import Case, Cases, Named
 from services.onboarding.plan_desk import PlanDesk
 from services.onboarding.programme import Programme, Programmes
-from services.onboarding.views import LANGUAGES, OWNERS, title_of
+from services.onboarding.views import OWNERS, in_page_language, title_of
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.events.onboarding import JourneyReplanned, Owner
 from shared.mongo import Database
 from shared.pages import PageRoute, Templates
-from shared.pages.words import day, listed
+from shared.pages.language import gettext as _
+from shared.pages.words import day
 from shared.refusals import invalid
 
 Employee = Annotated[str, Path(max_length=64)]
@@ -49,7 +50,10 @@ class Preview:
 def open_choices(case: Case) -> list[Choice]:
     """What is open, by day, with the day."""
     states = sorted((case.journey.milestones[id] for id in case.journey.still_open), key=lambda each: (each.due, each.id))
-    return [Choice(each.id, f"{title_of(case.programme, each.id)} ({day(each.due, case.today)})") for each in states]
+    return [
+        Choice(each.id, _("%(title)s (%(day)s)", title=title_of(case.programme, each.id), day=day(each.due, case.today)))
+        for each in states
+    ]
 
 
 def waived_choices(case: Case) -> list[Choice]:
@@ -66,29 +70,21 @@ def programme_choices(case: Case, programmes: Programmes) -> list[Choice]:
 
 
 def _called(programme: Programme, case: Case) -> str:
-    title = programme.title[LANGUAGES[0]]
-    return f"{title} (its new version)" if programme.id == case.journey.programme else title
+    title = in_page_language(programme.title)
+    return _("%(programme)s (its new version)", programme=title) if programme.id == case.journey.programme else title
 
 
 def preview_of(case: Case, fact: JourneyReplanned, target: Programme) -> Preview:
     """The change in words."""
     dropped = [id for id in fact.dropped if id in case.journey.milestones]
     added = [each for each in fact.added if each.id not in fact.dropped]
-    lines = [
-        _line("New", [f"{title_of(target, each.id)}, {day(each.due, case.today)}" for each in added]),
-        _line("Changed", [f"{title_of(target, each.id)}, now {day(each.due, case.today)}" for each in fact.changed]),
-        _line("Not needed any more", [title_of(case.programme, id) for id in dropped]),
-    ]
+    lines = changes_in_words(
+        [_("%(title)s, %(day)s", title=title_of(target, each.id), day=day(each.due, case.today)) for each in added],
+        [_("%(title)s, now %(day)s", title=title_of(target, each.id), day=day(each.due, case.today)) for each in fact.changed],
+        [title_of(case.programme, id) for id in dropped],
+    )
     kept = sum(each.status == "done" for each in case.journey.milestones.values())
-    done = f"What is done stays done ({kept})."
-    return Preview(Choice(target.id, _called(target, case)), [*(line for line in lines if line), done])
-
-
-def _line(words: str, things: Sequence[str]) -> str:
-    if not things:
-        return ""
-    more = [f"{len(things) - TITLES_SHOWN} more"] if len(things) > TITLES_SHOWN else []
-    return f"{words}: {listed([*things[:TITLES_SHOWN], *more])}."
+    return Preview(Choice(target.id, _called(target, case)), [*lines, _("What is done stays done (%(number)s).", number=kept)])
 
 
 def away_words(case: Case) -> str:
@@ -96,8 +92,10 @@ def away_words(case: Case) -> str:
     pause = case.journey.pause
     if pause is None:
         return ""
-    back = f", back on {day(pause.back_on, case.today)}" if pause.back_on else ", with no day of return yet"
-    return f"Away since {day(pause.since, case.today)}{back}."
+    since = day(pause.since, case.today)
+    if pause.back_on is None:
+        return _("Away since %(day)s, with no day of return yet.", day=since)
+    return _("Away since %(day)s, back on %(back)s.", day=since, back=day(pause.back_on, case.today))
 
 
 def plan_pages(db: Database, programmes: Programmes, desk: Desk, clock: Clock, pages: Templates) -> APIRouter:
@@ -118,14 +116,14 @@ def plan_pages(db: Database, programmes: Programmes, desk: Desk, clock: Clock, p
         check(viewer, "change_plan", subject=employee_id, chain=case.chain)
         preview: Preview | None = None
         if programme:
-            _, fact = await plans.preview(viewer, employee_id, programme)
+            _journey, fact = await plans.preview(viewer, employee_id, programme)
             preview = preview_of(case, fact, programmes.pinned(fact.programme, fact.programme_version)) if fact else None
         return pages.render(
             request,
             "plan.html",
             viewer=viewer,
             person=Named(case.id, case.names.get(case.id, case.id)),
-            notice=Words("The plan is changed.", "ok", "check") if changed else None,
+            notice=Words(_("The plan is changed."), "ok", "check") if changed else None,
             live=case.journey.live,
             paused=case.journey.pause is not None,
             may_pause=case.journey.status in ("active", "paused"),
@@ -134,7 +132,7 @@ def plan_pages(db: Database, programmes: Programmes, desk: Desk, clock: Clock, p
             open=open_choices(case),
             waived=waived_choices(case),
             next_own=next_own(case.journey),
-            owners=list(OWNERS.items()),
+            owners=[Choice(owner, _(words)) for owner, words in OWNERS.items()],
             programmes=programme_choices(case, programmes) if case.journey.status == "active" else [],
             preview=preview,
         )

@@ -12,9 +12,9 @@ from fastapi.responses import HTMLResponse
 from services.onboarding.parameters import Id
 from services.onboarding.preview import Month, Newcomer, Preview, PreviewedMilestone, months
 from services.onboarding.preview_words import ENGLISH, Words
-from services.onboarding.programme import Programme, Programmes, text_in
+from services.onboarding.programme import Programme, Programmes
 from services.onboarding.programme_api import previewed
-from services.onboarding.views import LANGUAGES
+from services.onboarding.views import in_page_language
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.events.hr import WorkArrangement
@@ -65,7 +65,7 @@ def entry_of(programme: Programme) -> Entry:
     """The line of a programme."""
     who = ENGLISH.only_for([(name, values) for name, values in programme.when if values])
     size = plural(len(programme.milestones), "milestone")
-    return Entry(programme.id, text_in(programme.title, LANGUAGES), who or "for everybody whom no other names", size)
+    return Entry(programme.id, in_page_language(programme.title), who or "for everybody whom no other names", size)
 
 
 def month_views(shown: Preview, words: Words = ENGLISH) -> Iterator[MonthView]:
@@ -113,7 +113,7 @@ def programme_pages(programmes: Programmes, clock: Clock, pages: Templates) -> A
         request: Request, viewer: CurrentViewer, programme_id: Id, newcomer: Annotated[Newcomer, Query()]
     ) -> HTMLResponse:
         check(viewer, "see_programmes")
-        shown = previewed(programmes, programme_id, newcomer, LANGUAGES[0])
+        shown = previewed(programmes, programme_id, newcomer, "en")
         return pages.render(
             request,
             "programme.html",

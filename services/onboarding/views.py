@@ -21,12 +21,11 @@ from services.onboarding.journey import SYSTEM, Journey, MilestoneState
 from services.onboarding.programme import Milestone, Programme, text_in
 from shared.access import OPERATOR
 from shared.events.onboarding import Owner
-from shared.pages.language import N_, current
+from shared.pages.language import N_, current, ngettext
 from shared.pages.language import gettext as _
-from shared.pages.words import day, humane, relative
+from shared.pages.words import day, humane, listed, relative
 
 NOT_PEOPLE = (SYSTEM, "policy")
-LANGUAGES = ("en",)  # the pages' own language: words of a programme in another would stand alone among them
 SOON_DAYS = 7  # what is due within a week is what people plan with
 SOON_AT_LEAST = 3
 
@@ -38,15 +37,13 @@ OWNERS: dict[Owner, str] = {
 }
 OWNERS_TO_HIRE: Mapping[Owner, str] = OWNERS | {"hire": N_("You"), "mentor": N_("Your mentor"), "manager": N_("Your manager")}
 OWNERS_TO_MENTOR: Mapping[Owner, str] = OWNERS | {"mentor": N_("You")}
-NOT_AT_ALL = {"en": "Not at all", "de": "Gar nicht", "fr": "Pas du tout"}
-VERY_MUCH = {"en": "Very much", "de": "Sehr", "fr": "Tout à fait"}
 TaskState = Literal["done", "late", "open", "off"]
 
 _HOW: Mapping[type, str] = {
-    ByMentorAssigned: "Happens by itself when a mentor is found.",
-    ByMessageSent: "Happens by itself when the message is sent.",
-    BySurveyAnswered: "Done when the questions are answered.",
-    ByStillEmployed: "Settled by the calendar.",
+    ByMentorAssigned: N_("Happens by itself when a mentor is found."),
+    ByMessageSent: N_("Happens by itself when the message is sent."),
+    BySurveyAnswered: N_("Done when the questions are answered."),
+    ByStillEmployed: N_("Settled by the calendar."),
 }
 
 
@@ -75,12 +72,17 @@ class Tasks:
     settled: Sequence[Task]
 
 
+def in_page_language(texts: Mapping[str, str]) -> str:
+    """A text of a programme in the language of the page; in English where it has no other."""
+    return text_in(texts, [str(current().locale)])
+
+
 def title_of(programme: Programme | None, milestone_id: str) -> str:
     """A milestone's title; its id in words where the programme does not have it."""
     planned = programme.by_id.get(milestone_id) if programme else None
     if planned is None and milestone_id.startswith(OWN):
         return _("A milestone of their own")  # its title is on their page
-    return text_in(planned.title, [current().tag]) if planned else humane(milestone_id)
+    return in_page_language(planned.title) if planned else humane(milestone_id)
 
 
 def tasks_of(
@@ -123,7 +125,7 @@ def _task(state: MilestoneState, programme: Programme, may_complete: bool, words
     return Task(
         id=state.id,
         title=title_of(programme, state.id),
-        description=text_in(planned.description, LANGUAGES) if planned else "",
+        description=in_page_language(planned.description) if planned else "",
         owner=state.owner,
         state=_state_of(state),
         due=_settled_words(state, words) if state.settled else _due_words(state, words),
@@ -145,43 +147,67 @@ def _due_words(state: MilestoneState, words: _Wording) -> str:
     near = relative(state.due, words.today)
     exact = day(state.due, words.today)
     when = near if near == exact else f"{near} ({exact})"
-    return f"{words.owners[state.owner]}, {'was due ' if state.due < words.today else ''}{when}"
+    text = N_("%(owner)s, was due %(when)s") if state.due < words.today else N_("%(owner)s, %(when)s")
+    return _(text, owner=_(words.owners[state.owner]), when=when)
 
 
 def _settled_words(state: MilestoneState, words: _Wording) -> str:
-    verb = "Not needed" if state.status == "waived" else "Done"
     on = day(state.settled_at.date(), words.today) if state.settled_at else ""
-    return f"{verb} {on}{by_whom(state.settled_by, words.names)}"
+    by = who_did(state.settled_by, words.names)
+    if state.status == "waived":
+        text = N_("Not needed %(day)s by %(who)s") if by else N_("Not needed %(day)s")
+    else:
+        text = N_("Done %(day)s by %(who)s") if by else N_("Done %(day)s")
+    return _(text, day=on, who=by)
 
 
-def by_whom(id: str | None, names: Mapping[str, str]) -> str:
-    """` by Grace Hopper`, ` by the operator`, or nothing where no person did it."""
-    if id in (None, *NOT_PEOPLE):
+def who_did(id: str | None, names: Mapping[str, str]) -> str:
+    """`Grace Hopper`, `the operator`, or nothing where no person did it."""
+    if id is None or id in NOT_PEOPLE:
         return ""
-    return f" by {names.get(id or '', 'the operator' if id == OPERATOR else id)}"
+    return names.get(id, _("the operator") if id == OPERATOR else id)
 
 
 def _how(planned: Milestone) -> str:
     condition = planned.completed_by
     if isinstance(condition, AllOf):
-        return f"Done when all of this is: {', '.join(_NEEDED[type(each)](each) for each in condition.all)}."
+        return _("Done when all of this is: %(what)s.", what=listed([_needed(each) for each in condition.all]))
     if isinstance(condition, ByMeetingHeld):
-        return f"Done when {_meeting(condition)} is logged."
-    return _HOW.get(type(condition), "")
+        return _meeting_makes_it_done(condition)
+    return _(_HOW[type(condition)]) if type(condition) in _HOW else ""
 
 
-def _meeting(condition: ByMeetingHeld) -> str:
-    length = f" of at least {condition.minutes} minutes" if condition.minutes > 1 else ""
-    return f"meeting number {condition.number}{length} with the mentor"
+def _meeting_makes_it_done(meeting: ByMeetingHeld) -> str:
+    if meeting.minutes <= 1:
+        return _("Done when meeting number %(number)s with the mentor is logged.", number=meeting.number)
+    return ngettext(
+        "Done when meeting number %(number)s of at least %(num)s minute with the mentor is logged.",
+        "Done when meeting number %(number)s of at least %(num)s minutes with the mentor is logged.",
+        meeting.minutes,
+        number=meeting.number,
+    )
 
 
-_NEEDED: Mapping[type, Callable[[Any], str]] = {
-    ByPerson: lambda _: "somebody says so",
-    ByMentorAssigned: lambda _: "a mentor is found",
-    ByMessageSent: lambda _: "the message is sent",
-    ByMeetingHeld: lambda condition: f"{_meeting(condition)} is logged",
-    BySurveyAnswered: lambda _: "the questions are answered",
+_NEEDED: Mapping[type, str] = {
+    ByPerson: N_("somebody says so"),
+    ByMentorAssigned: N_("a mentor is found"),
+    ByMessageSent: N_("the message is sent"),
+    BySurveyAnswered: N_("the questions are answered"),
 }
+
+
+def _needed(condition: Any) -> str:
+    """One of several conditions, as it stands in a list."""
+    if not isinstance(condition, ByMeetingHeld):
+        return _(_NEEDED[type(condition)])
+    if condition.minutes <= 1:
+        return _("meeting number %(number)s with the mentor is logged", number=condition.number)
+    return ngettext(
+        "meeting number %(number)s of at least %(num)s minute with the mentor is logged",
+        "meeting number %(number)s of at least %(num)s minutes with the mentor is logged",
+        condition.minutes,
+        number=condition.number,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,13 +263,18 @@ def comments_of(written: Sequence[Mapping[str, Any]], programme: Programme, toda
 def survey_title(programme: Programme, id: str) -> str:
     """A survey's title; its id in words where the programme does not have it."""
     survey = programme.surveys.get(id)
-    return text_in(survey.title, LANGUAGES) if survey else humane(id)
+    return in_page_language(survey.title) if survey else humane(id)
 
 
-def survey_form(programme: Programme, id: str, languages: Sequence[str] = LANGUAGES, milestone_id: str = "") -> SurveyForm:
-    """A survey of the programme in the first of these languages that it has."""
+def survey_form(programme: Programme, id: str, milestone_id: str = "") -> SurveyForm:
+    """A survey of the programme in the language of the page."""
     survey = programme.surveys[id]
-    questions = [Question(name, text_in(texts, languages)) for name, texts in survey.questions.items()]
-    texts = (survey.title, survey.comment, survey.low or NOT_AT_ALL, survey.high or VERY_MUCH)
-    title, comment, low, high = (text_in(each, languages) for each in texts)
-    return SurveyForm(id, milestone_id, title, questions, comment, low, high)
+    return SurveyForm(
+        id=id,
+        milestone_id=milestone_id,
+        title=in_page_language(survey.title),
+        questions=[Question(name, in_page_language(texts)) for name, texts in survey.questions.items()],
+        comment=in_page_language(survey.comment),
+        low=in_page_language(survey.low) or _("Not at all"),
+        high=in_page_language(survey.high) or _("Very much"),
+    )

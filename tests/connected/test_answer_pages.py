@@ -61,7 +61,7 @@ async def test_a_link_used_twice_says_that_it_was_answered_and_doubles_nothing(b
         assert answer.status_code == 303
     text = (await browser.get(LINKS.path(PULSE))).text
     assert "Your answer of 20 January 2027 is in." in text
-    assert "<form" not in text
+    assert text.count("<form") == text.count('<form class="languages"')
     assert await answers_of(database) == {"pulse_7": {"satisfaction": 5}}
     assert [comment["text"] for comment in await store.survey_comments(database, ADA)] == ["said 5"]
 
@@ -193,9 +193,13 @@ async def test_a_meeting_that_can_not_have_been_comes_back_with_what_was_written
     assert await meetings_of(database) == []
 
 
-async def test_the_pages_speak_the_readers_language(browser, told):
-    await told.fact(EmployeeUpdated(employee_id=ADA, locale="de-CH"))
-    text = (await browser.get(LINKS.path(PULSE))).text
-    assert '<html lang="de">' in text
+async def test_the_pages_speak_the_language_of_the_browser_until_the_reader_chooses_another(browser):
+    text = (await browser.get(LINKS.path(PULSE), headers={"Accept-Language": "de-CH"})).text
+    assert '<html lang="de" dir="ltr">' in text
     assert "Wie war deine erste Woche?" in text
     assert "5: Sehr gut" in text
+    chosen = await browser.post("/language", data={"to": "ar", "next": LINKS.path(PULSE)}, headers={"Accept-Language": "de-CH"})
+    assert chosen.headers["location"] == LINKS.path(PULSE)
+    text = (await browser.get(LINKS.path(PULSE), headers={"Accept-Language": "de-CH"})).text
+    assert '<html lang="ar" dir="rtl">' in text
+    assert "كيف كان أسبوعك الأول؟" in text

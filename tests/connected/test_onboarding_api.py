@@ -85,7 +85,7 @@ async def test_a_journey_has_exactly_the_fields_of_the_contract(http: httpx.Asyn
 
 async def test_titles_come_in_the_readers_language(http: httpx.AsyncClient) -> None:
     answer = await http.get(f"{JOURNEYS}/{ADA}", headers=operator() | {"Accept-Language": "ja, de-AT;q=0.8, en;q=0.5"})
-    assert milestone(answer.json(), "mentor_assigned")["title"] == "Mentor zugeteilt"
+    assert milestone(answer.json(), "mentor_assigned")["title"] == "Begleitung zugeordnet"
 
 
 @pytest.mark.parametrize(

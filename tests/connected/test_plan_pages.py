@@ -113,7 +113,7 @@ milestones:
         page = await sent(browser, told, "programme", programme="short")
         assert "First demo (Mon 25 Jan)" in page
         person = html.unescape((await browser.get(f"/people/{ADA}")).text)
-        assert "Another programme by Lin Lead" in person
+        assert "Another programme, by Lin Lead." in person
         assert "Mentor assigned" in person  # done under the programme before, and still called so
 
 

@@ -50,7 +50,7 @@ HAPPENED = [
     "The first day is now Mon, 15 Feb 2027; 21 open milestones moved with it",
     "Otto Other became the manager",
     "1 day moved to working days of the new place of work",
-    "Transfer (new: Equipment shipped)",
+    "Transfer. New: Equipment shipped.",
 ]
 
 

@@ -3,9 +3,11 @@
 from datetime import date
 
 import pytest
+import yaml
 from babel import Locale
 
 from deploy.translations import faults, file_of, others, texts, update
+from services.onboarding.programme_files import SHIPPED as FILES
 from shared.pages import language, words
 from shared.pages.language import FOLDER, LANGUAGES, best_for, gettext, known_locale, ngettext, speaking
 
@@ -29,6 +31,20 @@ def test_a_missing_a_broken_and_a_forgotten_translation_are_named(tmp_path, monk
     assert update("de", FOUND) > 50
     assert "Gone" not in file_of("de").read_text()
     assert "wann" in file_of("de").read_text()
+
+
+def texts_of(thing):
+    """Every text in several languages within a programme."""
+    if isinstance(thing, dict) and "en" in thing:
+        return [thing]
+    parts = thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list) else []
+    return [found for part in parts for found in texts_of(part)]
+
+
+def test_the_shipped_programme_has_every_text_in_every_language_of_the_pages():
+    found = texts_of(yaml.safe_load((FILES / "default.yaml").read_text()))
+    assert len(found) > 30
+    assert [text["en"] for text in found if set(text) != set(LANGUAGES)] == []
 
 
 @pytest.mark.parametrize(
