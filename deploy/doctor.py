@@ -3,19 +3,17 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
 from typing import Any, Literal
 
 import httpx
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from deploy import policies
+from deploy import policies, topics
 from deploy.configuration import unknown
 from deploy.found import Found
 from services.matching.memory import Memory
@@ -30,7 +28,7 @@ from shared.events import describe
 from shared.mongo import Client, PyMongoError, connect
 from shared.positions import positions
 from shared.settings import Settings
-from shared.topics import SERVICES, TOPICS, Topic
+from shared.topics import SERVICES, TOPICS
 
 Status = Literal["ok", "warn", "fail"]
 WITHIN_S = 6.0
@@ -112,59 +110,18 @@ async def rule_findings(client: Client, policy: Policy, clock: Clock) -> list[Fi
 
 async def kafka_findings(address: str) -> list[Finding]:
     """Whether a broker answers and the topics are as declared."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
     try:
         async with asyncio.timeout(WITHIN_S):
-            await admin.start()
-            brokers = len((await admin.describe_cluster())["brokers"])
-            # Only topics that are there are described: the embedded broker makes a topic that it is asked about.
-            there = set(await admin.list_topics())
-            here = [topic for topic in TOPICS if topic.name in there]
-            described = (
-                {found["topic"]: found for found in await admin.describe_topics([topic.name for topic in here])} if here else {}
-            )
-            retentions = await _retentions(admin, here)
+            standing = await topics.look(address)
     except (KafkaError, TimeoutError, OSError) as error:
         problem = f"no broker answers on {address} ({type(error).__name__})"
         return [Finding("kafka", "fail", problem, "start the broker, or correct FIRSTMATE_KAFKA")]
-    finally:
-        await admin.close()
-    findings = [Finding("kafka", "ok", f"{brokers} broker{'s' * (brokers != 1)} on {address}")]
-    missing = sorted(topic.name for topic in TOPICS if topic.name not in there)
-    if missing:
-        findings.append(
-            Finding("topics", "fail", f"missing: {', '.join(missing)}", "create them: `./firstmate up` or the topic job does")
-        )
-    differing = [
-        difference
-        for topic in here
-        for difference in topic_differences(topic, len(described[topic.name]["partitions"]), retentions.get(topic.name))
+    findings = [Finding("kafka", "ok", f"{standing.brokers} broker{'s' * (standing.brokers != 1)} on {address}")]
+    faults = [
+        Finding("topics", "warn" if fault.bearable else "fail", fault.words, fault.fix)
+        for fault in topics.faults(standing, address)
     ]
-    findings += [
-        Finding("topics", "warn", difference, "correct it with kafka-configs or kafka-topics --alter") for difference in differing
-    ]
-    return findings if missing or differing else [*findings, Finding("topics", "ok", f"{len(TOPICS)} as declared")]
-
-
-async def _retentions(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> dict[str, str]:
-    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics])
-    found: dict[str, str] = {}
-    for answer in answers:
-        for resource in answer.resources:
-            values: dict[str, str] = {entry[0]: entry[1] for entry in resource[4]}
-            if "retention.ms" in values:
-                found[resource[3]] = values["retention.ms"]
-    return found
-
-
-def topic_differences(topic: Topic, partitions: int, retention_ms: str | None) -> list[str]:
-    """How a topic differs from its declaration."""
-    differences = []
-    if partitions != topic.partitions:
-        differences.append(f"{topic.name} has {partitions} partitions, declared are {topic.partitions}")
-    if retention_ms is not None and retention_ms != str(topic.retention_ms):
-        differences.append(f"{topic.name} keeps records for {retention_ms} ms, declared are {topic.retention_ms} (-1: for ever)")
-    return differences
+    return findings + (faults or [Finding("topics", "ok", f"{len(TOPICS)} as declared")])
 
 
 async def mongo_findings(client: Client, clock: Clock) -> list[Finding]:

@@ -1,8 +1,9 @@
-"""The one declared list of topics, used by the embedded stack, the checks of `doctor` and the published AsyncAPI.
+"""The one declared list of topics: of the embedded stack, the topic job, the cluster's resources, `doctor` and AsyncAPI.
 
 Topics are never created by producing to them: a misspelt name must fail, not start a topic of its own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -16,12 +17,21 @@ SERVICES = ("matching", "onboarding", "notifications")
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: `retention_ms` of -1 keeps records for ever (our own facts rebuild the read models)."""
+    """One topic: `retention_ms` of -1 keeps records for ever (our own facts rebuild the read models).
+
+    `cleanup_policy` is Kafka's. None of ours is compacted: a key is a person, whose last fact does not hold the earlier ones.
+    """
 
     name: str
     purpose: str
     partitions: int = 6  # two for each of three workers; more only help once one worker per partition is busy
     retention_ms: int = -1
+    cleanup_policy: str = "delete"
+
+    @property
+    def config(self) -> Mapping[str, str]:
+        """Its settings in Kafka's own names."""
+        return {"cleanup.policy": self.cleanup_policy, "retention.ms": str(self.retention_ms)}
 
 
 def dead_letter_topic(service: str) -> str:
@@ -43,6 +53,11 @@ TOPICS: tuple[Topic, ...] = (
 PARTITIONS = {topic.name: topic.partitions for topic in TOPICS}
 
 
+def acknowledging(replication: int) -> Mapping[str, str]:
+    """What a topic of so many replicas needs besides: a record counts once all but one have it, so that one may be away."""
+    return {"min.insync.replicas": str(replication - 1)} if replication > 1 else {}
+
+
 async def ensure_topics(address: str, *, replication: int = 1) -> list[str]:
     """Create the declared topics that are missing; returns their names. Raises a KafkaError when one can't be made."""
     admin = AIOKafkaAdminClient(bootstrap_servers=address)
@@ -53,7 +68,7 @@ async def ensure_topics(address: str, *, replication: int = 1) -> list[str]:
             return []
         answer = await admin.create_topics(
             [
-                NewTopic(topic.name, topic.partitions, replication, topic_configs={"retention.ms": str(topic.retention_ms)})
+                NewTopic(topic.name, topic.partitions, replication, topic_configs={**topic.config, **acknowledging(replication)})
                 for topic in missing
             ]
         )

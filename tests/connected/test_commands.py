@@ -1,5 +1,6 @@
 """The commands against a real broker and database that FIRSTMATE_KAFKA and FIRSTMATE_MONGO name."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from deploy import doctor, letters
 from deploy.found import Found
@@ -166,16 +168,36 @@ async def test_doctor_names_missing_topics_and_makes_none(client: Client, mongo_
     async with LightKafka(tmp_path) as bare:
         for _ in range(2):
             topics = [finding for finding in await doctor.kafka_findings(bare.address) if finding.check == "topics"]
-            assert [finding.status for finding in topics] == ["fail"]
-            assert all(topic.name in topics[0].detail for topic in TOPICS)
+            assert [(finding.status, finding.detail) for finding in topics] == [
+                ("fail", f"topic {topic.name} is missing") for topic in TOPICS
+            ]
 
 
-def test_doctor_names_how_a_topic_differs_from_its_declaration() -> None:
-    topic = TOPICS[0]
-    assert doctor.topic_differences(topic, topic.partitions, str(topic.retention_ms)) == []
-    partitions, retention = doctor.topic_differences(topic, 1, "5")
-    assert f"has 1 partitions, declared are {topic.partitions}" in partitions
-    assert "keeps records for 5 ms" in retention
+async def test_the_topic_job_makes_what_is_missing_once_and_refuses_what_is_not_as_declared(command: Any, tmp_path: Path) -> None:
+    async with LightKafka(tmp_path) as bare:
+        admin = AIOKafkaAdminClient(bootstrap_servers=bare.address)
+        await admin.start()
+        await admin.create_topics([NewTopic("mentoring.mentors", 2, 1)])
+        await admin.close()
+        there = {"FIRSTMATE_KAFKA": bare.address}
+        code, before, _ = await asyncio.to_thread(command, "topics", "check", "--json", **there)
+        assert (code, len(before["faults"])) == (1, len(TOPICS) + 1)  # it keeps records for seven days only, too
+        code, made, words = await asyncio.to_thread(command, "topics", "create", "--json", **there)
+        assert code == 1
+        assert set(made["created"]) == {topic.name for topic in TOPICS} - {"mentoring.mentors"}
+        assert "mentoring.mentors has 2 partitions, declared are 6" in words
+        assert f"--bootstrap-server {bare.address} --alter --topic mentoring.mentors --partitions 6" in words
+        _, again, _ = await asyncio.to_thread(command, "topics", "create", "--json", **there)
+        assert again["created"] == []
+        code, _, words = await asyncio.to_thread(command, "topics", "create", "--replicas", "3", **there)
+        assert (code, "has 1 brokers" in words) == (2, True)
+
+
+async def test_the_topic_job_is_content_with_what_it_made(command: Any, tmp_path: Path) -> None:
+    async with LightKafka(tmp_path) as bare:
+        code, made, words = await asyncio.to_thread(command, "topics", "create", "--json", FIRSTMATE_KAFKA=bare.address)
+        assert (code, len(made["created"]), made["faults"]) == (0, len(TOPICS), []), words
+        assert (await asyncio.to_thread(command, "topics", "check", FIRSTMATE_KAFKA=bare.address))[0] == 0
 
 
 async def test_doctor_notices_clocks_apart_and_open_dead_letters(client: Client) -> None:
@@ -197,7 +219,9 @@ async def test_doctor_finds_progress_beyond_a_topics_end_and_resets_it(client: C
 
 def test_a_setting_that_is_none_or_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIRSTMATE_KAFKAA", "x")
-    assert [finding.detail for finding in doctor.settings_findings(os.environ)] == ["FIRSTMATE_KAFKAA is no setting"]
+    assert [finding.detail for finding in doctor.settings_findings(os.environ)] == [
+        "FIRSTMATE_KAFKAA: is no setting; did you mean FIRSTMATE_KAFKA?"
+    ]
     monkeypatch.delenv("FIRSTMATE_KAFKAA")
     monkeypatch.setenv("FIRSTMATE_HEALTH_PORT", "many")
     (wrong,) = doctor.settings_findings(os.environ)

