@@ -47,7 +47,7 @@ async def test_a_full_department_comes_first_and_says_when_a_place_opens_and_how
     assert support["lacking_surely"] >= support["lacking"] > 0
     assert told["weeks"] == 4
     page = await web.get("/coordinator/forecast")
-    assert "<strong>Support</strong>: Full now; the next place opens on " in page
+    assert "<strong><bdi>Support</bdi></strong>: Full now; the next place opens on " in page
     assert "take this as a first guess" in page
 
 

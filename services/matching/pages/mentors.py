@@ -1,7 +1,8 @@
 """The mentor pool as pages: who mentors and how loaded, found by state and words; and one mentor with everything to change."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request
@@ -18,26 +19,33 @@ from shared.directory import name_of
 from shared.events.hr import EmployeeId
 from shared.events.mentoring import MAX_CAPACITY, Capacity, MentorEnrolled, Trait
 from shared.pages import PageRoute
+from shared.pages.language import N_
+from shared.pages.language import gettext as _
 from shared.refusals import invalid
 
 STATUS_BADGES = {
-    "nominated": ("Nominated", "info"),
-    "active": ("Active", "ok"),
-    "paused": ("Paused", "warn"),
-    "withdrawn": ("Withdrawn", "muted"),
-    "left": ("Left the company", "muted"),
+    "nominated": (N_("Nominated"), "info"),
+    "active": (N_("Active"), "ok"),
+    "paused": (N_("Paused"), "warn"),
+    "withdrawn": (N_("Withdrawn"), "muted"),
+    "left": (N_("Left the company"), "muted"),
 }
 FILTERS: dict[Filter, str] = {
-    "all": "All",
-    "free": "With free places",
-    "full": "Full",
-    "away": "On leave",
-    "untrained": "Not trained",
-    "nominated": "Nominated",
-    "paused": "Paused",
-    "withdrawn": "Withdrawn",
+    "all": N_("All"),
+    "free": N_("With free places"),
+    "full": N_("Full"),
+    "away": N_("On leave"),
+    "untrained": N_("Not trained"),
+    "nominated": N_("Nominated"),
+    "paused": N_("Paused"),
+    "withdrawn": N_("Withdrawn"),
 }
-TRAITS: tuple[Trait, ...] = get_args(Trait)
+TRAITS: Mapping[Trait, str] = {
+    "sensibility": N_("Sensibility"),
+    "confidence": N_("Confidence"),
+    "social_skills": N_("Social skills"),
+    "reliability": N_("Reliability"),
+}
 Words = Annotated[str, Query(max_length=100)]
 
 
@@ -78,7 +86,7 @@ def _showing(books: Books, clock: Clock) -> APIRouter:
             numbers=await books.numbers(),
             badges=STATUS_BADGES,
             filters=[
-                (name, words, _address(asked | ({"status": name} if name != "all" else {}))) for name, words in FILTERS.items()
+                (name, _(words), _address(asked | ({"status": name} if name != "all" else {}))) for name, words in FILTERS.items()
             ],
             shown=status,
             q=q.strip(),

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from services.matching import words
-from services.matching.pages.sections import FAIRNESS, FORECAST, PAGES, WHAT_IF
+from services.matching.pages.sections import FAIRNESS, FORECAST, PAGES, WHAT_IF, spoken
 from services.matching.policy import Policy
 from services.matching.reading import Books
 from services.matching.reports import fairness_words, forecast_words
@@ -20,6 +20,7 @@ from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.mongo import Database
 from shared.pages import PageRoute
+from shared.pages.words import hundredths
 from shared.refusals import Refused, invalid
 from shared.small_groups import FEWEST
 
@@ -67,7 +68,7 @@ def report_pages(db: Database, policy: Policy, standing: Standing, clock: Clock)
     @router.get(WHAT_IF)
     async def what_if(request: Request, viewer: CurrentViewer) -> HTMLResponse:
         check(viewer, "see_matching_reports")
-        used = weights_of(policy)
+        used, language = weights_of(policy), spoken()
         asked = _weights(request.query_params, used)
         found, wrong = None, ""
         if asked != used:
@@ -84,12 +85,12 @@ def report_pages(db: Database, policy: Policy, standing: Standing, clock: Clock)
             weights=asked,
             used=used,
             most=MOST_WEIGHT,
-            labels=words.LABELS,
+            label=lambda criterion: words.label(criterion, language),
             found=found,
             shown=shown,
             wrong=wrong,
             names=await Books(db).names(ids),
-            points=words.points,
+            points=hundredths,
             percent=fairness_words.percent,
             days=WHAT_IF_DAYS,
             limit=MOST_HIRES,
