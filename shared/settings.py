@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     office_zone: TimeZone = Field("UTC", description="IANA time zone of those who run the programme.")
     policy_file: Path | None = Field(None, description="Matching policy; the shipped one when unset.")
     programmes_dir: Path | None = Field(None, description="Folder of programme templates; the shipped ones when unset.")
+    templates: Path | None = Field(
+        None, description="Folder of a company's own mail templates and brand; the shipped ones when unset."
+    )
     log_level: str = "INFO"
 
     @field_validator("coordinators", "peers", mode="before")

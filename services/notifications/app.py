@@ -1,14 +1,16 @@
 """Wiring of the notifications service: every subscription, the sender's duty, and the web side."""
 
+import structlog
 from fastapi import APIRouter
 
 from services.notifications import store
 from services.notifications.api import api, preference_api
 from services.notifications.channels.email import EmailChannel, Identity
+from services.notifications.checking import check
+from services.notifications.company import company
 from services.notifications.handlers import SERVICE, CorrespondenceWork
 from services.notifications.pages import pages
 from services.notifications.rendering import Renderer
-from services.notifications.samples import check
 from services.notifications.sender import Sender
 from services.notifications.summaries import plan_due
 from services.notifications.timing import Hours, Timing
@@ -21,16 +23,17 @@ from shared.processing import Processor
 from shared.settings import Settings
 from shared.worker import Duty, Subscription, Worker, every
 
+log = structlog.get_logger()
+
 SUMMARIES_EVERY_S = 300.0  # they are read in the morning; nobody waits for one
 TOPICS = (hr.TOPIC, mentoring.MENTORS_TOPIC, mentoring.ASSIGNMENTS_TOPIC, onboarding.TOPIC)
 
 
 def worker(settings: Settings) -> Worker:
     """The worker: writes letters on facts, and sends them. Raises ValueError when templates or the mail settings are wrong."""
-    renderer = Renderer(settings.brand_name)
-    if faults := check(renderer):
-        raise ValueError("message templates are wrong:\n" + "\n".join(faults))
-    identity = Identity(settings.mail_from, settings.mail_reply_to)
+    renderer = templates(settings)
+    brand = renderer.brand
+    identity = Identity(brand.mail_from or settings.mail_from, brand.reply_to or settings.mail_reply_to)
     timing = Timing(Hours.read(settings.mail_hours), settings.mails_per_day)
     host, port = _mail_server(settings.smtp)
 
@@ -66,6 +69,16 @@ def worker(settings: Settings) -> Worker:
         duties=[Duty("email", send_email), Duty("summaries", every(SUMMARIES_EVERY_S, plan_summaries))],
         prepare=store.ensure_indexes,
     )
+
+
+def templates(settings: Settings) -> Renderer:
+    """The shipped templates with the company's over them, whose faults are logged. Raises ValueError for the shipped ones'."""
+    if faults := [fault for fault in check(Renderer(settings.brand_name)) if fault.grave]:
+        raise ValueError("message templates are wrong:\n" + "\n".join(map(str, faults)))
+    found = company(settings.templates, settings.brand_name)
+    for fault in found.set_aside:
+        log.error("template_set_aside", file=fault.where, line=fault.line, problem=fault.message)
+    return found.renderer
 
 
 def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]:

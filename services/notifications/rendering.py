@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date
 from functools import cache, lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -18,7 +19,9 @@ import structlog
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date
 from babel.lists import format_list
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from services.notifications.brand import Brand, Logo
 from services.notifications.inlining import inline
 
 SHIPPED = Path(__file__).parent / "templates"
@@ -26,6 +29,8 @@ FALLBACK_LANGUAGE = "en"
 PEOPLES_OWN = frozenset({"name", "first", "role", "place", "mentor", "who", "waiting"})
 """The fields that hold people's own words, in whatever script they are written."""
 PARTS = ("subject", "html", "txt")
+BELOW = "shipped/"
+"""Before a shipped template's name, for company templates that build on it."""
 ISOLATED, AGAIN = "\u2068", "\u2069"  # FIRST STRONG ISOLATE and POP DIRECTIONAL ISOLATE (UAX 9, section 2.4)
 FOREIGN = {"ltr": frozenset({"R", "AL", "AN"}), "rtl": frozenset({"L"})}
 
@@ -40,6 +45,7 @@ class Rendered:
     html: str
     text: str
     language: str
+    logo: Logo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,15 +112,26 @@ def _locale(language: str, tag: str) -> Locale:
 
 
 class Renderer:
-    """All templates, compiled once. `folder` holds a folder per language."""
+    """All templates, compiled once.
 
-    def __init__(self, brand: str, folder: Path = SHIPPED) -> None:
-        loader = jinja2.FileSystemLoader(folder)
+    `folder` holds a folder per language. `own` are a company's sources by name, such as `de/welcome.html`: each stands in for
+    the one of that name, which it finds as `shipped/de/welcome.html`. Company templates run in a sandbox.
+    """
+
+    def __init__(self, brand: Brand | str, folder: Path = SHIPPED, own: Mapping[str, str] | None = None) -> None:
+        self.brand = Brand(brand) if isinstance(brand, str) else brand
+        shipped = _read(folder)
+        below = {f"{BELOW}{name}": source for name, source in shipped.items()}
+        self.sources: Mapping[str, str] = {**shipped, **below, **(own or {})}
+        loader = jinja2.FunctionLoader(self._found)
+        kind = ImmutableSandboxedEnvironment if own else jinja2.Environment
         # Phrases stand in both kinds of text, and a macro escapes as its own template says, whoever calls it.
-        self._escaping, self._plain = _environment(loader, autoescape=True), _environment(loader, autoescape=False)
-        self._brand = brand
-        self.languages = tuple(sorted(path.name for path in folder.iterdir() if path.is_dir()))
-        self._templates = {language: _whole(folder / language) for language in self.languages}
+        self._escaping, self._plain = (_environment(kind, loader, autoescape=escape) for escape in (True, False))
+        self._compiled: dict[tuple[bool, str], jinja2.Template] = {}
+        self._phrases: dict[tuple[bool, str], SimpleNamespace] = {}
+        folders = {name.partition("/")[0] for name in self.sources if name.endswith("/phrases.txt")} - {BELOW.strip("/")}
+        self.languages = tuple(sorted(folders))
+        self._templates = {language: _whole(self.sources, language) for language in self.languages}
         self._told: set[tuple[str, str, str]] = set()
 
     def tongue(self, template: str, locale: str | None, languages: Iterable[str]) -> Tongue:
@@ -130,19 +147,24 @@ class Renderer:
 
     def render(self, template: str, tongue: Tongue, context: Mapping[str, Any]) -> Rendered:
         """Render one message. Raises `jinja2.TemplateError` naming what is missing or wrong."""
-        common = {"brand": self._brand, "language": tongue.language, "direction": tongue.direction, "day": tongue.day}
+        common = {"brand": self.brand.name, "look": self.brand, "day": tongue.day}
+        common |= {"language": tongue.language, "direction": tongue.direction}
         shown = {name: _amid(value, tongue) for name, value in context.items()}
         # No mail program heeds marks of direction in a subject, and some show them.
         subject = " ".join(self._part(self._plain, template, "subject", tongue, common | dict(context)).split())
         html = self._part(self._escaping, template, "html", tongue, common | shown | {"subject": subject})
         text = self._part(self._plain, template, "txt", tongue, common | shown)
-        choose = f"{self.phrase(tongue, 'preferences')}: {context['links']['preferences']}"
-        return Rendered(subject, inline(html), _tidy(text, self._brand, choose), tongue.language)
+        foot = self.brand.name, *self.brand.imprint, f"{self.phrase(tongue, 'preferences')}: {context['links']['preferences']}"
+        return Rendered(subject, inline(html), _tidy(text, *foot), tongue.language, self.brand.logo)
 
     def phrase(self, tongue: Tongue, name: str, *arguments: Any) -> str:
         """One phrase of the language: a macro of its `phrases.txt`."""
-        macro: Callable[..., str] = getattr(_module(self._plain, f"{tongue.language}/phrases.txt"), name)
+        macro: Callable[..., str] = getattr(self._phrases_of(self._plain, tongue.language), name)
         return macro(*arguments).strip()
+
+    def parse(self, name: str) -> None:
+        """Read one source. Raises `jinja2.TemplateSyntaxError`."""
+        self._plain.parse(self.sources[name], name, name)
 
     def templates(self, language: str) -> frozenset[str]:
         """The names of all messages that this language has whole."""
@@ -150,36 +172,55 @@ class Renderer:
 
     def _part(self, env: jinja2.Environment, template: str, part: str, tongue: Tongue, context: Mapping[str, Any]) -> str:
         modules: dict[str, Any] = {
-            "phrases": _module(env, f"{tongue.language}/phrases.txt"),
-            "parts": _module(env, "parts.html"),
-            "text": _module(env, "points.txt"),
+            "phrases": self._phrases_of(env, tongue.language),
+            "parts": self._template(env, "parts.html").module,
+            "text": self._template(env, "points.txt").module,
         }
-        return _template(env, f"{tongue.language}/{template}.{part}").render({**modules, **context})
+        return self._template(env, f"{tongue.language}/{template}.{part}").render({**modules, **context})
+
+    def _phrases_of(self, env: jinja2.Environment, language: str) -> SimpleNamespace:
+        """The macros of a language: the company's, and the shipped ones that it leaves as they are."""
+        key = (env is self._escaping, language)
+        if key not in self._phrases:
+            names = (f"{BELOW}{language}/phrases.txt", f"{language}/phrases.txt")
+            modules = (vars(self._template(env, name).module) for name in names if name in self.sources)
+            found = {name: macro for module in modules for name, macro in module.items() if not name.startswith("_")}
+            self._phrases[key] = SimpleNamespace(**found)
+        return self._phrases[key]
+
+    def _template(self, env: jinja2.Environment, name: str) -> jinja2.Template:
+        """One template; jinja keeps them too, and looks at more than the name to find one."""
+        key = (env is self._escaping, name)
+        if key not in self._compiled:
+            self._compiled[key] = env.get_template(name)
+        return self._compiled[key]
+
+    def _found(self, name: str) -> tuple[str, str, None] | None:
+        return (self.sources[name], name, None) if name in self.sources else None
 
 
-def _environment(loader: jinja2.BaseLoader, *, autoescape: bool) -> jinja2.Environment:
-    return jinja2.Environment(
+def _read(folder: Path) -> dict[str, str]:
+    found = (path for path in folder.rglob("*") if path.suffix in (".subject", ".html", ".txt"))
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in found}
+
+
+def _environment(kind: type[jinja2.Environment], loader: jinja2.BaseLoader, *, autoescape: bool) -> jinja2.Environment:
+    return kind(
         loader=loader,
-        autoescape=autoescape,  # noqa: S701  subjects and plain text hold no markup to escape from
+        autoescape=autoescape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,  # templates change with a restart, and a look at the disk per message is dear
+        cache_size=-1,
     )
 
 
-@lru_cache(maxsize=4096)  # jinja keeps templates too, and looks at more than the name to find one
-def _template(env: jinja2.Environment, name: str) -> jinja2.Template:
-    return env.get_template(name)
-
-
-def _module(env: jinja2.Environment, name: str) -> Any:
-    return _template(env, name).module
-
-
-def _whole(folder: Path) -> frozenset[str]:
+def _whole(names: Iterable[str], language: str) -> frozenset[str]:
     """The messages of which a language has every part."""
-    return frozenset.intersection(*(frozenset(path.stem for path in folder.glob(f"*.{part}")) - {"phrases"} for part in PARTS))
+    inside = [name.partition("/")[2] for name in names if name.startswith(f"{language}/")]
+    held = (frozenset(name.removesuffix(f".{part}") for name in inside if name.endswith(f".{part}")) for part in PARTS)
+    return frozenset.intersection(*held)
 
 
 def _amid(value: Any, tongue: Tongue) -> Any:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-import jinja2
 from pydantic import SecretStr
 
 from services.notifications.asking import Ask
@@ -23,6 +22,7 @@ AFTER_START = datetime(2027, 1, 20, 10, tzinfo=UTC)
 START = date(2027, 1, 11)
 GIVEN_BY = "matching/E-1/1"
 ASKS = {"pulse_7": Ask(due=date(2027, 1, 18), survey="pulse_7"), "first_mentor_meeting": Ask(due=START, meeting=1)}
+WEB_URL = "https://firstmate.example"
 LINKS = Links(SecretStr("of the samples"))
 CRITERIA = (
     *("role", "skills", "interests", "meaning", "values", "language", "site", "working_hours", "seniority", "tenure", "load"),
@@ -56,7 +56,6 @@ SUMMARIES: Mapping[str, Digest | Trouble] = {
         more=4,
     ),
 }
-REMOTE_MARKS = ("<img", "<link", "<script", "url(")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,46 +110,11 @@ def samples() -> Iterator[Sample]:
                     yield Sample(_letter(template, role, now), state, now)
 
 
-def preview(renderer: Renderer, sample: Sample, locale: str, web_url: str = "https://firstmate.example") -> Outgoing:
+def preview(renderer: Renderer, sample: Sample, locale: str, web_url: str = WEB_URL) -> Outgoing:
     """The sample as its reader would get it in this language. Raises `jinja2.TemplateError`."""
     about = {"summary": SUMMARIES.get(sample.letter.template)}
     known = people(locale)
     return compose(sample.letter, sample.state, known, "reader@acme.example", renderer, web_url, LINKS, sample.now, about)
-
-
-def check(renderer: Renderer) -> list[str]:
-    """What is wrong with the templates, in words, nothing when all is well: a template missing in a language, a missing
-    variable, a syntax error, an empty part, a remote asset."""
-    faults = []
-    for language in renderer.languages:
-        have = renderer.templates(language)
-        faults += [f"{language}: template '{name}' is missing" for name in sorted(RECIPIENTS.keys() - have)]
-        faults += [f"{language}: template '{name}' belongs to no message" for name in sorted(have - RECIPIENTS.keys())]
-        for sample in samples():
-            if sample.letter.template in have:
-                faults += _faults(renderer, sample, language)
-    return sorted(set(faults))
-
-
-def _faults(renderer: Renderer, sample: Sample, language: str) -> list[str]:
-    name = f"{language}/{sample.letter.template}"
-    try:
-        rendered = preview(renderer, sample, language).rendered
-    except jinja2.TemplateSyntaxError as error:
-        return [f"{error.name}, line {error.lineno}: {error.message}"]
-    except (jinja2.TemplateError, TypeError, AttributeError) as error:
-        return [f"{name}: {error}"]
-    remote = [
-        f"{name}.html: loads '{mark}' from elsewhere" for mark in ("<img", "<link", "<script", "url(") if mark in rendered.html
-    ]
-    empty = [
-        f"{name}.{part}: is empty" for part, value in _parts(rendered.subject, rendered.html, rendered.text) if not value.strip()
-    ]
-    return remote + empty
-
-
-def _parts(subject: str, html: str, text: str) -> tuple[tuple[str, str], ...]:
-    return ("subject", subject), ("html", html), ("txt", text)
 
 
 def _letter(template: Template, role: RecipientRole, now: datetime) -> Letter:

@@ -4,6 +4,7 @@ import asyncio
 import re
 import socket
 import ssl
+from base64 import encodebytes
 from binascii import b2a_qp
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
@@ -72,7 +73,7 @@ def build(message: Outgoing, identity: Identity, now: datetime) -> bytes:
             _header("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
         )
     )
-    parts = _part(boundary, "plain", message.rendered.text) + _part(boundary, "html", message.rendered.html)
+    parts = _part(boundary, "plain", message.rendered.text) + _html(boundary, message)
     return head + CRLF + parts + f"--{boundary}--\r\n".encode()
 
 
@@ -110,6 +111,21 @@ def _part(boundary: str, subtype: str, text: str) -> bytes:
     body = b2a_qp("\r\n".join(text.splitlines()).encode() + CRLF, istext=True)
     head = f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
     return head.encode() + body + CRLF
+
+
+def _html(boundary: str, message: Outgoing) -> bytes:
+    """The HTML, with the logo beside it where there is one (RFC 2387)."""
+    logo, html = message.rendered.logo, message.rendered.html
+    if logo is None:
+        return _part(boundary, "html", html)
+    inner = f"=_related_{message.message_id}"
+    head = f'--{boundary}\r\nContent-Type: multipart/related; type="text/html"; boundary="{inner}"\r\n\r\n'
+    picture = (
+        f"--{inner}\r\nContent-Type: image/{logo.kind}\r\nContent-Transfer-Encoding: base64\r\n"
+        f"Content-ID: <{logo.cid}>\r\nContent-Disposition: inline\r\n\r\n"
+    )
+    content = encodebytes(logo.content).replace(b"\n", CRLF)
+    return head.encode() + _part(inner, "html", html) + picture.encode() + content + f"--{inner}--\r\n".encode()
 
 
 def envelope_address(address: str) -> str:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from services.notifications import rendering
+from services.notifications.brand import Brand, Logo
 from services.notifications.channels.email import Identity, build
 from services.notifications.correspondence import Assignment, Letter
 from services.notifications.inlining import inline
@@ -23,7 +24,6 @@ from services.notifications.samples import (
     LINKS,
     SUMMARIES,
     Sample,
-    check,
     people,
     preview,
     samples,
@@ -74,11 +74,6 @@ def sample(template: str, role: str | None = None) -> Sample:
     return next(s for s in samples() if s.letter.template == template and role in (None, s.letter.role))
 
 
-def test_the_shipped_templates_have_no_fault_in_any_language():
-    assert RENDERER.languages == LANGUAGES
-    assert check(RENDERER) == []
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_message_is_whole_in_every_language(language):
     for one in samples():
@@ -99,24 +94,6 @@ def test_the_plain_text_names_the_same_link_as_the_button(language):
         rendered = preview(RENDERER, one, language).rendered
         links = {value for name, value in parsed(rendered.html).attributes if name == "href" and value.startswith("http")}
         assert all(link in rendered.text for link in links)
-
-
-def test_a_template_that_lacks_a_translation_a_variable_or_its_closing_is_found_with_its_place(tmp_path):
-    for language in LANGUAGES:
-        (tmp_path / language).mkdir()
-    for path in SHIPPED.rglob("*.*"):
-        target = tmp_path / path.relative_to(SHIPPED)
-        target.write_text(path.read_text())
-    (tmp_path / "de" / "welcome.subject").unlink()
-    (tmp_path / "en" / "waitlisted.txt").write_text("{{ hire.shoe_size }}")
-    (tmp_path / "en" / "mentor_brief.html").write_text("{% if mentor %}")
-    (tmp_path / "en" / "hire_cancelled.html").write_text('<img src="https://tracker.example/pixel">')
-    faults = "\n".join(check(Renderer("Firstmate", tmp_path)))
-    assert "de: template 'welcome' is missing" in faults
-    assert "en/waitlisted: " in faults
-    assert "shoe_size" in faults
-    assert "en/mentor_brief.html, line 1" in faults
-    assert "en/hire_cancelled.html: loads '<img' from elsewhere" in faults
 
 
 def test_a_message_that_a_language_lacks_is_written_in_the_next_one_and_the_log_says_so_once(tmp_path):
@@ -202,6 +179,24 @@ def test_a_mail_has_a_text_and_an_html_part_and_says_who_writes_and_that_a_machi
     assert mail.get_body(("html",)).get_content().replace("\r\n", "\n").strip() == outgoing.rendered.html.strip()
     assert mail["Message-ID"] == f"<{outgoing.message_id}@firstmate.example>"
     assert (mail["Reply-To"], mail["Auto-Submitted"], mail["Content-Language"]) == ("people@acme.example", "auto-generated", "de")
+
+
+def test_a_logo_goes_along_beside_the_html_and_the_text_stays_as_it_was():
+    picture = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
+    branded = Renderer(Brand("Acme", logo=Logo(picture, "png", "Acme, to the <stars>"), imprint=("1 Main Street", "HRB <1>")))
+    outgoing = preview(branded, sample("welcome"), "ar")
+    mail = round_trip(outgoing)
+    related = list(mail.iter_parts())[1]
+    html, logo = related.iter_parts()
+    assert (mail.get_content_type(), related.get_content_type(), html.get_content_type()) == (
+        "multipart/alternative",
+        "multipart/related",
+        "text/html",
+    )
+    assert (logo.get_content_type(), logo.get_content(), logo["Content-ID"]) == ("image/png", picture, "<logo@firstmate>")
+    assert {("src", "cid:logo@firstmate"), ("alt", "Acme, to the <stars>")} <= set(parsed(html.get_content()).attributes)
+    assert "1 Main Street<br>HRB &lt;1&gt;" in html.get_content()
+    assert "-- \nAcme\n1 Main Street\nHRB <1>\n" in mail.get_body(("plain",)).get_content().replace("\r\n", "\n")
 
 
 def greeting(name: str, address: str) -> Outgoing:
