@@ -8,6 +8,7 @@ from services.notifications.api import api, preference_api
 from services.notifications.channels.email import EmailChannel, Identity
 from services.notifications.checking import check
 from services.notifications.company import company
+from services.notifications.feed import calendar_feed
 from services.notifications.handlers import SERVICE, CorrespondenceWork
 from services.notifications.pages import pages
 from services.notifications.rendering import Renderer
@@ -83,7 +84,8 @@ def templates(settings: Settings) -> Renderer:
 
 def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]:
     """The routers of the origin."""
-    return [api(db), preference_api(db, clock), pages(db, settings, clock)]
+    renderer = templates(settings)
+    return [api(db), preference_api(db, clock), pages(db, settings, clock), calendar_feed(db, settings, renderer, clock)]
 
 
 def _mail_server(smtp: str) -> tuple[str, int]:

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from services.notifications.asking import Ask
+from services.notifications.invitations import Invite
 from shared.events.mentoring import Contribution
 from shared.events.notifications import RecipientRole, Template
 from shared.events.onboarding import EscalatedTo, Owner
@@ -104,6 +105,7 @@ class Correspondence(State):
     journeys, `resting` says that the last one is paused or over, `asks` maps its milestones to what mails ask about; `told` maps
     "role/recipient" to the start date that person was last told; `letters` is keyed by message id. `meetings` counts those
     held with each mentor. `summaries` are those that this person gets of others, with the day each was last due.
+    `invites` are the meetings that calendars were or will be told of.
     """
 
     employee_id: str
@@ -128,6 +130,7 @@ class Correspondence(State):
     resting: bool = False
     asks: dict[str, Ask] = {}
     summaries: dict[Summary, date] = {}
+    invites: dict[str, Invite] = {}
     meetings: dict[str, int] = {}
     letters: dict[str, Letter] = {}
     told: dict[str, date] = {}
@@ -144,6 +147,16 @@ class Correspondence(State):
     def asking(self, ask: Ask) -> str:
         """The cause of a letter that asks this in the present journey."""
         return self.cause(f"ask-{self.journey}-{ask.name}")
+
+    def invitation(self, key: str, sequence: int) -> str:
+        """The cause of a letter that tells calendars of a meeting as it is planned now."""
+        return self.cause(f"meet-{key}-{sequence}")
+
+    def was_invited(self, key: str, recipient_id: str) -> bool:
+        """Whether this reader's calendar knows of this meeting."""
+        told = self.cause(f"meet-{key}-")
+        invitations = (each for each in self.letters.values() if each.template == "meeting_invitation" and each.status == "sent")
+        return any(each.recipient_id == recipient_id and each.cause.startswith(told) for each in invitations)
 
     def started_before(self, we_heard: timedelta) -> bool:
         """Whether the first day was longer ago than that when we heard of the hire: late data, not news."""

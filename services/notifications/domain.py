@@ -98,6 +98,8 @@ def due_at(template: Template, where: Whereabouts, now: datetime, on: date | Non
     if template not in IN_THE_MORNING and on is None:
         return now
     here = now.astimezone(ZoneInfo(where.zone or "UTC"))
+    if template == "meeting_invitation" and on is not None and on <= here.date():
+        return now  # the meeting is near
     day = here.date() if here.time() <= MORNING else here.date() + timedelta(days=1)
     day = next_working_day(max(day, on or day), where.place)
     return datetime.combine(day, MORNING, here.tzinfo).astimezone(now.tzinfo)

@@ -18,6 +18,7 @@ from services.notifications.correspondence import (
     SendResult,
     SummaryDue,
 )
+from services.notifications.invitations import kept
 from shared.events import Event
 from shared.events.hr import (
     EmployeeHired,
@@ -78,8 +79,21 @@ def evolve(state: Correspondence | None, event: Event[Any], now: datetime) -> Co
         return state
     # An HR system whose clock is ahead of ours must not outrank what it says later.
     before = state or Correspondence(employee_id=event.subject)
-    after = learn(before, replace(event, time=min(event.time, now)))
+    after = _with_invites(learn(before, replace(event, time=min(event.time, now))), before, now.date())
     return after if after.chapter == before.chapter else _with(after, hired_on=now.date())
+
+
+def _with_invites(state: Correspondence, before: Correspondence, today: date) -> Correspondence:
+    """With the meetings that follow from plan and pair."""
+    if _pairing(state) == _pairing(before):
+        return state
+    meet = state.assignment if state.status == "expected" and not state.resting else None
+    invites = kept(state.invites, state.journey, state.asks, meet.mentor_id if meet else None, today)
+    return _with(state, invites=invites) if invites != state.invites else state
+
+
+def _pairing(state: Correspondence) -> tuple[object, ...]:
+    return state.asks, state.assignment, state.status, state.resting
 
 
 def _with(state: Correspondence, **changes: Any) -> Correspondence:

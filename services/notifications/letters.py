@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from services.notifications.asking import Ask
 from services.notifications.correspondence import TELLS_START, Correspondence, LateMilestone, Letter
+from services.notifications.invitations import Attendee, Invitation, Invite, start_of
 from services.notifications.rendering import Rendered, Renderer, Tongue
 from shared.directory import name_of
 from shared.events.notifications import Template
@@ -53,6 +54,24 @@ class Outgoing:
     to_address: str
     rendered: Rendered
     told: date | None
+    invitation: Invitation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A meeting that a letter tells of: `number` within the journey, `start` where the hire is, `local` where the reader is,
+    `other` whom they meet; `moved` says that the reader knows of another time."""
+
+    key: str
+    hire_id: str
+    mentor_id: str
+    number: int
+    sequence: int
+    start: datetime
+    local: datetime
+    other: str
+    moved: bool
+    cancelled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +138,16 @@ def compose(
     }
     context |= _asked(letter, state, answers, web_url)
     context |= about or {}
+    meeting = _meeting(letter, state, people)
+    context |= {"meeting": meeting}
     if letter.template in TELLS_PAIR:
         context |= _told_in_words(context, letter, renderer, tongue)
     rendered = renderer.render(letter.template, tongue, context)
     told = state.start_date if letter.template in TELLS_START else None
-    return Outgoing(letter.id, letter.template, context["reader"].name, address, rendered, told)
+    page = context["links"]["own" if letter.role == "hire" else "person"]
+    me = Attendee(context["reader"].name, address)
+    invitation = invitation_to(meeting, people, me, page, renderer, tongue, now) if meeting else None
+    return Outgoing(letter.id, letter.template, context["reader"].name, address, rendered, told, invitation)
 
 
 def _context(letter: Letter, state: Correspondence, people: Mapping[str, Person], now: datetime) -> dict[str, Any]:
@@ -151,6 +175,62 @@ def _context(letter: Letter, state: Correspondence, people: Mapping[str, Person]
         "pair": (hire, people.get(mentor_id, {})) if mentor_id else (hire, {}),
         "criteria": _criteria(state),
     }
+
+
+def _meeting(letter: Letter, state: Correspondence, people: Mapping[str, Person]) -> Meeting | None:
+    """The meeting that the letter tells of as it is planned now, None for a letter of another kind."""
+    if letter.template not in ("meeting_invitation", "meeting_cancelled"):
+        return None
+    found = next(each for each in state.invites.items() if letter.cause.startswith(state.cause(f"meet-{each[0]}-")))
+    reader_id = letter.recipient_id
+    return meeting_of(*found, state.employee_id, people, reader_id, was_invited=state.was_invited(found[0], reader_id))
+
+
+def meeting_of(
+    key: str, invite: Invite, hire_id: str, people: Mapping[str, Person], reader_id: str, *, was_invited: bool
+) -> Meeting:
+    """A planned meeting as one of the two sees it."""
+    zones = {id: people.get(id, {}).get("time_zone") for id in (hire_id, invite.mentor_id, reader_id)}
+    start = start_of(invite.day, zones[hire_id], zones[invite.mentor_id], f"{hire_id}/{key}")
+    other_id = invite.mentor_id if reader_id == hire_id else hire_id
+    return Meeting(
+        key=f"{hire_id}/{key}",
+        hire_id=hire_id,
+        mentor_id=invite.mentor_id,
+        number=invite.number,
+        sequence=invite.sequence,
+        start=start,
+        local=start.astimezone(ZoneInfo(zones[reader_id] or "UTC")),
+        other=called(people.get(other_id, {}), other_id),
+        moved=was_invited,
+        cancelled=invite.status == "cancelled",
+    )
+
+
+def invitation_to(
+    meeting: Meeting,
+    people: Mapping[str, Person],
+    reader: Attendee | None,
+    page: str,
+    renderer: Renderer,
+    tongue: Tongue,
+    now: datetime,
+) -> Invitation:
+    """What a calendar is told of a meeting; `reader` is whose it is, where they are invited.
+
+    Of the other's addresses only the one at work is anybody's business.
+    """
+    pair = [figure(people.get(id, {}), id, now) for id in (meeting.hire_id, meeting.mentor_id)]
+    others = [Attendee(each.name, each.address) for each in pair if each.address and each.name == meeting.other]
+    return Invitation(
+        key=meeting.key,
+        sequence=meeting.sequence,
+        method="CANCEL" if meeting.cancelled else "REQUEST",
+        start=meeting.start,
+        title=renderer.phrase(tongue, "meeting", pair[0].first, pair[1].first),
+        words=page,
+        attendees=[reader, *others] if reader else [],
+    )
 
 
 def _late_in(letter: Letter, state: Correspondence) -> list[tuple[str, LateMilestone]]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_valida
 
 from shared.events.notifications import Template
 
-Kind = Literal["reminders", "surveys", "digest"]
+Kind = Literal["reminders", "surveys", "invitations", "digest"]
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 WEEKDAYS: tuple[Weekday, ...] = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 LONGEST_PAUSE = timedelta(days=366)  # a year of leave; a pause without an end would be forgotten
@@ -16,6 +16,7 @@ LONGEST_PAUSE = timedelta(days=366)  # a year of leave; a pause without an end w
 OPTIONAL: Mapping[Kind, frozenset[Template]] = {
     "reminders": frozenset({"milestone_reminder", "meeting_question"}),
     "surveys": frozenset({"survey_invitation"}),
+    "invitations": frozenset({"meeting_invitation"}),
     "digest": frozenset({"manager_digest"}),
 }
 """What a reader may do without, by kind. Everything else says what they have to know: a mentor, a moved start, what is late."""

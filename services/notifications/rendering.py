@@ -8,7 +8,7 @@ that a language lacks is written in the next language of its reader.
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from functools import cache, lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 import structlog
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
+from babel.dates import format_date, format_time
 from babel.lists import format_list
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -70,6 +70,10 @@ class Tongue:
     def day(self, day: date) -> str:
         """A day with its weekday: Monday, 11 January 2027; Montag, 11. Januar 2027."""
         return _day(self.locale, day)
+
+    def clock(self, moment: datetime) -> str:
+        """A time of day as it is where the moment is: 10:00; 10:00 a.m. where people write so."""
+        return format_time(moment, "short", locale=self.locale)
 
     def listed(self, words: Sequence[str]) -> str:
         """Words in a row: A, B and C; A, B und C."""
@@ -147,7 +151,7 @@ class Renderer:
 
     def render(self, template: str, tongue: Tongue, context: Mapping[str, Any]) -> Rendered:
         """Render one message. Raises `jinja2.TemplateError` naming what is missing or wrong."""
-        common = {"brand": self.brand.name, "look": self.brand, "day": tongue.day}
+        common = {"brand": self.brand.name, "look": self.brand, "day": tongue.day, "clock": tongue.clock}
         common |= {"language": tongue.language, "direction": tongue.direction}
         shown = {name: _amid(value, tongue) for name, value in context.items()}
         # No mail program heeds marks of direction in a subject, and some show them.

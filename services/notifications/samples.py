@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from services.notifications.asking import Ask
 from services.notifications.correspondence import Assignment, Correspondence, Escalation, LateMilestone, Letter, Reminder
 from services.notifications.digest import Digest, News, Overdue, Starter, Trouble, Unreached
+from services.notifications.invitations import Invite
 from services.notifications.letters import Outgoing, Person, compose
 from services.notifications.rendering import Renderer
 from shared.events.mentoring import Contribution
@@ -23,6 +24,7 @@ START = date(2027, 1, 11)
 GIVEN_BY = "matching/E-1/1"
 ASKS = {"pulse_7": Ask(due=date(2027, 1, 18), survey="pulse_7"), "first_mentor_meeting": Ask(due=START, meeting=1)}
 WEB_URL = "https://firstmate.example"
+MEETING = "1/first_mentor_meeting/M-1"
 LINKS = Links(SecretStr("of the samples"))
 CRITERIA = (
     *("role", "skills", "interests", "meaning", "values", "language", "site", "working_hours", "seniority", "tenure", "load"),
@@ -40,6 +42,8 @@ _CAUSES: Mapping[Template, str] = {
     "milestone_reminder": REMINDER.cause("E-1"),
     "milestone_escalated": ESCALATION.cause("E-1"),
     "survey_invitation": Correspondence(employee_id="E-1", journey=1).asking(ASKS["pulse_7"]),
+    "meeting_invitation": Correspondence(employee_id="E-1").invitation(MEETING, 0),
+    "meeting_cancelled": Correspondence(employee_id="E-1").invitation(MEETING, 0),
     "meeting_question": Correspondence(employee_id="E-1", journey=1).asking(ASKS["first_mentor_meeting"]),
 }
 SUMMARIES: Mapping[str, Digest | Trouble] = {
@@ -56,6 +60,7 @@ SUMMARIES: Mapping[str, Digest | Trouble] = {
         more=4,
     ),
 }
+MOVED = Invite(mentor_id="M-1", number=2, day=date(2027, 1, 19), sequence=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,12 @@ def _states(template: Template) -> Iterator[Correspondence]:
         yield known.model_copy(update={"asks": {}})
     if template == "milestone_reminder":
         yield known.model_copy(update={"reminders": {"first_mentor_meeting": REMINDER, "goals_30": REMINDER}})
+    if template == "meeting_invitation":
+        told = _letter(template, "hire", BEFORE_START), _letter(template, "mentor", BEFORE_START)
+        sent = {letter.id: letter.model_copy(update={"status": "sent"}) for letter in told}
+        yield known.model_copy(update={"letters": sent, "invites": {MEETING: MOVED}})
+    if template == "meeting_cancelled":
+        yield known.model_copy(update={"invites": {MEETING: MOVED.model_copy(update={"status": "cancelled"})}})
     if template == "mentor_release":
         for cause in ("mentor_paused", "journey_ended", "replaced"):
             yield known.model_copy(update={"endings": {GIVEN_BY: cause}})
@@ -163,6 +174,7 @@ def _well_known() -> Correspondence:
         escalations={"mentor_meeting_2": ESCALATION, "pulse_7": ESCALATION.model_copy(update={"owner": "hire"})},
         journey=1,
         asks=ASKS,
+        invites={MEETING: Invite(mentor_id="M-1", number=1, day=START)},
         letters={letter.id: letter for letter in (brief, introduction)},
         told={f"{role}/{reader}": date(2027, 1, 4) for role, reader in READERS.items()},
     )

@@ -18,8 +18,9 @@ def people_needed(entry: Entry, state: Correspondence | None) -> set[str]:
     """Everybody a message may name."""
     mentor_ids = {letter.recipient_id for letter in state.letters.values() if letter.role == "mentor"} if state else set()
     current = {state.assignment.mentor_id} if state and state.assignment else set()
+    invited = {invite.mentor_id for invite in state.invites.values()} if state else set()
     manager = {state.manager_id} if state and state.manager_id else set()
-    return {entry.employee_id, entry.recipient_id, *mentor_ids, *current, *manager}
+    return {entry.employee_id, entry.recipient_id, *mentor_ids, *current, *invited, *manager}
 
 
 def address_or_hindrance(entry: Entry, state: Correspondence, people: Mapping[str, Person], now: datetime) -> str | Hindrance:

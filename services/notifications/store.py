@@ -223,4 +223,5 @@ async def ensure_indexes(db: Database) -> None:
     await db[MESSAGES].create_indexes([due, about, reader, troubled])
     expected = {"partialFilterExpression": {"state.status": "expected"}}
     team = IndexModel([("state.manager_id", ASCENDING), ("state.start_date", ASCENDING)], **expected)
-    await db[CORRESPONDENCES].create_indexes([team])
+    mentored = IndexModel([("state.assignment.mentor_id", ASCENDING)], **expected)
+    await db[CORRESPONDENCES].create_indexes([team, mentored])

@@ -25,6 +25,7 @@ KEEPS_ITS_SENSE: Mapping[Template, timedelta] = {
     "milestone_escalated": timedelta(days=14),
     "meeting_question": timedelta(days=7),
     "survey_invitation": timedelta(days=14),
+    "meeting_invitation": timedelta(days=8),  # sent a week ahead; after its day nobody accepts it any more
     "manager_digest": timedelta(days=4),
     "undelivered": timedelta(days=4),
 }

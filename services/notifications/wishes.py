@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from services.notifications.asking import first_meeting, surveys
 from services.notifications.correspondence import EMAIL, Correspondence, Summary, message_id
+from services.notifications.invitations import AHEAD, Invite, in_order
 from shared.events.notifications import RecipientRole, Template
 from shared.events.onboarding import EscalatedTo, Owner
 
@@ -32,6 +33,7 @@ def wishes(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Wante
         yield Wanted("mentor_guidance", "mentor", state.employee_id, state.enrolment)
     yield from _summaries(state)
     yield from _releases(state)
+    yield from _meetings(state)
     if state.status == "rescinded":
         yield from _cancellations(state)
     if state.status == "expected":
@@ -50,6 +52,34 @@ def _summaries(state: Correspondence) -> Iterator[Wanted]:
     """The last one due of each kind: one that did not go before the next is due is not sent any more."""
     for summary, day in state.summaries.items():
         yield Wanted(summary, SUMMARY_TO[summary], state.employee_id, state.cause(f"{summary}-{day.isoformat()}"), day)
+
+
+def _meetings(state: Correspondence) -> Iterator[Wanted]:
+    """What calendars have to hear: changes of what they know, and the next meeting of which they don't know yet."""
+    for key, invite in state.invites.items():
+        for role, reader in _pair(state, invite):
+            if state.was_invited(key, reader) and invite.status != "over":
+                template: Template = "meeting_invitation" if invite.status == "on" else "meeting_cancelled"
+                yield Wanted(template, role, reader, state.invitation(key, invite.sequence))
+    for key, invite in in_order(state.invites):
+        new = [(role, reader) for role, reader in _pair(state, invite) if not state.was_invited(key, reader)]
+        cause = state.invitation(key, invite.sequence)
+        wanted = [Wanted("meeting_invitation", role, reader, cause, invite.day - AHEAD) for role, reader in new]
+        yield from wanted
+        if any(_is_open(state, wish) for wish in wanted):
+            return
+
+
+def _pair(state: Correspondence, invite: Invite) -> list[tuple[RecipientRole, str]]:
+    mentor: tuple[RecipientRole, str] = ("mentor", invite.mentor_id)
+    # Who does not come, or leaves, hears of it from people; a calendar would be the wrong one to tell it.
+    return [("hire", state.employee_id), mentor] if state.status == "expected" else [mentor]
+
+
+def _is_open(state: Correspondence, wish: Wanted) -> bool:
+    """Whether this letter is still to be sent."""
+    letter = state.letters.get(message_id(wish.cause, wish.template, wish.recipient_id, EMAIL))
+    return letter is None or letter.status in ("planned", "withdrawn")
 
 
 def _to_hire(state: Correspondence) -> Iterator[Wanted]:
@@ -143,8 +173,7 @@ def _next_survey(state: Correspondence) -> Iterator[Wanted]:
     for ask in surveys(state.asks):
         wish = Wanted("survey_invitation", "hire", state.employee_id, state.asking(ask), ask.due)
         yield wish
-        letter = state.letters.get(message_id(wish.cause, wish.template, wish.recipient_id, EMAIL))
-        if letter is None or letter.status in ("planned", "withdrawn"):
+        if _is_open(state, wish):
             return
 
 

@@ -24,6 +24,8 @@ Template = Literal[
     "milestone_escalated",
     "survey_invitation",
     "meeting_question",
+    "meeting_invitation",
+    "meeting_cancelled",
     "manager_digest",
     "undelivered",
 ]
@@ -44,6 +46,8 @@ RECIPIENTS: Mapping[Template, tuple[RecipientRole, ...]] = {
     "milestone_escalated": ("manager", "coordinator"),
     "survey_invitation": ("hire",),
     "meeting_question": ("hire",),
+    "meeting_invitation": ("hire", "mentor"),
+    "meeting_cancelled": ("hire", "mentor"),
     "manager_digest": ("manager",),
     "undelivered": ("coordinator",),
 }

@@ -105,7 +105,7 @@ async def test_a_form_is_kept_and_shown_again(office: Office, http: httpx.AsyncC
         quiet_from=time(18, 30),
         quiet_until=time(9),
         paused_until=date(2027, 1, 7),
-        declined=frozenset({"reminders", "surveys"}),
+        declined=frozenset({"reminders", "surveys", "invitations"}),
     )
     page = (await http.get(f"{link()}?saved")).text
     assert "Kept." in page

@@ -16,6 +16,7 @@ from typing import Any
 import aiosmtplib
 
 from services.notifications.channels import Permanent, Temporary, Unreachable
+from services.notifications.invitations import calendar_of
 from services.notifications.letters import Outgoing, one_line
 
 CONNECTIONS = 4  # a mail server answers each command in milliseconds; more connections look like an attack to some
@@ -74,6 +75,9 @@ def build(message: Outgoing, identity: Identity, now: datetime) -> bytes:
         )
     )
     parts = _part(boundary, "plain", message.rendered.text) + _html(boundary, message)
+    if message.invitation is not None:
+        calendar = calendar_of(message.invitation, identity.address, identity.domain, now).decode()
+        parts += _part(boundary, f"calendar; method={message.invitation.method}", calendar)
     return head + CRLF + parts + f"--{boundary}--\r\n".encode()
 
 

@@ -30,6 +30,7 @@ from shared.settings import Settings
 KINDS: Mapping[Kind, tuple[str, str]] = {
     "reminders": (N_("Reminders"), N_("before something of yours is due, and whether a first meeting took place")),
     "surveys": (N_("Surveys"), N_("a few questions along the way, for those who join")),
+    "invitations": (N_("Invitations"), N_("meetings of mentor and mentee for your calendar")),
     "digest": (N_("The weekly overview"), N_("for managers: who starts, what is late, what changed")),
 }
 ALWAYS = (
@@ -56,6 +57,8 @@ class Forms:
         self._db = db
         self._hours = Hours.read(settings.mail_hours)
         self._clock = clock
+        self.links = Links(settings.secret)
+        self._web = settings.web_url.rstrip("/")
         self._pages = pages
 
     async def show(self, request: Request, who: Chooser, fields: Fields | None = None, wrong: str = "") -> HTMLResponse:
@@ -74,6 +77,8 @@ class Forms:
             "saved": "saved" in request.query_params and not wrong,
             "wrong": wrong,
             "action": who.path,
+            "feed": self.links.own("calendar", who.employee_id),
+            "web": self._web,
         }
         return self._pages.render(request, "preferences.html", viewer=who.viewer, status=422 if wrong else 200, **context)
 
@@ -107,7 +112,7 @@ def preference_pages(db: Database, settings: Settings, clock: Clock, pages: Temp
     router = APIRouter()
     forms = Forms(db, settings, clock, pages)
     router.include_router(_own(forms))
-    router.include_router(_linked(forms, Links(settings.secret)))
+    router.include_router(_linked(forms))
     return router
 
 
@@ -130,11 +135,11 @@ def _own(forms: Forms) -> APIRouter:
     return router
 
 
-def _linked(forms: Forms, links: Links) -> APIRouter:
+def _linked(forms: Forms) -> APIRouter:
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
     def holder(token: Annotated[str, Path(max_length=1000)]) -> Chooser:
-        employee_id = links.owner("preferences", token)
+        employee_id = forms.links.owner("preferences", token)
         if employee_id is None:
             words = _("this link is not one of ours, or not whole; take it from a mail once more, or sign in")
             raise Refused(404, "unknown_link", words)
