@@ -1,0 +1,110 @@
+{{- define "firstmate.labels" -}}
+app.kubernetes.io/name: firstmate
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .name }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end }}
+
+{{- define "firstmate.selector" -}}
+app.kubernetes.io/name: firstmate
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .name }}
+{{- end }}
+
+{{- define "firstmate.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{- define "firstmate.bootstrap" -}}
+{{- if .Values.strimzi.enabled }}{{ .Values.strimzi.cluster }}-kafka-bootstrap:9092{{ else }}{{ .Values.kafka.bootstrap }}{{ end -}}
+{{- end }}
+
+{{/* The fewest partitions of a topic that several replicas share: more replicas than that would idle. */}}
+{{- define "firstmate.partitions" -}}
+{{- $fewest := 1000 }}
+{{- range (.Files.Get "files/topics.json" | fromJson).topics }}
+{{- if not (hasSuffix ".dead-letters" .name) }}{{ $fewest = min $fewest (int .partitions) }}{{ end }}
+{{- end }}
+{{- $fewest }}
+{{- end }}
+
+{{/* Variables of every process; the pod's own name is its stable name, since workers are StatefulSets. */}}
+{{- define "firstmate.environment" -}}
+- {name: FIRSTMATE_KAFKA, value: {{ include "firstmate.bootstrap" . | quote }}}
+- {name: FIRSTMATE_KAFKA_GROUPS, value: "true"}
+{{- if .Values.mongo.uri }}
+- {name: FIRSTMATE_MONGO, value: {{ .Values.mongo.uri | quote }}}
+{{- else }}
+- name: FIRSTMATE_MONGO
+  valueFrom: {secretKeyRef: {name: {{ .Values.secretName }}, key: mongo}}
+{{- end }}
+- name: FIRSTMATE_SECRET
+  valueFrom: {secretKeyRef: {name: {{ .Values.secretName }}, key: secret}}
+{{- range $name, $value := .Values.settings }}
+- {name: FIRSTMATE_{{ $name | upper }}, value: {{ $value | toString | quote }}}
+{{- end }}
+{{- if .Values.policyConfigMap }}
+- {name: FIRSTMATE_POLICY_FILE, value: /etc/firstmate/policy/policy.yaml}
+{{- end }}
+{{- if .Values.programmesConfigMap }}
+- {name: FIRSTMATE_PROGRAMMES_DIR, value: /etc/firstmate/programmes}
+{{- end }}
+{{- end }}
+
+{{- define "firstmate.container" -}}
+image: {{ include "firstmate.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+volumeMounts:
+  - {name: tmp, mountPath: /tmp}
+{{- if .Values.policyConfigMap }}
+  - {name: policy, mountPath: /etc/firstmate/policy, readOnly: true}
+{{- end }}
+{{- if .Values.programmesConfigMap }}
+  - {name: programmes, mountPath: /etc/firstmate/programmes, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "firstmate.pod" -}}
+automountServiceAccountToken: false
+# Kubernetes would add FIRSTMATE_ variables of its own for every Service whose name begins so.
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  seccompProfile: {type: RuntimeDefault}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{ toYaml . | nindent 2 }}
+{{- end }}
+volumes:
+  - {name: tmp, emptyDir: {sizeLimit: 64Mi}}
+{{- with .Values.policyConfigMap }}
+  - {name: policy, configMap: {name: {{ . }}}}
+{{- end }}
+{{- with .Values.programmesConfigMap }}
+  - {name: programmes, configMap: {name: {{ . }}}}
+{{- end }}
+{{- end }}
+
+{{/* Replicas apart from each other: over zones and nodes as far as there are any. */}}
+{{- define "firstmate.spread" -}}
+{{- range $key := list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+- maxSkew: 1
+  topologyKey: {{ $key }}
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels: {{ include "firstmate.selector" $ | nindent 6 }}
+{{- end }}
+{{- end }}
