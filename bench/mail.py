@@ -26,7 +26,8 @@ from deploy.mongod import Mongod
 from deploy.ports import free_port
 from deploy.process import Process
 from services.notifications import store
-from services.notifications.channels.email import CONNECTIONS, EmailChannel, Identity
+from services.notifications.channels.email import EmailChannel, Identity
+from services.notifications.channels.server import MailServer
 from services.notifications.handlers import SERVICE, CorrespondenceWork
 from services.notifications.rendering import Renderer
 from services.notifications.sender import Sender
@@ -39,6 +40,7 @@ from shared.worker import prepare_database
 
 MESSAGES = 3_000
 REFUSED_PERCENT = 20
+CONNECTIONS = 4  # as many as the service opens by itself
 SENDER = "welcome@bench.example"
 NEXT_TRY = timedelta(minutes=10)  # later than any first pause
 
@@ -112,7 +114,7 @@ async def sender(db: Database, port: int, clock: Clock) -> AsyncIterator[Sender]
     fence = await lease.take(db, SERVICE, "bench")
     if fence is None:
         raise RuntimeError("somebody else holds the lease of a fresh database")
-    channel = EmailChannel("127.0.0.1", port, Identity(f"Firstmate <{SENDER}>"))
+    channel = EmailChannel(MailServer("127.0.0.1", port, connections=CONNECTIONS), Identity(f"Firstmate <{SENDER}>"))
     processor = Processor(service=SERVICE, consumer="bench.email", db=db, work=lambda: CorrespondenceWork(db, []), clock=clock)
     renderer, web_url = Renderer("Firstmate"), "http://127.0.0.1:8080"
     try:

@@ -90,13 +90,15 @@ def _addresses(process: str, settings: Settings, environment: Mapping[str, str])
 
 
 def _mail(process: str, settings: Settings, environment: Mapping[str, str]) -> Iterator[Fault]:
-    if process in ("notifications", "mailsink") and not _is_address(settings.smtp):
-        yield Fault("FIRSTMATE_SMTP", "give host:port, such as mail.example.org:25")
+    if process == "mailsink" and not _is_address(settings.smtp):
+        yield Fault("FIRSTMATE_SMTP", "give host:port, such as 127.0.0.1:1025")
     if process != "notifications":
         return
-    from services.notifications.channels.email import Identity  # noqa: PLC0415  a mail sink needs none of it
+    from services.notifications.channels import server  # noqa: PLC0415  a mail sink needs none of it
+    from services.notifications.channels.email import Identity  # noqa: PLC0415
     from services.notifications.timing import Hours  # noqa: PLC0415
 
+    yield from (Fault(name, words) for name, words in server.faults(settings))
     for name, read_it in (
         ("FIRSTMATE_MAIL_HOURS", lambda: Hours.read(settings.mail_hours)),
         ("FIRSTMATE_MAIL_FROM", lambda: Identity(settings.mail_from)),

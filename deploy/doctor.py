@@ -20,6 +20,9 @@ from services.matching.memory import Memory
 from services.matching.policies import excluding_everyone
 from services.matching.policy import Policy
 from services.matching.policy_file import PolicyError
+from services.notifications.channels import Unreachable
+from services.notifications.channels.email import EmailChannel, Identity
+from services.notifications.channels.server import MailServer, advice
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
 from services.onboarding.read_models import READ_MODELS, SERVICE
 from shared import dead_letters, hold, kafka, outbox, progress
@@ -71,6 +74,8 @@ async def examine(found: Found, data: Path, clock: Clock) -> list[Finding]:
                 findings += await read_model_findings(client, found.kafka)
         finally:
             client.close()
+    if all(finding.status != "fail" for finding in findings[:1]) and "FIRSTMATE_SMTP" in os.environ:
+        findings.append(await mail_finding(Settings()))
     if found.local is not None:
         findings.append(await web_finding(found.local.web))
     return [*findings, disk_finding(data)]
@@ -208,6 +213,22 @@ async def read_model_findings(client: Client, address: str) -> list[Finding]:
         else:
             findings.append(Finding("read models", "ok", told))
     return findings
+
+
+async def mail_finding(settings: Settings) -> Finding:
+    """Whether the mail server can be reached, is who it should be, and lets us in; nothing is sent."""
+    try:
+        channel = EmailChannel(MailServer.of(settings), Identity(settings.mail_from), connect_timeout=WITHIN_S)
+    except ValueError as error:
+        return Finding("mail", "fail", "; ".join(str(error).splitlines()), "correct these variables")
+    try:
+        await channel.check()
+    except Unreachable as error:
+        return Finding("mail", "fail", f"{settings.smtp} can't be used ({error.reason})", advice(error.reason))
+    finally:
+        await channel.close()
+    how = "signed in" if settings.smtp_user else "without signing in"
+    return Finding("mail", "ok", f"{settings.smtp} answers, {how}, FIRSTMATE_SMTP_TLS={settings.smtp_tls}")
 
 
 async def web_finding(web: str) -> Finding:

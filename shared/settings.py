@@ -5,13 +5,14 @@ suits one machine.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.events.hr import TimeZone
 
+SmtpTls = Literal["off", "auto", "starttls", "implicit"]
 Names = Annotated[list[str], NoDecode]
 
 
@@ -27,6 +28,18 @@ class Settings(BaseSettings):
     mongo: str = Field("mongodb://127.0.0.1:27017/?directConnection=true", description="A replica set's URI.")
     instance: str = Field("0", description="This replica's stable name: static group membership and lease holder.")
     smtp: str = Field("127.0.0.1:1025", description="host:port of the mail server.")
+    smtp_tls: SmtpTls = Field(
+        "auto",
+        description="off, auto (STARTTLS where offered), starttls (or nothing is sent), implicit (TLS from the first byte).",
+    )
+    smtp_ca_file: Path | None = Field(None, description="Authorities that may sign the mail server's certificate, PEM.")
+    smtp_user: str = Field("", description="Sign in to the mail server as this user; only encrypted, or to this machine.")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Its password.")
+    smtp_connections: int = Field(4, ge=1, le=64, description="Most connections to the mail server at once.")
+    smtp_domain_rate: float = Field(200, ge=0, description="Most messages a second to one recipient domain; 0: any number.")
+    smtp_domain_connections: int = Field(
+        0, ge=0, description="Most messages at once to one recipient domain; 0: all connections."
+    )
     mail_from: str = Field("Firstmate <welcome@firstmate.example>", description="Sender of every message.")
     mail_reply_to: str | None = None
     mail_hours: str = Field(

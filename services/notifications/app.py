@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from services.notifications import store
 from services.notifications.api import api, preference_api
 from services.notifications.channels.email import EmailChannel, Identity
+from services.notifications.channels.server import MailServer
 from services.notifications.checking import check
 from services.notifications.company import company
 from services.notifications.feed import calendar_feed
@@ -36,13 +37,13 @@ def worker(settings: Settings) -> Worker:
     brand = renderer.brand
     identity = Identity(brand.mail_from or settings.mail_from, brand.reply_to or settings.mail_reply_to)
     timing = Timing(Hours.read(settings.mail_hours), settings.mails_per_day)
-    host, port = _mail_server(settings.smtp)
+    server = MailServer.of(settings)
 
     def work(db: Database) -> CorrespondenceWork:
         return CorrespondenceWork(db, settings.coordinators)
 
     async def send_email(db: Database, fence: Fence) -> None:
-        channel = EmailChannel(host, port, identity)
+        channel = EmailChannel(server, identity)
         processor = Processor(service=SERVICE, consumer="notifications.email", db=db, work=lambda: work(db))
         sender = Sender(
             db=db,
@@ -86,10 +87,3 @@ def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]
     """The routers of the origin."""
     renderer = templates(settings)
     return [api(db), preference_api(db, clock), pages(db, settings, clock), calendar_feed(db, settings, renderer, clock)]
-
-
-def _mail_server(smtp: str) -> tuple[str, int]:
-    host, _, port = smtp.rpartition(":")
-    if not host or not port.isdigit():
-        raise ValueError("FIRSTMATE_SMTP must be host:port, such as mail.example.org:25")
-    return host, int(port)

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from services.notifications.asking import Ask
 from services.notifications.correspondence import TELLS_START, Correspondence, LateMilestone, Letter
 from services.notifications.invitations import Attendee, Invitation, Invite, start_of
+from services.notifications.preferences import kind_of
 from services.notifications.rendering import Rendered, Renderer, Tongue
 from shared.directory import name_of
 from shared.events.notifications import Template
@@ -46,7 +47,8 @@ ENDINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message for one address. `told` is the start date it names, if it names one."""
+    """A message for one address. `told` is the start date it names, if it names one; `unsubscribe` the address at which its
+    reader turns off messages of its kind by one click, for kinds that may be turned off."""
 
     message_id: str
     template: str
@@ -55,6 +57,7 @@ class Outgoing:
     rendered: Rendered
     told: date | None
     invitation: Invitation | None = None
+    unsubscribe: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +136,8 @@ def compose(
     """
     reader = people.get(letter.recipient_id, {})
     tongue = renderer.tongue(letter.template, reader.get("locale"), reader.get("languages") or ())
-    context = _context(letter, state, people, now) | {
-        "links": _links(web_url, state.employee_id, answers.own("preferences", letter.recipient_id))
-    }
+    own = answers.own("preferences", letter.recipient_id)
+    context = _context(letter, state, people, now) | {"links": _links(web_url, state.employee_id, own)}
     context |= _asked(letter, state, answers, web_url)
     context |= about or {}
     meeting = _meeting(letter, state, people)
@@ -147,7 +149,9 @@ def compose(
     page = context["links"]["own" if letter.role == "hire" else "person"]
     me = Attendee(context["reader"].name, address)
     invitation = invitation_to(meeting, people, me, page, renderer, tongue, now) if meeting else None
-    return Outgoing(letter.id, letter.template, context["reader"].name, address, rendered, told, invitation)
+    kind = kind_of(letter.template)
+    unsubscribe = f"{web_url.rstrip('/')}{own}/without/{kind}" if own and kind else None
+    return Outgoing(letter.id, letter.template, context["reader"].name, address, rendered, told, invitation, unsubscribe)
 
 
 def _context(letter: Letter, state: Correspondence, people: Mapping[str, Person], now: datetime) -> dict[str, Any]:

@@ -16,7 +16,8 @@ import jinja2
 import structlog
 
 from services.notifications import store
-from services.notifications.channels import Channel, Permanent, Temporary, Unreachable
+from services.notifications.channels import Channel, Later, Permanent, Temporary, Unreachable
+from services.notifications.channels.server import advice
 from services.notifications.correspondence import Correspondence, Letter, SendResult
 from services.notifications.digest import Digest, Trouble
 from services.notifications.entry import HELD, WAITING, Entry
@@ -275,6 +276,8 @@ class Sender:
             await self._channel.send(message, self._clock())
         except Permanent as error:
             return _result(entry, "failed", error.reason, attempted=True)
+        except Later as error:
+            return _result(entry, "deferred", error.reason, retry_at=self._clock() + error.after)
         except Temporary as error:
             again = self._when_reachable if isinstance(error, Unreachable) else self._later
             return again(entry, error.reason, self._clock())
@@ -286,7 +289,7 @@ class Sender:
 
     def _when_reachable(self, entry: Entry, reason: str, now: datetime) -> SendResult:
         if not self._breaker.is_resting(now):
-            log.warning("channel_unreachable", channel=self._channel.name, reason=reason)
+            log.warning("channel_unreachable", channel=self._channel.name, reason=reason, advice=advice(reason))
         until = self._breaker.trip(now)
         if is_over(entry.first_tried_at, now):
             return _result(entry, "failed", reason)

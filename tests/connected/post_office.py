@@ -16,6 +16,7 @@ from pydantic import BaseModel, SecretStr
 from deploy.ports import free_port
 from services.notifications import store
 from services.notifications.channels.email import EmailChannel, Identity
+from services.notifications.channels.server import MailServer
 from services.notifications.entry import Entry
 from services.notifications.handlers import SERVICE, CorrespondenceWork
 from services.notifications.rendering import Renderer
@@ -190,8 +191,9 @@ class Office:
 
     @asynccontextmanager
     async def sender(self, **options: Any) -> AsyncIterator[Sender]:
+        server = MailServer("127.0.0.1", self.post.port, connections=options.pop("width", 4))
         channel = options.pop("channel", None) or EmailChannel(
-            "127.0.0.1", self.post.port, Identity("Firstmate <welcome@firstmate.example>"), **options
+            server, Identity("Firstmate <welcome@firstmate.example>"), **options
         )
         sender = Sender(
             db=self.db,

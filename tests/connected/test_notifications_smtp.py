@@ -10,6 +10,7 @@ import pytest
 from deploy.ports import free_port
 from services.notifications.channels import Permanent, Temporary, Unreachable
 from services.notifications.channels.email import EmailChannel, Identity
+from services.notifications.channels.server import MailServer
 from services.notifications.letters import Outgoing
 from services.notifications.rendering import Rendered
 from tests.connected.post_office import PostOffice, post_office
@@ -23,8 +24,9 @@ def letter(address: str = "ada@acme.example", name: str = "Ada") -> Outgoing:
 
 
 @asynccontextmanager
-async def channel(post: PostOffice, **options: float) -> AsyncIterator[EmailChannel]:
-    made = EmailChannel("127.0.0.1", post.port, Identity("Firstmate <welcome@firstmate.example>"), **options)
+async def channel(post: PostOffice, width: int = 4, **options: float) -> AsyncIterator[EmailChannel]:
+    server = MailServer("127.0.0.1", post.port, connections=width)
+    made = EmailChannel(server, Identity("Firstmate <welcome@firstmate.example>"), **options)
     try:
         yield made
     finally:
@@ -91,7 +93,7 @@ async def test_nobody_listening_is_the_channels_fault():
 async def test_a_server_that_says_nothing_is_given_up_on():
     silent = await asyncio.start_server(lambda reader, writer: asyncio.sleep(0), "127.0.0.1", 0)
     port = silent.sockets[0].getsockname()[1]
-    email = EmailChannel("127.0.0.1", port, Identity("a@b.example"), width=1, connect_timeout=0.2)
+    email = EmailChannel(MailServer("127.0.0.1", port, connections=1), Identity("a@b.example"), connect_timeout=0.2)
     with pytest.raises(Unreachable, match="smtp_timeout"):
         await email.send(letter(), NOW)
     await email.close()

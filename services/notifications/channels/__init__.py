@@ -1,6 +1,6 @@
 """Ways to reach people. A channel takes one message and either accepts it or says how it failed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from services.notifications.letters import Outgoing
@@ -18,6 +18,15 @@ class Unreachable(Temporary):
     """The channel itself is away or refuses us: no message of any kind can go now."""
 
 
+class Later(Exception):
+    """Not now, and nobody's fault: the message was not tried. Ask again `after` this time; `reason` is a code."""
+
+    def __init__(self, reason: str, after: timedelta) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.after = after
+
+
 class Permanent(Exception):
     """Never: this message to this address will not be accepted. `reason` is a code such as `smtp_550`."""
 
@@ -33,7 +42,7 @@ class Channel(Protocol):
     width: int
 
     async def send(self, message: Outgoing, now: datetime) -> None:
-        """Hand the message over; returns once it is accepted. Raises `Temporary`, `Unreachable` or `Permanent`.
+        """Hand the message over; returns once it is accepted. Raises `Later`, `Temporary`, `Unreachable` or `Permanent`.
 
         May be called up to `width` times at once. The same message sent again carries the same identity.
         """

@@ -6,21 +6,25 @@ import socket
 import ssl
 from base64 import encodebytes
 from binascii import b2a_qp
-from collections.abc import Awaitable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.header import Header
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
 import aiosmtplib
 
-from services.notifications.channels import Permanent, Temporary, Unreachable
+from services.notifications.channels import Later, Permanent, Temporary, Unreachable
+from services.notifications.channels.pace import PATIENCE_S, Pace
+from services.notifications.channels.server import MailServer
 from services.notifications.invitations import calendar_of
 from services.notifications.letters import Outgoing, one_line
 
-CONNECTIONS = 4  # a mail server answers each command in milliseconds; more connections look like an attack to some
 CONNECT_TIMEOUT_S = 10.0
+STEPS = 3  # connecting, encrypting, signing in: a server that takes its time for each by bits and pieces is given up on
 COMMAND_TIMEOUT_S = 30.0  # RFC 5321 allows minutes; a server this slow is better tried again later
 IDLE_S = 20.0  # servers hang up on idle clients, some after half a minute; an older connection is opened anew
 REFUSED_FOR_NOW = range(400, 500)
@@ -30,6 +34,8 @@ TOO_LARGE = 552
 SHORT = 70  # characters of a header that is never folded
 CRLF = b"\r\n"
 HEADER_BREAK = re.compile(r"\r\n(?![ \t])|\n(?<!\r\n)|\r(?!\n)|\x00")
+CERTIFICATE_FAULTS = {10: "smtp_certificate_expired", 62: "smtp_certificate_name", 64: "smtp_certificate_name"}
+"""OpenSSL's numbers: X509_V_ERR_CERT_HAS_EXPIRED, _HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH."""
 UNSUPPORTED = "smtputf8_unsupported"
 
 
@@ -70,6 +76,7 @@ def build(message: Outgoing, identity: Identity, now: datetime) -> bytes:
             _header("Auto-Submitted", "auto-generated"),  # RFC 3834: no out-of-office reply, please
             _header("Content-Language", message.rendered.language),
             _header("X-Firstmate-Template", message.template),
+            *_unsubscribing(message.unsubscribe),
             _header("MIME-Version", "1.0"),
             _header("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
         )
@@ -79,6 +86,14 @@ def build(message: Outgoing, identity: Identity, now: datetime) -> bytes:
         calendar = calendar_of(message.invitation, identity.address, identity.domain, now).decode()
         parts += _part(boundary, f"calendar; method={message.invitation.method}", calendar)
     return head + CRLF + parts + f"--{boundary}--\r\n".encode()
+
+
+def _unsubscribing(url: str | None) -> Iterator[bytes]:
+    if url is None:
+        return
+    yield _header("List-Unsubscribe", f"<{url}>")
+    if url.startswith("https:"):  # RFC 8058 has the one click go over HTTPS alone
+        yield _header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 
 
 def _mailbox(text: str, setting: str) -> tuple[str, str]:
@@ -144,8 +159,18 @@ def envelope_address(address: str) -> str:
 class _Connection:
     """One SMTP connection, opened when first needed."""
 
-    def __init__(self, smtp: aiosmtplib.SMTP, connect_timeout: float) -> None:
-        self._smtp = smtp
+    def __init__(self, server: MailServer, connect_timeout: float, command_timeout: float) -> None:
+        # The default local hostname asks DNS and may wait for it; the plain name is as good.
+        self._smtp = aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            timeout=command_timeout,
+            local_hostname=socket.gethostname(),
+            use_tls=server.tls == "implicit",
+            start_tls=False,
+            tls_context=server.context,
+        )
+        self._server = server
         self._connect_timeout = connect_timeout
         self._used_at = 0.0
 
@@ -170,15 +195,51 @@ class _Connection:
             return True
         self.drop()
         try:
-            await self._smtp.connect(timeout=self._connect_timeout)
-        except (aiosmtplib.SMTPException, OSError, ssl.SSLError) as error:
+            async with asyncio.timeout(self._connect_timeout * STEPS):
+                await self._open()
+        except Unreachable:
+            self.drop()
+            raise
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            self.drop()
             raise Unreachable(_reason(error)) from error
         self._used_at = asyncio.get_running_loop().time()
         return False
 
+    async def _open(self) -> None:
+        await self._smtp.connect(timeout=self._connect_timeout)
+        await self._greet()
+        if self._server.tls in ("auto", "starttls"):
+            if self._smtp.supports_extension("starttls"):
+                await self._smtp.starttls(timeout=self._connect_timeout)
+                await self._greet()
+            elif self._server.encrypts:
+                raise Unreachable("smtp_no_starttls")
+        if self._server.user:
+            await self._sign_in()
+
+    async def _greet(self) -> None:
+        try:
+            await self._smtp.ehlo(timeout=self._connect_timeout)
+        except aiosmtplib.SMTPHeloError:  # servers older than ESMTP
+            await self._smtp.helo(timeout=self._connect_timeout)
+
+    async def _sign_in(self) -> None:
+        if not self._smtp.supports_extension("auth") or not self._smtp.supported_auth_methods:
+            raise Unreachable("smtp_auth_unsupported")
+        password = self._server.password.get_secret_value()
+        try:
+            await self._smtp.login(self._server.user, password, timeout=self._connect_timeout)
+        except aiosmtplib.SMTPAuthenticationError as error:
+            # A server that can't look anybody up just now says so with a code of its own.
+            raise Unreachable("smtp_auth_refused" if error.code not in REFUSED_FOR_NOW else _reason(error)) from None
+
+    async def check(self) -> None:
+        """Open the connection, sign in, and close it again. Raises `Unreachable`."""
+        await self._ready()
+        await self.quit()
+
     async def _begin(self, sender: str, recipient: str, *, smtputf8: bool) -> None:
-        if self._smtp.is_ehlo_or_helo_needed:
-            await self._smtp.ehlo()
         if smtputf8 and not self._smtp.supports_extension("smtputf8"):
             raise Permanent(UNSUPPORTED)
         # Written here since the library parses each address anew; ours are checked and hold no display name.
@@ -210,35 +271,56 @@ class _Connection:
 
 
 class EmailChannel:
-    """Sends over a few reused connections to one mail server; STARTTLS is used, and its certificate checked, where offered."""
+    """Sends over a few reused connections to one mail server, at the pace that it and each recipient's domain bear."""
 
     name = "email"
 
     def __init__(
         self,
-        host: str,
-        port: int,
+        server: MailServer,
         sender: Identity,
         *,
-        width: int = CONNECTIONS,
         connect_timeout: float = CONNECT_TIMEOUT_S,
         command_timeout: float = COMMAND_TIMEOUT_S,
     ) -> None:
-        self.width = width
+        self.width = server.connections
         self._sender = sender
+        self._pace = Pace(server.per_domain)
+        self._at_once = server.domain_connections
+        self._busy: Counter[str] = Counter()
         self._idle: asyncio.LifoQueue[_Connection] = asyncio.LifoQueue()  # the warmest first
-        self._all = [_Connection(_client(host, port, command_timeout), connect_timeout) for _ in range(width)]
+        self._all = [_Connection(server, connect_timeout, command_timeout) for _ in range(self.width)]
         for connection in self._all:
             self._idle.put_nowait(connection)
 
     async def send(self, message: Outgoing, now: datetime) -> None:
         """See `Channel.send`."""
         recipient = envelope_address(message.to_address)
-        smtputf8 = not recipient.isascii()
-        data = build(message, self._sender, now)
+        async with self._turn(recipient.rpartition("@")[2].lower()):
+            await self._send(build(message, self._sender, now), recipient)
+
+    @asynccontextmanager
+    async def _turn(self, domain: str) -> AsyncIterator[None]:
+        """The domain's turn. Raises `Later` where it would be long in coming."""
+        if self._at_once and self._busy[domain] >= self._at_once:
+            raise Later("domain_busy", timedelta(seconds=PATIENCE_S))
+        wait, taken = self._pace.turn(domain, asyncio.get_running_loop().time())
+        if not taken:
+            raise Later("domain_rate", timedelta(seconds=wait))
+        self._busy[domain] += 1
+        try:
+            if wait:
+                await asyncio.sleep(wait)
+            yield
+        finally:
+            self._busy[domain] -= 1
+            if not self._busy[domain]:
+                del self._busy[domain]
+
+    async def _send(self, data: bytes, recipient: str) -> None:
         connection = await self._idle.get()
         try:
-            await connection.transfer(self._sender.address, recipient, data, smtputf8=smtputf8)
+            await connection.transfer(self._sender.address, recipient, data, smtputf8=not recipient.isascii())
         except Unreachable:
             raise
         except (Permanent, aiosmtplib.SMTPResponseException) as error:
@@ -253,14 +335,13 @@ class EmailChannel:
         finally:
             self._idle.put_nowait(connection)
 
+    async def check(self) -> None:
+        """Whether the server can be reached, is who it should be, and lets us in. Raises `Unreachable`."""
+        await self._all[0].check()
+
     async def close(self) -> None:
         """Say goodbye on every connection."""
         await asyncio.gather(*(connection.quit() for connection in self._all))
-
-
-def _client(host: str, port: int, command_timeout: float) -> aiosmtplib.SMTP:
-    # The default local hostname asks DNS and may wait for it; the plain name is as good.
-    return aiosmtplib.SMTP(hostname=host, port=port, timeout=command_timeout, local_hostname=socket.gethostname())
 
 
 def _refusal(error: Permanent | aiosmtplib.SMTPResponseException) -> Permanent | Temporary:
@@ -277,14 +358,26 @@ def _refusal(error: Permanent | aiosmtplib.SMTPResponseException) -> Permanent |
     return Permanent(reason)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    causes = list(_causes(error))
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return f"smtp_{error.code}"
-    if isinstance(error, TimeoutError):
+    for cause in causes:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return CERTIFICATE_FAULTS.get(cause.verify_code, "smtp_certificate_untrusted")
+    if any(isinstance(cause, TimeoutError) for cause in causes):
         return "smtp_timeout"
-    if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
         return "smtp_tls_failed"
-    return "smtp_disconnected" if isinstance(error, aiosmtplib.SMTPServerDisconnected) else "smtp_unreachable"
+    hung_up = (aiosmtplib.SMTPServerDisconnected, ConnectionResetError, BrokenPipeError)
+    return "smtp_disconnected" if any(isinstance(cause, hung_up) for cause in causes) else "smtp_unreachable"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    while found is not None:
+        yield found
+        found = found.__cause__ or found.__context__
 
 
 async def _quietly(goodbye: Awaitable[Any]) -> None:

@@ -1,5 +1,6 @@
 """What messages say: in each language, for awkward names and addresses, in the words of each reader."""
 
+import re
 import shutil
 from datetime import UTC, date, datetime
 from email import message_from_bytes, policy
@@ -142,10 +143,11 @@ def test_no_name_title_or_interest_can_break_a_message_or_a_header(name, title, 
         assert not tags.seen & {"script", "img", "iframe"}
         assert not [attribute for attribute, _ in tags.attributes if attribute.startswith("on")]
         mail = round_trip(outgoing)
-        assert set(mail.keys()) == HEADERS
+        assert set(mail.keys()) == HEADERS | (UNSUBSCRIBING if outgoing.unsubscribe else set())
         assert mail["To"].addresses[0].addr_spec == "reader@acme.example"
 
 
+UNSUBSCRIBING = {"List-Unsubscribe", "List-Unsubscribe-Post"}
 HEADERS = {
     "Message-ID",
     "Date",
@@ -421,3 +423,22 @@ def test_odd_documents_are_inlined_like_any_other(body):
     style = "p { color: red; } p > b { margin: 0 }"
     html = f"<!doctype html><html><head><title>T</title><style>{style}</style></head><body>{body}</body></html>"
     assert Content(inline(html)).found == Content(ONE_BY_ONE.inline(html)).found
+
+
+@pytest.mark.parametrize(
+    ("template", "kind"), [("survey_invitation", "surveys"), ("milestone_reminder", "reminders"), ("manager_digest", "digest")]
+)
+def test_what_may_be_turned_off_says_how_by_one_click(template, kind):
+    outgoing = preview(RENDERER, sample(template), "en")
+    mail = message_from_bytes(build(outgoing, Identity("a@acme.example"), NOW), policy=policy.default)
+    assert re.fullmatch(rf"<https://firstmate\.example/preferences/[^/]+/without/{kind}>", mail["List-Unsubscribe"])
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+
+
+def test_what_everybody_has_to_know_offers_no_turning_off_and_http_no_one_click():
+    welcome = build(preview(RENDERER, sample("welcome"), "en"), Identity("a@acme.example"), NOW)
+    assert b"List-Unsubscribe" not in welcome
+    local = preview(RENDERER, sample("survey_invitation"), "en", web_url="http://127.0.0.1:8080")
+    mail = message_from_bytes(build(local, Identity("a@acme.example"), NOW), policy=policy.default)
+    assert mail["List-Unsubscribe"] is not None
+    assert mail["List-Unsubscribe-Post"] is None
