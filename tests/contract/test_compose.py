@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.kafka_jars import locked
 from deploy.run import PROCESSES
 from shared.settings import Settings
 from shared.topics import SERVICES
@@ -23,8 +24,8 @@ def compose() -> list[str] | None:
     for command in ([os.environ["COMPOSE"]] if "COMPOSE" in os.environ else []), ["docker", "compose"], ["docker-compose"]:
         if command and shutil.which(command[0]):
             done = subprocess.run([*command, "version", "--short"], capture_output=True, text=True, timeout=60, check=False)
-            if done.returncode == 0 and done.stdout.strip().lstrip("v").split(".")[0].isdigit():
-                return command if int(done.stdout.strip().lstrip("v").split(".")[0]) >= 2 else None
+            if done.returncode == 0 and not done.stdout.startswith(("1.", "v1.")):
+                return command
     return None
 
 
@@ -62,6 +63,11 @@ def test_topics_are_made_by_the_job_alone_and_ports_stay_on_this_machine(service
     assert services["kafka"]["environment"]["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
     for service in services.values():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_the_broker_is_of_the_version_that_the_tests_run(services: dict[str, Any]) -> None:
+    (version,) = {jar.version for jar in locked() if jar.artifact == "kafka_2.13"}
+    assert services["kafka"]["image"] == f"apache/kafka:{version}"
 
 
 def test_what_is_mounted_is_there(services: dict[str, Any]) -> None:

@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 
 from deploy import configuration
+from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
+VALUES = ROOT / "deploy" / "helm" / "firstmate" / "values.schema.json"
+# What the chart says itself, and folders that it mounts.
+CHARTS_OWN = {"kafka", "kafka_groups", "mongo", "instance", "secret", "token", "listen", "health_port", "data_dir", "mail_dir"}
+CHARTS_OWN |= {"peers", "policy_file", "programmes_dir", "templates", "sample_sign_in"}
 RANDOM = "0123456789abcdef0123456789abcdef"
 
 
@@ -117,3 +122,8 @@ def test_a_process_ends_with_every_fault_and_without_having_connected() -> None:
         "FIRSTMATE_HEALTH_PORT",
         "FIRSTMATE_SECRET",
     }
+
+
+def test_the_chart_takes_every_setting_that_is_not_its_own() -> None:
+    taken = set(json.loads(VALUES.read_text())["properties"]["settings"]["properties"])
+    assert taken == set(Settings.model_fields) - CHARTS_OWN
