@@ -1,7 +1,7 @@
 """Keeps the translations of the pages beside their texts: `./firstmate translations`.
 
-Texts are found where they stand (`_`, `N_`, `ngettext` in Python, `{% trans %}` and `_` in templates) and brought into one file
-per language, whose translations stay; a translator then fills what is empty.
+Texts are found where they stand (`_`, `N_`, `ngettext` and refusals in Python, `{% trans %}` and `_` in templates) and brought
+into one file per language, whose translations stay; a translator then fills what is empty.
 """
 
 import re
@@ -21,7 +21,17 @@ ROOT = Path(__file__).parent.parent
 SOURCES = ("shared", "services", "deploy")
 METHODS = [("**/notifications/templates/**", "ignore"), ("**/templates/**.html", "jinja2"), ("**.py", "python")]
 OPTIONS = {"**/templates/**.html": {"trimmed": "true", "silent": "false"}}
-KEYWORDS: Mapping[str, tuple[int, ...] | None] = {"_": None, "N_": None, "gettext": None, "ngettext": (1, 2)}
+KEYWORDS: Mapping[str, tuple[int, ...] | None] = {
+    "_": None,
+    "N_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "Refused": (3,),  # pages say refusals too
+    "not_found": (1,),
+    "forbidden": (1,),
+    "conflict": (1,),
+    "invalid": (1,),
+}
 ENGLISH = "en"  # the texts themselves
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # a date in the file's head would make a change of every run
 

@@ -17,8 +17,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.events.onboarding import Owner
+from shared.languages import N_
 from shared.problems import problem_response
-from shared.refusals import Refused, forbidden
+from shared.refusals import AnyOf, Refused, forbidden
 from shared.settings import Settings
 
 SESSION_COOKIE = "firstmate_session"
@@ -90,36 +91,36 @@ MAY_COMPLETE: Mapping[Owner, frozenset[Relation]] = {
 """Whose word completes a milestone, by its owner: the owner's, a manager's above the hire, or a coordinator's."""
 
 _WHO: Mapping[Relation, str] = {
-    "self": "the person concerned",
-    "mentor": "their mentor",
-    "manager": "a manager above them",
-    "coordinator": "a coordinator",
-    "operator": "the operator",
+    "self": N_("the person concerned"),
+    "mentor": N_("their mentor"),
+    "manager": N_("a manager above them"),
+    "coordinator": N_("a coordinator"),
+    "operator": N_("an operator"),
 }
+"""How a refusal names whose word would be enough."""
 
-
-_DOING: Mapping[Action, str] = {
-    "see_board": "see this board",
-    "see_journey": "see this journey",
-    "complete_milestone": "mark this milestone as done or as not needed",
-    "change_plan": "change this plan",
-    "log_meeting": "log a meeting here",
-    "answer_survey": "answer this survey",
-    "see_survey_comments": "read what this person wrote in surveys",
-    "see_assignment": "see why somebody has this mentor",
-    "see_messages": "see these messages",
-    "choose_preferences": "say how this person is written to",
-    "manage_mentors": "enrol and change mentors",
-    "nominate_mentor": "put this person forward as a mentor",
-    "override_assignment": "choose a mentor by hand",
-    "request_change": "ask for another mentor here",
-    "see_waitlist": "see the waitlist",
-    "see_matching_reports": "see how matching fares and will fare",
-    "see_projections": "see how current the pages are",
-    "see_outcomes": "see what came of the programme",
-    "see_programmes": "see the programmes",
-    "publish_events": "publish events",
-    "see_mail": "read the mail",
+_REFUSED: Mapping[Action, str] = {
+    "see_board": N_("only %(who)s may see this board"),
+    "see_journey": N_("only %(who)s may see this journey"),
+    "complete_milestone": N_("only %(who)s may mark this milestone as done or as not needed"),
+    "change_plan": N_("only %(who)s may change this plan"),
+    "log_meeting": N_("only %(who)s may log a meeting here"),
+    "answer_survey": N_("only %(who)s may answer this survey"),
+    "see_survey_comments": N_("only %(who)s may read what this person wrote in surveys"),
+    "see_assignment": N_("only %(who)s may see why somebody has this mentor"),
+    "see_messages": N_("only %(who)s may see these messages"),
+    "choose_preferences": N_("only %(who)s may say how this person is written to"),
+    "manage_mentors": N_("only %(who)s may enrol and change mentors"),
+    "nominate_mentor": N_("only %(who)s may put this person forward as a mentor"),
+    "override_assignment": N_("only %(who)s may choose a mentor by hand"),
+    "request_change": N_("only %(who)s may ask for another mentor here"),
+    "see_waitlist": N_("only %(who)s may see the waitlist"),
+    "see_matching_reports": N_("only %(who)s may see how matching fares and will fare"),
+    "see_projections": N_("only %(who)s may see how current the pages are"),
+    "see_outcomes": N_("only %(who)s may see what came of the programme"),
+    "see_programmes": N_("only %(who)s may see the programmes"),
+    "publish_events": N_("only %(who)s may publish events"),
+    "see_mail": N_("only %(who)s may read the mail"),
 }
 
 
@@ -191,9 +192,8 @@ def check(
 ) -> None:
     """As `may`, but raises `Refused` (403) that says whose word would be enough."""
     if not may(viewer, action, subject=subject, chain=chain, mentor_id=mentor_id, owner=owner):
-        enough = [words for relation, words in _WHO.items() if relation in _enough(action, owner)]
-        listed = " or ".join(filter(None, [", ".join(enough[:-1]), enough[-1]]))
-        raise forbidden(f"only {listed} may {_DOING[action]}")
+        enough = _enough(action, owner)
+        raise forbidden(_REFUSED[action], who=AnyOf(tuple(words for relation, words in _WHO.items() if relation in enough)))
 
 
 class Gate:

@@ -136,7 +136,7 @@ class PairWork:
         command, stream = event.data, self.hires[event.subject]
         hire = _needing(stream)
         if self.mentors[command.mentor_id].state is None:
-            raise not_found(f"{command.mentor_id} is no mentor; enrol them first", "not_a_mentor")
+            raise not_found("%(id)s is no mentor; enrol them first", "not_a_mentor", id=command.mentor_id)
         if hire.mentor_id == command.mentor_id:
             raise conflict("the hire has this mentor already", "already_assigned")
         self._choose(event, hire, command.mentor_id, now, reason=command.reason, exclude=command.exclude_previous)
@@ -157,7 +157,7 @@ class PairWork:
             raise invalid("nobody is their own mentor anyway", "self", "mentor_id")
         for id in (event.subject, command.mentor_id):
             if self._people.get(id) is None:
-                raise not_found(f"the HR system has told of nobody with the id {id}; check it", "unknown_person")
+                raise not_found("the HR system has told of nobody with the id %(id)s; check it", "unknown_person", id=id)
         hire = stream.state or Hire()
         if command.mentor_id not in hire.excluded:
             stream.put(_object(hire, command.mentor_id, "excluded", command, now, "coordinator", command.reason))
@@ -283,7 +283,7 @@ class PairWork:
 
 def _needing(stream: Stream[Hire]) -> Hire:
     if stream.state is None or not stream.state.hired:
-        raise not_found(f"{stream.id} is no new hire; only hires get a mentor", "not_a_hire")
+        raise not_found("%(id)s is no new hire; only hires get a mentor", "not_a_hire", id=stream.id)
     if stream.state.over is not None:
         raise conflict("this hire needs no mentor any more", stream.state.over)
     return stream.state

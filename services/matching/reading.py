@@ -46,8 +46,11 @@ class Books:
         managers = await chain(self.db, id)
         check(viewer, "see_assignment", subject=id, chain=managers, mentor_id=hire.mentor_id)
         if hire.status == "none":
-            why = "no hire event for them has arrived, or their hire was over before they could be matched"
-            raise not_found(f"nothing was decided about this person: {why}", "no_assignment")
+            raise not_found(
+                "nothing was decided about this person: no hire event for them has arrived, or their hire was over before they "
+                "could be matched",
+                "no_assignment",
+            )
         related = relations(viewer, id, managers, hire.mentor_id)
         known = await people(self.db, {id, *views.concerned(hire)})
         view = views.assignment(

@@ -38,7 +38,7 @@ from shared.mongo import PyMongoError
 from shared.pages import words
 from shared.pages.language import COOKIE, LANGUAGES, N_, SpeakTheirLanguage, current, gettext, known_locale, plain_ngettext
 from shared.problems import allowed_methods, problem_response, refused_by_database, refused_by_validation
-from shared.refusals import Refused, invalid
+from shared.refusals import AnyOf, Refused, invalid
 from shared.settings import Settings
 
 FOLDER = Path(__file__).parent
@@ -56,6 +56,18 @@ FILTERS: tuple[Callable[..., object], ...] = (
     words.initials,
     words.tint,
 )
+
+HEADINGS = {
+    403: N_("This is not yours to see or do"),
+    404: N_("Nothing here"),
+    405: N_("Nothing here"),
+    409: N_("This does not fit any more"),
+    413: N_("This is too much at once"),
+    422: N_("This can't be done as it was asked"),
+    500: N_("Something went wrong"),
+    503: N_("Not possible just now"),
+}
+"""What a page says above a refusal, by its status."""
 
 NOWHERE = {
     404: N_("there is nothing at this address; check it, or go on from the start page"),
@@ -161,11 +173,24 @@ class PageRoute(APIRoute):
             except Refused as refused:
                 return refusal_page(request, refused)
             except RequestValidationError as error:
-                return refusal_page(request, refused_by_validation(error))
+                return refusal_page(request, _unreadable(error))
             except PyMongoError as error:
                 return refusal_page(request, refused_by_database(request, error))
 
         return handle_for_people
+
+
+def _unreadable(error: RequestValidationError) -> Refused:
+    """A form or address that can't be read; what is wrong with the field is said in English, as the library has it."""
+    refused = refused_by_validation(error)
+    _, _, fault = refused.detail.partition(": ")
+    return invalid(
+        "the field '%(name)s' can't be read (%(fault)s); go back and check it",
+        refused.code,
+        refused.field,
+        name=refused.field,
+        fault=fault,
+    )
 
 
 def refusal_page(request: Request, refused: Refused) -> Response:
@@ -174,7 +199,21 @@ def refusal_page(request: Request, refused: Refused) -> Response:
         back = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         wanted = f"?next={quote(back, safe='')}" if request.method == "GET" and back != "/" else ""
         return RedirectResponse(f"/sign-in{wanted}", status_code=303)
-    return _SHARED.render(request, "refused.html", viewer=viewer_or_none(request), status=refused.status, refused=refused)
+    heading = gettext(HEADINGS.get(refused.status, refused.title))
+    status, viewer = refused.status, viewer_or_none(request)
+    return _SHARED.render(
+        request, "refused.html", viewer=viewer, status=status, number=status, heading=heading, words=in_words(refused)
+    )
+
+
+def in_words(refused: Refused) -> str:
+    """A refusal as a sentence in the page's language, without a full stop; in English where nobody translated it."""
+    values = {
+        name: words.one_of([gettext(text) for text in value.texts]) if isinstance(value, AnyOf) else value
+        for name, value in refused.values.items()
+    }
+    said = gettext(refused.text, **values)
+    return said[:1].upper() + said[1:]
 
 
 async def _answer_in_kind(request: Request, error: Exception) -> Response:
@@ -214,7 +253,12 @@ def _language_route() -> APIRouter:
         request: Request, to: Annotated[str, Form(max_length=35)], next: Annotated[str, Form(max_length=2000)] = "/"
     ) -> RedirectResponse:
         if known_locale(to) is None:
-            raise invalid(f"pages speak {', '.join(LANGUAGES.values())}; choose one of these", "unknown_language", "to")
+            raise invalid(
+                "pages speak %(languages)s; choose one of these",
+                "unknown_language",
+                "to",
+                languages=", ".join(LANGUAGES.values()),
+            )
         answer = RedirectResponse(local_path(next), status_code=303)
         secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, to, max_age=LANGUAGE_KEPT_S, httponly=True, samesite="lax", secure=secure)

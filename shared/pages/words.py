@@ -82,6 +82,11 @@ def listed(words: Sequence[str]) -> str:
     return str(format_list(list(words), locale=current().locale))
 
 
+def one_of(words: Sequence[str]) -> str:
+    """`a`, `a or b`, `a, b or c`."""
+    return str(format_list(list(words), style="or", locale=current().locale))
+
+
 def hundredths(value: int) -> str:
     """Hundredths (points, values of 10000) as people write them, of 100: `78`, `15.6`, in German `15,6`."""
     return str(format_decimal(value / 100, format="#,##0.##", locale=current().locale))

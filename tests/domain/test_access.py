@@ -123,7 +123,7 @@ def test_completing_a_milestone_of_an_unstated_owner_is_a_mistake_of_the_caller(
 def test_a_refusal_says_whose_word_would_be_enough():
     with pytest.raises(Refused) as refused:
         check(VIEWERS["stranger"], "see_journey", subject=HIRE, chain=CHAIN, mentor_id=MENTOR)
-    assert "a manager above them, a coordinator or the operator" in refused.value.detail
+    assert "a manager above them, a coordinator or an operator" in refused.value.detail
     assert HIRE not in refused.value.detail
 
 

@@ -9,9 +9,10 @@ from pydantic import SecretStr
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from shared.access import CurrentViewer, Viewer, check, install_access
-from shared.pages import FOLDER, STATIC, PageRoute, install_pages, nav, templates, words
+from shared.pages import FOLDER, STATIC, PageRoute, in_words, install_pages, nav, templates, words
+from shared.pages.language import speaking
 from shared.problems import install_problem_handlers
-from shared.refusals import not_found
+from shared.refusals import AnyOf, forbidden, not_found
 from shared.settings import Settings
 
 TODAY = date(2027, 1, 11)
@@ -145,7 +146,7 @@ async def test_who_is_not_signed_in_is_sent_to_sign_in_and_back(browser):
         ("/people/E-1", 404, "Nobody has this id."),
         ("/down", 503, "The database can&#39;t be reached now; try again in a few seconds."),
         ("/refused", 500, "The database refused the operation"),
-        ("/mail?count=x", 422, "Count: Input should be a valid integer"),
+        ("/mail?count=x", 422, "The field &#39;count&#39; can&#39;t be read (Input should be a valid integer"),
     ],
 )
 async def test_a_refusal_is_a_page_that_says_what_happened(browser, path, status, said):
@@ -153,6 +154,22 @@ async def test_a_refusal_is_a_page_that_says_what_happened(browser, path, status
     assert answer.status_code == status
     assert answer.headers["content-type"].startswith("text/html")
     assert said in answer.text
+
+
+async def test_a_refusal_speaks_the_readers_language_on_pages_and_english_in_problem_details(browser):
+    refused = forbidden("only %(who)s may see this board", who=AnyOf(("a manager above them", "a coordinator")))
+    assert refused.problem()["detail"] == "only a manager above them or a coordinator may see this board"
+    said = {}
+    for locale in ("de", "fr", "ar"):
+        with speaking(locale):
+            said[locale] = in_words(refused)
+    assert said == {
+        "de": "Nur eine Führungskraft darüber oder die Koordination darf diese Übersicht sehen",
+        "fr": "Voir ce tableau est réservé aux personnes suivantes : un responsable au-dessus ou la coordination",
+        "ar": "يحقّ الاطّلاع على هذه اللوحة لـ: أحد مدرائه أو أحد المنسّقين فقط",
+    }
+    page = await browser.get("/down", headers=OPERATOR | {"Accept-Language": "de"})
+    assert "Die Datenbank ist gerade nicht erreichbar" in page.text
 
 
 async def test_an_address_that_does_not_exist_is_a_page_for_people_and_a_problem_for_programs(browser):

@@ -195,7 +195,7 @@ def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
-        raise invalid(f"'{text}' is no day; write it as 2027-01-31", "no_day") from None
+        raise invalid("'%(given)s' is no day; write it as 2027-01-31", "no_day", given=text) from None
 
 
 def _concerned(mentor: MentorView) -> set[str]:

@@ -114,7 +114,9 @@ def _given(reason: str) -> str | None:
     """A reason that need not be given. Raises `Refused` 422 for one that says nothing."""
     said = reason.strip()
     if said and len(said) < FEWEST_LETTERS:
-        raise invalid(f"a reason has at least {FEWEST_LETTERS} letters; say more, or leave it empty", "too_short", "reason")
+        raise invalid(
+            "a reason has at least %(fewest)s letters; say more, or leave it empty", "too_short", "reason", fewest=FEWEST_LETTERS
+        )
     return said or None
 
 

@@ -19,7 +19,7 @@ from services.matching.store import API_PATH
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.mongo import Database
-from shared.pages import PageRoute
+from shared.pages import PageRoute, in_words
 from shared.pages.words import hundredths
 from shared.refusals import Refused, invalid
 from shared.small_groups import FEWEST
@@ -75,7 +75,7 @@ def report_pages(db: Database, policy: Policy, standing: Standing, clock: Clock)
             try:
                 found = await standing.what_if(clock().date(), policy_with(policy, asked))
             except Refused as refused:
-                wrong = refused.detail
+                wrong = in_words(refused)
         shown = found.others[:SHOWN] if found else []
         ids = {id for other in shown for id in (other.hire_id, other.old_mentor, other.new_mentor) if id}
         return PAGES.render(
@@ -104,6 +104,12 @@ def _weights(query: Mapping[str, str], used: Mapping[str, int]) -> dict[str, int
     asked = dict(used)
     for name in used.keys() & query.keys():
         if not query[name].isascii() or not query[name].isdigit() or int(query[name][:9]) > MOST_WEIGHT:
-            raise invalid(f"a weight is a whole number from 0 to {MOST_WEIGHT}; change '{name}'", "invalid_weights", name)
+            raise invalid(
+                "a weight is a whole number from 0 to %(most)s; change '%(name)s'",
+                "invalid_weights",
+                name,
+                most=MOST_WEIGHT,
+                name=name,
+            )
         asked[name] = int(query[name])
     return asked

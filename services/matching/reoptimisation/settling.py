@@ -217,5 +217,5 @@ def _wanted(proposal: Reoptimisation, ids: Sequence[str] | None) -> list[Step]:
     """The open steps among these ids, or all. Raises `Refused` 422 for an id the proposal does not have."""
     unknown = set(ids or ()) - {step.id for step in proposal.steps}
     if unknown:
-        raise invalid(f"the proposal has no step {min(unknown)}", "no_such_step", "steps")
+        raise invalid("the proposal has no step %(step)s", "no_such_step", "steps", step=min(unknown))
     return [step for step in proposal.steps if step.state == "open" and (ids is None or step.id in ids)]

@@ -56,10 +56,14 @@ def policy_with(policy: Policy, weights: Mapping[str, int]) -> Policy:
         name = next((str(step) for step in first["loc"] if step != "criteria"), "weights")
         if first["type"] == "extra_forbidden":
             raise invalid(
-                f"there is no criterion '{name}'; use one of {', '.join(weights_of(policy))}", "unknown_criterion", name
+                "there is no criterion '%(name)s'; use one of %(names)s",
+                "unknown_criterion",
+                name,
+                name=name,
+                names=", ".join(weights_of(policy)),
             ) from None
         said = first["msg"].removeprefix("Value error, ")
-        raise invalid(f"these weights make no policy: {said[:1].lower()}{said[1:]}", "invalid_weights", name) from None
+        raise invalid("these weights make no policy: %(why)s", "invalid_weights", name, why=said[:1].lower() + said[1:]) from None
     if "meaning" in then.shares and not installed():
         raise invalid("the criterion 'meaning' needs the sentence model, which is not installed here", "no_model", "meaning")
     return then

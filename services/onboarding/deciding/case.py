@@ -66,7 +66,7 @@ def require_live(journey: Journey) -> None:
     if journey.status == "expected":
         raise not_found("this person has no journey; it starts when their HR system tells of the hire", "no_journey")
     if not journey.live:
-        raise conflict(f"this journey is over ({journey.status}); nothing can be reported for it any more", "journey_over")
+        raise conflict("this journey is over; nothing can be reported for it any more", "journey_over")
 
 
 def require_running(journey: Journey) -> None:
@@ -81,5 +81,7 @@ def milestone_of(journey: Journey, milestone_id: str) -> MilestoneState:
     milestone = journey.milestones.get(milestone_id)
     if milestone is None:
         known = ", ".join(journey.milestones)
-        raise not_found(f"this journey has no milestone '{milestone_id}'; it has: {known}", "unknown_milestone")
+        raise not_found(
+            "this journey has no milestone '%(id)s'; it has: %(known)s", "unknown_milestone", id=milestone_id, known=known
+        )
     return milestone

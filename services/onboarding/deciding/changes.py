@@ -27,7 +27,7 @@ def waive_milestone_on_a_persons_word(case: Case) -> Facts:
     require_live(case.journey)
     milestone = milestone_of(case.journey, case.data.milestone_id)
     if milestone.status == "done":
-        raise conflict(f"milestone '{milestone.id}' is done already and can't be waived", "already_done")
+        raise conflict("milestone '%(id)s' is done already and can't be waived", "already_done", id=milestone.id)
     if milestone.status == "waived":
         return []
     return [MilestoneWaived(employee_id=case.id, milestone_id=milestone.id, waived_by=case.data.waived_by)]
@@ -57,10 +57,12 @@ def add_milestone_on_a_persons_word(case: Case) -> Facts:
     if id in journey.milestones:
         if journey.milestones[id].own:
             return []
-        raise conflict(f"milestone '{id}' is one of the programme's; leave the id out and it gets its own", "id_taken")
+        raise conflict("milestone '%(id)s' is one of the programme's; leave the id out and it gets its own", "id_taken", id=id)
     if len(journey.milestones) >= MAX_MILESTONES:
         raise conflict(
-            f"this journey has {MAX_MILESTONES} milestones, as many as one can have; waive some", "too_many_milestones"
+            "this journey has %(most)s milestones, as many as one can have; waive some",
+            "too_many_milestones",
+            most=MAX_MILESTONES,
         )
     _check_day(case, said.due)
     return [
@@ -109,18 +111,24 @@ def reassign_milestone_on_a_persons_word(case: Case) -> Facts:
 def _open_milestone(case: Case) -> MilestoneState:
     milestone = milestone_of(case.journey, case.data.milestone_id)
     if milestone.status == "done":
-        raise conflict(f"milestone '{milestone.id}' is done already; nothing of it can change", "already_done")
+        raise conflict("milestone '%(id)s' is done already; nothing of it can change", "already_done", id=milestone.id)
     if milestone.status == "waived":
-        raise conflict(f"milestone '{milestone.id}' is waived; reopen it first", "waived")
+        raise conflict("milestone '%(id)s' is waived; reopen it first", "waived", id=milestone.id)
     return milestone
 
 
 def _check_day(case: Case, due: date) -> None:
     if due < case.today:
-        raise invalid(f"due: lies in the past; choose {case.today} or later", "past_day", "due")
+        raise invalid("due: lies in the past; choose %(first)s or later", "past_day", "due", first=case.today)
     latest = (case.journey.start_date or case.today) + timedelta(days=LATEST_DAY)
     if due > latest:
-        raise invalid(f"due: lies more than {LATEST_DAY} days after the start; choose {latest} or earlier", "day_too_late", "due")
+        raise invalid(
+            "due: lies more than %(days)s days after the start; choose %(latest)s or earlier",
+            "day_too_late",
+            "due",
+            days=LATEST_DAY,
+            latest=latest,
+        )
 
 
 # Pause and resume ---------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ def named_programme(programmes: Programmes, id: str) -> Programme:
     found = next((each for each in programmes.current if each.id == id), None)
     if found is None:
         known = ", ".join(each.id for each in programmes.current)
-        raise not_found(f"there is no programme '{id}'; there are: {known}", "unknown_programme")
+        raise not_found("there is no programme '%(id)s'; there are: %(known)s", "unknown_programme", id=id, known=known)
     return found
 
 

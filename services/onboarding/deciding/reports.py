@@ -23,8 +23,10 @@ def complete_milestone_on_a_persons_word(case: Case) -> Facts:
     condition = planned.completed_by if planned else ByPerson()
     if not takes_a_word(condition):
         raise conflict(
-            f"milestone '{milestone.id}' is completed by an event ({condition.event}), not by hand; report that, or waive it",
+            "milestone '%(id)s' is completed by an event (%(event)s), not by hand; report that, or waive it",
             "completed_by_event",
+            id=milestone.id,
+            event=condition.event,
         )
     if milestone.status == "done" or milestone.said_at is not None:
         return []
@@ -47,7 +49,12 @@ def hold_meeting_on_report(case: Case) -> Facts:
         raise invalid("held_on: lies in the future; log a meeting once it was held", "future_meeting", "held_on")
     earliest = _earliest_meeting(journey)
     if earliest is not None and said.held_on < earliest:
-        raise invalid(f"held_on: lies before this journey began ({earliest}); check the year", "meeting_too_early", "held_on")
+        raise invalid(
+            "held_on: lies before this journey began (%(earliest)s); check the year",
+            "meeting_too_early",
+            "held_on",
+            earliest=earliest,
+        )
     return [
         MeetingHeld(
             employee_id=journey.employee_id,
@@ -73,14 +80,18 @@ def answer_survey_on_reply(case: Case) -> Facts:
     survey = case.programme.surveys.get(said.survey_id)
     if survey is None:
         known = ", ".join(case.programme.surveys) or "none"
-        raise not_found(f"this journey has no survey '{said.survey_id}'; its surveys are: {known}", "unknown_survey")
+        raise not_found(
+            "this journey has no survey '%(id)s'; its surveys are: %(known)s", "unknown_survey", id=said.survey_id, known=known
+        )
     if said.survey_id in journey.surveys:
         if journey.surveys[said.survey_id].ratings == said.ratings:
             return []
-        raise conflict(f"survey '{said.survey_id}' is answered already; an answer can't be changed", "already_answered")
+        raise conflict("survey '%(id)s' is answered already; an answer can't be changed", "already_answered", id=said.survey_id)
     opens = asked_from(journey, case.programme, said.survey_id)
     if opens is not None and case.today < opens:
-        raise conflict(f"survey '{said.survey_id}' is asked from {opens} on; answer it then", "survey_not_open")
+        raise conflict(
+            "survey '%(id)s' is asked from %(day)s on; answer it then", "survey_not_open", id=said.survey_id, day=opens
+        )
     wrong = sorted(said.ratings.keys() ^ survey.questions.keys())
     if wrong:
         fault = "is not rated" if wrong[0] in survey.questions else "is not a question of this survey"
