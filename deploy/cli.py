@@ -21,6 +21,7 @@ from rich.table import Table
 from deploy.answers import Data, Json, fail, found, result, run, tell, with_database
 from deploy.policy_cli import policy_app
 from deploy.programme_cli import programme_app
+from deploy.template_cli import templates_app
 from deploy.topics_cli import topics_app
 from shared.clock import now
 
@@ -33,6 +34,7 @@ letters_app = typer.Typer(no_args_is_help=True, help="What could not be processe
 app.add_typer(letters_app, name="dead-letters")
 app.add_typer(policy_app, name="policy")
 app.add_typer(programme_app, name="programme")
+app.add_typer(templates_app, name="templates")
 app.add_typer(topics_app, name="topics")
 
 Id = Annotated[str, typer.Argument(help="As `dead-letters list` names it.")]

@@ -149,6 +149,8 @@ def _people(process: str, settings: Settings, environment: Mapping[str, str]) ->
         yield Fault("FIRSTMATE_POLICY_FILE", f"there is no file {policy}; {advice}")
     if process in ("onboarding", "web") and programmes is not None and not programmes.is_dir():
         yield Fault("FIRSTMATE_PROGRAMMES_DIR", f"there is no folder {programmes}; {advice}")
+    if process == "notifications" and settings.templates is not None and not settings.templates.is_dir():
+        yield Fault("FIRSTMATE_TEMPLATES", f"there is no folder {settings.templates}; {advice}")
 
 
 def _serves_others(process: str, settings: Settings) -> bool:

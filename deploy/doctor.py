@@ -23,6 +23,7 @@ from services.matching.policy_file import PolicyError
 from services.notifications.channels import Unreachable
 from services.notifications.channels.email import EmailChannel, Identity
 from services.notifications.channels.server import MailServer, advice
+from services.notifications.company import company
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
 from services.onboarding.read_models import READ_MODELS, SERVICE
 from shared import dead_letters, hold, kafka, outbox, progress
@@ -59,6 +60,7 @@ async def examine(found: Found, data: Path, clock: Clock) -> list[Finding]:
     if all(finding.status != "fail" for finding in findings):
         finding, policy = policy_finding()
         findings.append(finding)
+        findings += template_findings(Settings())
     broker = await kafka_findings(found.kafka)
     findings += broker
     try:
@@ -99,6 +101,14 @@ def policy_finding() -> tuple[Finding, Policy | None]:
     except PolicyError as error:
         return Finding("policy", "fail", str(error), "correct the file; `./firstmate policy check FILE` looks again"), None
     return Finding("policy", "ok", f"{name}, version {policy.version}"), policy
+
+
+def template_findings(settings: Settings) -> list[Finding]:
+    """Whether a company's own templates and brand are used, or which of them the shipped ones serve for."""
+    found = company(settings.templates, settings.brand_name)
+    mend = "correct the file and restart notifications; `./firstmate templates check` looks again"
+    aside = [Finding("templates", "warn", f"set aside, the shipped one serves: {fault}", mend) for fault in found.set_aside]
+    return aside or [Finding("templates", "ok", f"mails in {', '.join(found.renderer.languages)}")]
 
 
 async def rule_findings(client: Client, policy: Policy, clock: Clock) -> list[Finding]:

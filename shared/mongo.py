@@ -69,6 +69,12 @@ DUPLICATE_CODE = 11000
 REJECTED_CODES = frozenset({2, 9, 14, 52, 121, 10334, 17280, 17419})  # BadValue, FailedToParse, ..., BSONObjectTooLarge
 
 
+def unconnected() -> Client:
+    """A client that connects to nothing until it is asked something: for looking at an application without its data."""
+    client: Client = AsyncIOMotorClient(connect=False)
+    return client
+
+
 async def connect(uri: str, *, name: str | None = None, within: float = WRITABLE_WITHIN_S) -> Client:
     """A client whose primary is writable. Sessions opened before that fail, so nothing else may connect by itself.
 
