@@ -57,7 +57,7 @@ def preview(
     department: Annotated[str | None, typer.Option()] = None,
     arrangement: Annotated[Literal["onsite", "hybrid", "remote"] | None, typer.Option(help="How the person works.")] = None,
     employment_type: Annotated[str | None, typer.Option()] = None,
-    language: Annotated[Literal["en", "de"], typer.Option(help="The language of titles and words.")] = "en",
+    language: Annotated[Literal["en", "de", "fr", "ar"], typer.Option(help="The language of titles and words.")] = "en",
     path: Annotated[
         Path | None, typer.Option("--in", help="A folder of programmes, or one file; otherwise those in force.")
     ] = None,

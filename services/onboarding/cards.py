@@ -11,9 +11,9 @@ from services.onboarding.projections.board import Assignment, Attention, Board, 
 from services.onboarding.store import BoardRow
 from services.onboarding.views import OWNERS, title_of
 from shared.mongo import Document
-from shared.pages.language import N_, current, ngettext
+from shared.pages.language import N_, ngettext
 from shared.pages.language import gettext as _
-from shared.pages.words import NEAR_DAYS, day, humane, relative
+from shared.pages.words import NEAR_DAYS, day, humane, lowered, relative
 
 LATE_SHOWN = 3  # more late milestones than these are one sentence: the person's page has them all
 
@@ -163,11 +163,6 @@ def _away_words(board: Board, today: date) -> str:
     if board.status != "paused" or board.away is None or board.away.until is None:
         return ""
     return _("Back %(day)s", day=day(board.away.until, today))
-
-
-def lowered(words: str) -> str:
-    """As it stands within a sentence; German nouns and Arabic know no such thing."""
-    return words.lower() if current().tag in ("en", "fr") else words
 
 
 def no_mentor_words(assignment: Assignment) -> str:

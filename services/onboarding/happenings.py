@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from services.onboarding.cards import Words, lowered
+from services.onboarding.cards import Words
 from services.onboarding.programme import Programme
 from services.onboarding.projections.timeline import Entry
 from services.onboarding.views import NOT_PEOPLE, OWNERS, in_page_language, title_of, who_did
@@ -12,7 +12,7 @@ from shared.events.onboarding import TOPIC as JOURNEYS
 from shared.events.onboarding import Owner
 from shared.pages.language import N_, ngettext
 from shared.pages.language import gettext as _
-from shared.pages.words import day, humane, listed, moment
+from shared.pages.words import day, humane, listed, lowered, moment
 
 _TOLD_ALREADY = ("mentor_assigned", "meeting_held", "survey_answered")  # a milestone done by these: they have their own line
 TITLES_SHOWN = 4  # of a longer list one line names the first, the plan has all
@@ -279,6 +279,7 @@ _MESSAGE_STATES: Mapping[str, Words] = {
 TEMPLATES = (
     N_("Welcome"),
     N_("Hire cancelled"),
+    N_("Manager digest"),
     N_("Manager notice"),
     N_("Meeting question"),
     N_("Mentor brief"),
@@ -291,6 +292,7 @@ TEMPLATES = (
     N_("Milestone reminder"),
     N_("Plans changed"),
     N_("Survey invitation"),
+    N_("Undelivered"),
     N_("Waitlisted"),
     N_("Withdrawn"),
 )

@@ -16,11 +16,13 @@ from shared.clock import Clock
 from shared.kafka import places
 from shared.mongo import Database
 from shared.pages import PageRoute, Templates
+from shared.pages.language import N_, ngettext
+from shared.pages.language import gettext as _
 from shared.positions import Position, positions
 
 PAGE = "/coordinator/read-models"
-MODEL_WORDS = {"board": "The board", "timeline": "The timelines", "outcomes": "The outcomes"}
-TOPIC_WORDS = dict(zip(TOPICS, ("Mentors assigned", "Journeys", "Messages"), strict=True))
+MODEL_WORDS = {"board": N_("The board"), "timeline": N_("The timelines"), "outcomes": N_("The outcomes")}
+TOPIC_WORDS = dict(zip(TOPICS, (N_("Mentors assigned"), N_("Journeys"), N_("Messages")), strict=True))
 
 
 class PartitionView(BaseModel):
@@ -137,18 +139,21 @@ def position_pages(db: Database, kafka: str, clock: Clock, pages: Templates) -> 
 def card(model: ProjectionView) -> ModelCard:
     """A read model in words."""
     kind, state = _state(model)
-    return ModelCard(model.name, MODEL_WORDS[model.name], kind, state, [_line(model, topic) for topic in TOPICS])
+    return ModelCard(model.name, _(MODEL_WORDS[model.name]), kind, state, [_line(model, topic) for topic in TOPICS])
 
 
 def _state(model: ProjectionView) -> tuple[str, str]:
     if model.held:
-        return "wait", "Standing still for a moment: a rebuild is swapping it"
+        return "wait", _("Standing still for a moment: a rebuild is swapping it")
     if model.lag is None:
-        return "late", "The broker does not answer, so nobody knows what waits"
+        return "late", _("The broker does not answer, so nobody knows what waits")
     if not model.lag:
-        return "ok", "Up to date"
-    waited = f", the oldest for {model.oldest_waiting_seconds:.0f} s" if model.oldest_waiting_seconds is not None else ""
-    return "wait", f"{model.lag} to go{waited}"
+        return "ok", _("Up to date")
+    if model.oldest_waiting_seconds is None:
+        return "wait", ngettext("%(num)s to go", "%(num)s to go", model.lag)
+    seconds = f"{model.oldest_waiting_seconds:.0f}"
+    text = ngettext("%(num)s to go, for %(seconds)s s", "%(num)s to go, the oldest for %(seconds)s s", model.lag, seconds=seconds)
+    return "wait", text
 
 
 def _line(model: ProjectionView, topic: str) -> TopicLine:
@@ -156,4 +161,4 @@ def _line(model: ProjectionView, topic: str) -> TopicLine:
     ends = [each.end for each in parts if each.end is not None]
     end = sum(ends) if len(ends) == len(parts) else None
     read = sum(each.position for each in parts)
-    return TopicLine(TOPIC_WORDS[topic], read, end, None if end is None else max(0, end - read))
+    return TopicLine(_(TOPIC_WORDS[topic]), read, end, None if end is None else max(0, end - read))

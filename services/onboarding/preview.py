@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from services.onboarding.preview_words import Words, words_in
+from services.onboarding import preview_words as words
 from services.onboarding.programme import Milestone, Person, Programme, When, text_in
 from shared.calendar import Place, day_off, is_working_day, place
 from shared.events.hr import StartDate, Text, WorkArrangement
 from shared.events.onboarding import Owner
+from shared.pages.language import current, speaking
 
 Phase = Literal["before", "first_day", "first_week", "first_month", "first_ninety_days", "later"]
 PHASE_ENDS: Sequence[tuple[Phase, int]] = (
@@ -120,8 +121,13 @@ def preview(programme: Programme, start: date, person: Person, language: str = "
 
     Raises `NoWorkingDay` where the calendar of the place has none for a month.
     """
-    where, words = place(person.location), words_in(language)
-    here = [_previewed(each, programme, start, where, words) for each in programme.milestones if each.when.holds(person)]
+    with speaking(words.locale_of(language)):
+        return _preview(programme, start, person, language)
+
+
+def _preview(programme: Programme, start: date, person: Person, language: str) -> Preview:
+    where = place(person.location)
+    here = [_previewed(each, programme, start, where, language) for each in programme.milestones if each.when.holds(person)]
     due = sorted(here, key=lambda each: each.due)
     elsewhere = [each for each in programme.milestones if not each.when.holds(person)]
     return Preview(
@@ -130,13 +136,13 @@ def preview(programme: Programme, start: date, person: Person, language: str = "
         title=text_in(programme.title, [language]),
         start_date=start,
         location=person.location,
-        notes=list(_notes(programme, person, where, words)),
+        notes=list(_notes(programme, person, where)),
         milestones=due,
         left_out=[
             LeftOut(id=each.id, title=text_in(each.title, [language]), why=words.unmet(unmet(each.when, person), person))
             for each in elsewhere
         ],
-        days_off=list(_days_off([start, *(each.due for each in due)], where, words.language)),
+        days_off=list(_days_off([start, *(each.due for each in due)], where)),
     )
 
 
@@ -158,15 +164,15 @@ def unmet(when: When, person: Person) -> list[tuple[str, Sequence[str]]]:
     return [(name, values) for name, values in when if values and not When(**{name: values}).holds(person)]
 
 
-def _previewed(each: Milestone, programme: Programme, start: date, where: Place, words: Words) -> PreviewedMilestone:
+def _previewed(each: Milestone, programme: Programme, start: date, where: Place, language: str) -> PreviewedMilestone:
     before = programme.due(each.after, start, where) if each.after else start
     due = programme.due(each.id, start, where)
     counted = before if each.in_working_days else before + timedelta(days=each.day)
-    why_off = None if each.in_working_days or counted == due else day_off(counted, where, words.language)
-    after = text_in(programme.by_id[each.after].title, [words.language]) if each.after else None
+    why_off = None if each.in_working_days or counted == due else day_off(counted, where, current().tag)
+    after = text_in(programme.by_id[each.after].title, [language]) if each.after else None
     return PreviewedMilestone(
         id=each.id,
-        title=text_in(each.title, [words.language]),
+        title=text_in(each.title, [language]),
         owner=each.owner,
         due=due,
         phase=_phase(each, programme, start, due),
@@ -187,7 +193,7 @@ def _phase(each: Milestone, programme: Programme, start: date, due: date) -> Pha
     return next((phase for phase, last in PHASE_ENDS if day <= last), "later")
 
 
-def _notes(programme: Programme, person: Person, where: Place, words: Words) -> Iterator[str]:
+def _notes(programme: Programme, person: Person, where: Place) -> Iterator[str]:
     missed = unmet(programme.when, person)
     if missed:
         yield words.not_chosen(words.unmet(missed, person))
@@ -195,11 +201,11 @@ def _notes(programme: Programme, person: Person, where: Place, words: Words) -> 
         yield words.place_note(where, person.location)
 
 
-def _days_off(days: Sequence[date], where: Place, language: str) -> Iterator[DayOff]:
+def _days_off(days: Sequence[date], where: Place) -> Iterator[DayOff]:
     first = min(days).replace(day=1)
     after = (max(days).replace(day=1) + timedelta(days=32)).replace(day=1)
     for number in range((after - first).days):
         day = first + timedelta(days=number)
         if not is_working_day(day, where):
-            named = day_off(day, where, language)
+            named = day_off(day, where, current().tag)
             yield DayOff(day=day, kind="holiday" if named.holiday else "weekend", name=named.name)

@@ -9,9 +9,9 @@ from typing import Annotated, get_args
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from services.onboarding import preview_words as words
 from services.onboarding.parameters import Id
 from services.onboarding.preview import Month, Newcomer, Preview, PreviewedMilestone, months
-from services.onboarding.preview_words import ENGLISH, Words
 from services.onboarding.programme import Programme, Programmes
 from services.onboarding.programme_api import previewed
 from services.onboarding.views import in_page_language
@@ -19,7 +19,9 @@ from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.events.hr import WorkArrangement
 from shared.pages import PageRoute, Templates
-from shared.pages.words import plural
+from shared.pages.language import current, ngettext
+from shared.pages.language import gettext as _
+from shared.pages.words import day, listed
 
 NOTICE_DAYS = 14  # somebody who signs today starts about then: a preview's first day unless another is asked for
 
@@ -63,34 +65,34 @@ class MonthView:
 
 def entry_of(programme: Programme) -> Entry:
     """The line of a programme."""
-    who = ENGLISH.only_for([(name, values) for name, values in programme.when if values])
-    size = plural(len(programme.milestones), "milestone")
-    return Entry(programme.id, in_page_language(programme.title), who or "for everybody whom no other names", size)
+    who = words.only_for([(name, values) for name, values in programme.when if values])
+    size = ngettext("%(num)s milestone", "%(num)s milestones", len(programme.milestones))
+    return Entry(programme.id, in_page_language(programme.title), who or _("for everybody whom no other names"), size)
 
 
-def month_views(shown: Preview, words: Words = ENGLISH) -> Iterator[MonthView]:
+def month_views(shown: Preview) -> Iterator[MonthView]:
     """The preview's months; a phase is named where it begins."""
     named = ""
     for month in months(shown):
         stretches = []
         for phase, milestones in groupby(month.milestones, key=lambda each: each.phase):
-            stretches.append(Stretch("" if phase == named else words.phases[phase], list(milestones)))
+            stretches.append(Stretch("" if phase == named else _(words.PHASES[phase]), list(milestones)))
             named = phase
         yield MonthView(
             title=words.month(month.first),
-            weeks=[[_cell(day, month, shown.start_date) if day else None for day in week] for week in month.weeks],
+            weeks=[[_cell(each, month, shown.start_date) if each else None for each in week] for week in month.weeks],
             stretches=stretches,
-            holidays=[f"{words.day(each.day)}: {each.name}" for each in month.holidays],
+            holidays=[_("%(day)s: %(name)s", day=words.near(each.day), name=each.name) for each in month.holidays],
         )
 
 
-def _cell(day: date, month: Month, start: date) -> Cell:
-    due, off = len(month.due_on(day)), month.days_off.get(day)
-    looks = {"due": due > 0, "start": day == start, "holiday": off is not None and off.kind == "holiday", "off": off is not None}
-    words = [f"{due} due"] if due else []
-    words += ["first day"] if looks["start"] else []
-    words += [off.name] if off and off.kind == "holiday" else []
-    return Cell(day.day, " ".join(f"is-{name}" for name, is_so in looks.items() if is_so), ", ".join(words))
+def _cell(this: date, month: Month, start: date) -> Cell:
+    due, off = len(month.due_on(this)), month.days_off.get(this)
+    looks = {"due": due > 0, "start": this == start, "holiday": off is not None and off.kind == "holiday", "off": off is not None}
+    said = [ngettext("%(num)s due", "%(num)s due", due)] if due else []
+    said += [_("first day")] if looks["start"] else []
+    said += [off.name] if off and off.kind == "holiday" else []
+    return Cell(this.day, " ".join(f"is-{name}" for name, is_so in looks.items() if is_so), listed(said))
 
 
 def programme_pages(programmes: Programmes, clock: Clock, pages: Templates) -> APIRouter:
@@ -113,7 +115,7 @@ def programme_pages(programmes: Programmes, clock: Clock, pages: Templates) -> A
         request: Request, viewer: CurrentViewer, programme_id: Id, newcomer: Annotated[Newcomer, Query()]
     ) -> HTMLResponse:
         check(viewer, "see_programmes")
-        shown = previewed(programmes, programme_id, newcomer, "en")
+        shown = previewed(programmes, programme_id, newcomer, str(current().locale).replace("_", "-"))
         return pages.render(
             request,
             "programme.html",
@@ -121,7 +123,8 @@ def programme_pages(programmes: Programmes, clock: Clock, pages: Templates) -> A
             shown=shown,
             newcomer=newcomer,
             months=list(month_views(shown)),
-            words=ENGLISH,
+            words=words,
+            start=day(shown.start_date),
             arrangements=get_args(WorkArrangement),
         )
 

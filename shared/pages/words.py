@@ -98,6 +98,11 @@ def humane(code: str) -> str:
     return gettext(words[:1].upper() + words[1:])
 
 
+def lowered(words: str) -> str:
+    """As it stands within a sentence; German nouns and Arabic know no such thing."""
+    return words.lower() if current().tag in ("en", "fr") else words
+
+
 def initials(name: str) -> str:
     """At most two letters for a round picture: first and last word of a name."""
     words = [word for word in name.split() if word[0].isalnum()]

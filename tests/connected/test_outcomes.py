@@ -28,7 +28,7 @@ async def test_the_page_the_json_and_the_table_say_what_the_cases_say(server):
     async with signed_in(server, COORDINATOR) as browser:
         page = await browser.get("/outcomes")
         assert page.status_code == 200
-        assert f"{found.regular} hires met their mentor regularly, {found.little} did not" in page.text
+        assert f"Met their mentor regularly: {found.regular} hires. Did not: {found.little}." in page.text
         assert "is no proof that the meetings made it" in page.text
         answer = (await browser.get("/api/onboarding/v1/outcomes")).json()
         by_measure = {one["measure"]: one for one in answer["compared"]}

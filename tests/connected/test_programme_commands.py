@@ -111,7 +111,7 @@ def test_a_preview_is_drawn_with_owners_reasons_and_holidays_also_without_colour
         "Erste Woche",
         "Führungskraft, 4 Arbeitstage nach dem Start",
         "Ostermontag",
-        "nur für Arbeitsform",
+        "nur für Arbeitsweise",
     ):
         assert words in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 110

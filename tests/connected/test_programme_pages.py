@@ -22,7 +22,7 @@ async def test_a_coordinator_finds_the_calendar_of_somebody_who_might_start(serv
         assert (await browser.get(path)).status_code == 200
         text = (await browser.get(f"{path}/preview", params=DAY | {"department": "", "work_arrangement": "remote"})).text
     assert "Mon 29 Mar: Easter Monday" in text
-    assert re.search(r'class="is-due is-start">\s*<span>1</span><span class="unseen">: \d+ due, first day', text)
+    assert re.search(r'class="is-due is-start">\s*<span>1</span><span class="unseen">: \d+ due and first day', text)
     assert "Manager, 3 working days before the start; only for work arrangement remote" in text
 
 

@@ -38,6 +38,7 @@ def outcome_pages(db: Database, clock: Clock, pages: Templates) -> APIRouter:
             links=lambda dimension, name: f"{PAGE}?{urlencode({'by': dimension, 'group': name})}",
             csv=f"{API_PATH}/outcomes.csv" + (f"?{urlencode(asked)}" if asked else ""),
             say=words,
+            labels=words.labels(),
             months=MONTHS,
             fewest=FEWEST,
         )

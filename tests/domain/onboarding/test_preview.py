@@ -3,15 +3,17 @@
 from datetime import date, timedelta
 from typing import get_args
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.onboarding.preview import Phase, months, preview
-from services.onboarding.preview_words import ENGLISH, GERMAN
+from services.onboarding.preview_words import FIELDS, OWNERS, PHASES, locale_of, weekdays
 from services.onboarding.programme import Person, When
 from services.onboarding.programme_files import read_programme
 from shared.calendar import is_working_day, place
 from shared.events.onboarding import Owner
+from shared.pages.language import LANGUAGES, speaking
 from tests.domain.onboarding.history import SHIPPED, only, programmes
 from tests.domain.onboarding.plan_changes import REMINDING
 from tests.domain.onboarding.test_programme import AFTER
@@ -76,18 +78,34 @@ def test_a_milestone_after_another_names_it() -> None:
 def test_who_is_told_of_a_milestone_when_is_drawn_too() -> None:
     programme = only(programmes(REMINDING))
     told = {each.id: each.told for each in preview(programme, date(2027, 1, 11), Person(location="FR")).milestones}
-    assert told["access"] == "reminder on Fri 8 Jan, Tue 12 Jan, Mon 18 Jan; still open on Thu 14 Jan: Coordinator is told"
+    assert told["access"] == "reminder on Fri 8 Jan, Tue 12 Jan and Mon 18 Jan; still open on Thu 14 Jan: Coordinator is told"
     assert told["mentor"] == "reminder on Thu 31 Dec"  # three days before Monday is New Year's Day
     in_german = {each.id: each.told for each in preview(programme, date(2027, 1, 11), Person(location="FR"), "de").milestones}
-    assert in_german["pulse"].endswith("Führungskraft erfährt es")
+    assert in_german["pulse"].endswith("Hinweis an Führungskraft")
 
 
-def test_both_languages_have_words_for_everything() -> None:
-    for words in (ENGLISH, GERMAN):
-        assert set(words.phases) == set(get_args(Phase))
-        assert set(words.owners) == set(get_args(Owner))
-        assert set(words.fields) == set(When.model_fields)
-        assert len(set(words.weekdays())) == 7
+def test_there_are_words_for_everything() -> None:
+    assert set(PHASES) == set(get_args(Phase))
+    assert set(OWNERS) == set(get_args(Owner))
+    assert set(FIELDS) == set(When.model_fields)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_week_has_seven_short_names_in_every_language(language: str) -> None:
+    with speaking(locale_of(language)):
+        assert len(set(weekdays())) == 7
+        assert max(map(len, weekdays())) <= 2
+
+
+def test_a_preview_speaks_each_language_of_the_pages_and_english_otherwise() -> None:
+    said = {
+        language: preview(DEFAULT, date(2027, 3, 1), BAVARIA, language).milestones[0].counted
+        for language in (*LANGUAGES, "de-AT", "ja")
+    }
+    assert said["en"] == said["ja"] == "7 days before the start"
+    assert said["de"] == said["de-AT"] == "7 Tage vor dem Start"
+    assert said["fr"] == "7 jours avant le début"
+    assert said["ar"] == "قبل البداية بـ7 أيام"
 
 
 @given(
