@@ -281,6 +281,8 @@ TEMPLATES = (
     N_("Hire cancelled"),
     N_("Manager digest"),
     N_("Manager notice"),
+    N_("Meeting cancelled"),
+    N_("Meeting invitation"),
     N_("Meeting question"),
     N_("Mentor brief"),
     N_("Mentor guidance"),

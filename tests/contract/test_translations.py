@@ -1,16 +1,20 @@
 """The pages speak every language they offer: each text is translated, with the same values in it, and nothing is left over."""
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 import yaml
 from babel import Locale
 
+import services.notifications
 from deploy.translations import faults, file_of, others, texts, update
+from services.onboarding.happenings import TEMPLATES
 from services.onboarding.programme_files import SHIPPED as FILES
 from shared.pages import language, words
 from shared.pages.language import FOLDER, LANGUAGES, best_for, gettext, known_locale, ngettext, speaking
 
+MAILS = Path(services.notifications.__file__).parent / "templates" / "en"
 FOUND = texts()
 
 
@@ -45,6 +49,12 @@ def test_the_shipped_programme_has_every_text_in_every_language_of_the_pages():
     found = texts_of(yaml.safe_load((FILES / "default.yaml").read_text()))
     assert len(found) > 30
     assert [text["en"] for text in found if set(text) != set(LANGUAGES)] == []
+
+
+def test_every_message_has_a_name_that_is_translated():
+    messages = {file.stem for file in MAILS.glob("*.subject")}
+    assert len(messages) > 10
+    assert {words.humane(message) for message in messages} - set(TEMPLATES) == set()
 
 
 @pytest.mark.parametrize(
