@@ -86,7 +86,7 @@ def say_json(summary: dict[str, object]) -> None:
 async def _performed(system: System, halden: Company, say: Say, killing: Killing | None) -> Findings:
     """Play, wait for quiet, verify. Raises `Broken` when a part can't be kept alive."""
     broken = asyncio.create_task(system.until_broken())
-    work = asyncio.create_task(_played_and_verified(system, halden, say, killing))
+    work = asyncio.create_task(played_and_verified(system, halden, say, killing))
     try:
         await asyncio.wait({broken, work}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
@@ -98,7 +98,9 @@ async def _performed(system: System, halden: Company, say: Say, killing: Killing
         await asyncio.gather(broken, work, return_exceptions=True)
 
 
-async def _played_and_verified(system: System, halden: Company, say: Say, killing: Killing | None) -> Findings:
+async def played_and_verified(system: System, halden: Company, say: Say, killing: Killing | None) -> Findings:
+    """Play the company, wait until all is settled, and verify every hire. Of `system` only its endpoints are asked."""
+
     async def between(scene: int) -> None:
         if killing is None:
             return

@@ -83,7 +83,7 @@ def test_what_a_pod_is_told_are_settings_and_secrets_are_references(charts: dict
     for name, pod in pods(charts[values]):
         for variable in pod["containers"][0]["env"]:
             assert variable["name"].removeprefix("FIRSTMATE_").lower() in Settings.model_fields, (name, variable)
-            if variable["name"] in ("FIRSTMATE_SECRET", "FIRSTMATE_TOKEN"):
+            if variable["name"] in ("FIRSTMATE_SECRET", "FIRSTMATE_TOKEN", "FIRSTMATE_SMTP_PASSWORD"):
                 assert "secretKeyRef" in variable["valueFrom"]
 
 

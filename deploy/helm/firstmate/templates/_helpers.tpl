@@ -68,6 +68,9 @@ volumeMounts:
 {{- if .Values.programmesConfigMap }}
   - {name: programmes, mountPath: /etc/firstmate/programmes, readOnly: true}
 {{- end }}
+{{- with .Values.extraVolumeMounts }}
+{{ toYaml . | indent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "firstmate.pod" -}}
@@ -95,6 +98,9 @@ volumes:
 {{- end }}
 {{- with .Values.programmesConfigMap }}
   - {name: programmes, configMap: {name: {{ . }}}}
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . | indent 2 }}
 {{- end }}
 {{- end }}
 
