@@ -1,7 +1,7 @@
-"""An SMTP server for the mail bench, in a process of its own: `python -m bench.mail_server PORT FOLDER PERCENT`.
+"""An SMTP server for the mail bench, in a process of its own: `python -m bench.mail_server PORT FOLDER PERCENT [NEVER]`.
 
 It accepts everything, notes each accepted Message-ID as a line of FOLDER/accepted and keeps the first mail as FOLDER/sample.
-PERCENT of the messages, chosen by their id, are refused for now (451) the first time they come.
+PERCENT of the messages, chosen by their id, are refused for now (451) the first time they come, NEVER percent for good (550).
 """
 
 import asyncio
@@ -16,13 +16,19 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 MESSAGE_ID = re.compile(rb"^Message-ID: <([^>]+)>", re.MULTILINE)
 
 
+def is_refused_for_good(id: bytes, never: int) -> bool:
+    """Whether the message with this id is among the `never` percent."""
+    return crc32(id) % 100 >= 100 - never
+
+
 class Accepting:
     """aiosmtpd's handler."""
 
-    def __init__(self, folder: Path, accepted: IO[bytes], percent: int) -> None:
+    def __init__(self, folder: Path, accepted: IO[bytes], percent: int, never: int) -> None:
         self._sample = folder / "sample"
         self._accepted = accepted
         self._percent = percent
+        self._never = never
         self._refused: set[bytes] = set()
 
     async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name for it
@@ -30,6 +36,8 @@ class Accepting:
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         found = MESSAGE_ID.search(content)
         id = found.group(1) if found else b"none"
+        if is_refused_for_good(id, self._never):
+            return "550 5.1.1 nobody of that name"
         if crc32(id) % 100 < self._percent and id not in self._refused:
             self._refused.add(id)
             return "451 4.7.1 try again later"
@@ -40,10 +48,10 @@ class Accepting:
         return "250 accepted"
 
 
-async def serve(port: int, folder: Path, percent: int) -> None:
+async def serve(port: int, folder: Path, percent: int, never: int = 0) -> None:
     """Serve until the process ends."""
     with (folder / "accepted").open("ab") as accepted:
-        handler = Accepting(folder, accepted, percent)
+        handler = Accepting(folder, accepted, percent, never)
         loop = asyncio.get_running_loop()
 
         def session() -> Any:
@@ -54,4 +62,4 @@ async def serve(port: int, folder: Path, percent: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
+    asyncio.run(serve(int(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])))
