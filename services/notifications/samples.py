@@ -115,14 +115,16 @@ def samples() -> Iterator[Sample]:
                     yield Sample(_letter(template, role, now), state, now)
 
 
-def preview(renderer: Renderer, sample: Sample, locale: str, known: Mapping[str, Person] | None = None) -> Outgoing:
+def preview(
+    renderer: Renderer, sample: Sample, locale: str, known: Mapping[str, Person] | None = None, web_url: str = WEB_URL
+) -> Outgoing:
     """The sample as its reader would get it in this language, about the sample people or others of their ids.
 
     Raises `jinja2.TemplateError`.
     """
     about = {"summary": SUMMARIES.get(sample.letter.template)}
     known = people(locale) if known is None else known
-    return compose(sample.letter, sample.state, known, "reader@acme.example", renderer, WEB_URL, LINKS, sample.now, about)
+    return compose(sample.letter, sample.state, known, "reader@acme.example", renderer, web_url, LINKS, sample.now, about)
 
 
 def _letter(template: Template, role: RecipientRole, now: datetime) -> Letter:
