@@ -10,7 +10,7 @@ from services.notifications.brand import Brand, contrast, darkened, faint, faint
 from services.notifications.checking import check
 from services.notifications.company import LARGEST_LOGO, company
 from services.notifications.rendering import Renderer
-from services.notifications.samples import Sample, preview, samples
+from services.notifications.samples import Sample, people, preview, samples
 from shared.events.notifications import RECIPIENTS
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"picture"
@@ -212,3 +212,38 @@ def test_a_link_to_a_page_that_nobody_serves_is_found_when_the_routes_are_known(
     renderer = company(tmp_path, "Firstmate").renderer
     faults = check(renderer, lambda path: not path.startswith("/no-such"), ["en"], list(RECIPIENTS))
     assert words(faults) == ["en/waitlisted.txt: no page answers at '/no-such-page'; use one of `links`"]
+
+
+GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "change-the-mails.md"
+
+
+def shown_in_the_guide(beginning: str) -> str:
+    """The indented block of the guide that begins so."""
+    lines = GUIDE.read_text().splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith(f"    {beginning}"))
+    block = [line for line in lines[first:] if not line or line.startswith("    ")]
+    return "\n".join(line.removeprefix("    ") for line in block[: block.index("")])
+
+
+def test_the_brand_and_the_template_that_the_guide_shows_are_used_as_they_stand(tmp_path):
+    branded(tmp_path, shown_in_the_guide("name: "))
+    written(tmp_path, de__welcome__html=shown_in_the_guide('{% extends "shipped/'))
+    found = company(tmp_path, "Firstmate")
+    assert (words(found.set_aside), words(found.doubts)) == ([], [])
+    assert (found.renderer.brand.colour, found.renderer.brand.imprint[0]) == ("#8a1c4a", "Hafenstraße 12, 20457 Hamburg")
+    assert "Moin! Am Montag, 11. Januar 2027 geht es los." in preview(found.renderer, sample("welcome"), "de").rendered.html
+
+
+@pytest.mark.parametrize("language", ["ar", "de", "en", "es", "fr"])
+def test_no_person_can_bring_markup_into_any_mail_or_a_line_into_its_headers(language):
+    hostile = "<b>x</b>\r\nBcc: all@acme.example\u2028\u202e"
+    fields = ("given_name", "family_name", "title", "department", "location", "role_family")
+    lists = {"skills": [hostile], "interests": [hostile], "languages": [language]}
+    known = {id: person | dict.fromkeys(fields, hostile) | lists for id, person in people(language).items()}
+    renderer = Renderer(Brand("A <i>x</i>", imprint=("<i>x</i>",)))
+    for each in samples():
+        mail = preview(renderer, each, language, known).rendered
+        assert "<b>x" not in mail.html
+        assert "<i>x" not in mail.html
+        assert len(mail.subject.splitlines()) == 1
+        assert not {"\r", "\u2028", "\u202e"} & set(mail.subject + mail.text + mail.html)
