@@ -183,6 +183,28 @@ def doctor(
 
 
 @app.command()
+def top(
+    one: Annotated[bool, typer.Option("--once", help="Look once, print it, and end.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Watch what moves: rates, what is behind, leases, outbox, dead letters, the latest assignments. Ctrl-C ends."""
+    from deploy import top as looks  # noqa: PLC0415
+
+    where = found(data, "KAFKA", "MONGO")
+    if one or as_json:
+        seen = run(looks.once(where, now))
+        if not as_json:
+            Console().print(looks.drawn(seen))
+        result(seen.json(), "", as_json)
+        return
+    try:
+        run(looks.watch(where, now))
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+@app.command()
 def rebuild(
     name: Annotated[
         str, typer.Argument(metavar="[READ MODEL]", help="board, timeline or outcomes; without it, one after the other.")
