@@ -1,5 +1,6 @@
 """Reading the mail sink's Maildir: what a person sees of a message."""
 
+import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -124,9 +125,19 @@ def _read(path: Path) -> Mail:
         subject=str(message.get("Subject", "")) or "(no subject)",
         headers=[(name, str(message[name])) for name in SHOWN_HEADERS if message[name] is not None],
         text=_content(text),
-        html=_content(html),
+        html=_with_pictures(_content(html), message),
         attachments=attachments,
     )
+
+
+def _with_pictures(html: str | None, message: EmailMessage) -> str | None:
+    """The HTML with the pictures that came along in it, as a mail program shows them (RFC 2392)."""
+    for part in message.walk() if html else ():
+        cid, content = (part.get("Content-ID") or "").strip("<> "), part.get_payload(decode=True)
+        if html and cid and part.get_content_maintype() == "image" and isinstance(content, bytes):
+            picture = f"data:{part.get_content_type()};base64,{base64.b64encode(content).decode()}"
+            html = html.replace(f"cid:{cid}", picture)
+    return html
 
 
 def _content(part: Message | None) -> str | None:

@@ -114,6 +114,17 @@ async def test_html_is_framed_without_scripts_or_anything_from_elsewhere(
     assert "<h1>Hej</h1>" in framed.text
 
 
+async def test_a_logo_that_came_along_is_shown_in_the_html(sink: int, viewer: httpx.AsyncClient, tmp_path: Path) -> None:
+    message = letter()
+    html = message.get_body(("html",))
+    assert isinstance(html, EmailMessage)
+    html.set_content('<p><img src="cid:logo@firstmate" alt="Acme"></p>', subtype="html")
+    html.add_related(b"GIF89a", maintype="image", subtype="gif", cid="<logo@firstmate>")
+    await send(sink, message)
+    shown = await viewer.get(f"/mail/{mailbox.newest(tmp_path, 1)[0].id}/html", headers=TOKEN)
+    assert 'src="data:image/gif;base64,R0lGODlh"' in shown.text
+
+
 @pytest.mark.parametrize("path", ["/mail", "/mail/x", "/mail/x/html", "/mail/x/parts/0"])
 async def test_mail_is_for_those_who_run_the_programme(viewer: httpx.AsyncClient, path: str) -> None:
     assert (await viewer.get(path)).status_code in (303, 401)
