@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from services.notifications.choosing import choose
 from services.notifications.entry import Entry, LedgerState, Transition
 from services.notifications.preferences import USUAL, Preferences
+from services.notifications.rendering import Renderer
 from services.notifications.store import CORRESPONDENCES, messages_about, preferences_of
 from shared import directory
 from shared.access import CurrentViewer, check
@@ -59,7 +60,7 @@ def api(db: Database) -> APIRouter:
     return router
 
 
-def preference_api(db: Database, clock: Clock) -> APIRouter:
+def preference_api(db: Database, renderer: Renderer, clock: Clock) -> APIRouter:
     """How a person wants to be written to."""
     router = APIRouter(prefix="/api/notifications/v1", tags=["notifications"])
 
@@ -73,7 +74,7 @@ def preference_api(db: Database, clock: Clock) -> APIRouter:
     async def write_preferences(viewer: CurrentViewer, employee_id: EmployeeId, preferences: Preferences) -> Preferences:
         """Choose all of it anew; it counts from the next message on, also for those that wait."""
         check(viewer, "choose_preferences", subject=employee_id)
-        await choose(db, employee_id, preferences, clock())
+        await choose(db, renderer.languages, employee_id, preferences, clock())
         return preferences
 
     return router

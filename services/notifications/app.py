@@ -5,6 +5,7 @@ from fastapi import APIRouter
 
 from services.notifications import store
 from services.notifications.api import api, preference_api
+from services.notifications.brand import Brand
 from services.notifications.channels.email import EmailChannel, Identity
 from services.notifications.channels.server import MailServer
 from services.notifications.checking import check
@@ -34,8 +35,7 @@ TOPICS = (hr.TOPIC, mentoring.MENTORS_TOPIC, mentoring.ASSIGNMENTS_TOPIC, onboar
 def worker(settings: Settings) -> Worker:
     """The worker: writes letters on facts, and sends them. Raises ValueError when templates or the mail settings are wrong."""
     renderer = templates(settings)
-    brand = renderer.brand
-    identity = Identity(brand.mail_from or settings.mail_from, brand.reply_to or settings.mail_reply_to)
+    identity = identity_of(settings, renderer.brand)
     timing = Timing(Hours.read(settings.mail_hours), settings.mails_per_day)
     server = MailServer.of(settings)
 
@@ -85,5 +85,11 @@ def templates(settings: Settings) -> Renderer:
 
 def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]:
     """The routers of the origin."""
-    renderer = templates(settings)
-    return [api(db), preference_api(db, clock), pages(db, settings, clock), calendar_feed(db, settings, renderer, clock)]
+    renderer = company(settings.templates, settings.brand_name).renderer
+    feed = calendar_feed(db, settings, renderer, identity_of(settings, renderer.brand).domain, clock)
+    return [api(db), preference_api(db, renderer, clock), pages(db, settings, renderer, clock), feed]
+
+
+def identity_of(settings: Settings, brand: Brand) -> Identity:
+    """Who writes: as the company's brand says, else as the settings do. Raises ValueError for what is no mailbox."""
+    return Identity(brand.mail_from or settings.mail_from, brand.reply_to or settings.mail_reply_to)

@@ -1,12 +1,12 @@
 """Choosing how to be written to, by page, link or program: what is possible, and what is wrong with what is not."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from services.notifications.letters import today
 from services.notifications.preferences import LONGEST_PAUSE, Preferences
-from services.notifications.rendering import SHIPPED
 from services.notifications.store import prefer
 from shared.directory import people
 from shared.events import describe
@@ -15,18 +15,16 @@ from shared.pages.language import gettext as _
 from shared.refusals import Refused, invalid
 
 
-def known_languages() -> list[str]:
-    """The languages that mails are written in."""
-    return sorted(path.name for path in SHIPPED.iterdir() if path.is_dir())
+async def choose(db: Database, languages: Sequence[str], employee_id: str, preferences: Preferences, now: datetime) -> None:
+    """Keep what a person chose; it counts from the next message on, also for those that wait.
 
-
-async def choose(db: Database, employee_id: str, preferences: Preferences, now: datetime) -> None:
-    """Keep what a person chose; it counts from the next message on, also for those that wait. Raises `Refused` (404, 422)."""
+    `languages` are those that mails are written in. Raises `Refused` (404, 422).
+    """
     person = (await people(db, {employee_id})).get(employee_id)
     if person is None:
         raise Refused(404, "unknown_employee", f"there is no employee {employee_id}")
-    if preferences.language is not None and preferences.language not in known_languages():
-        known = ", ".join(known_languages())
+    if preferences.language is not None and preferences.language not in languages:
+        known = ", ".join(languages)
         raise invalid(_("mails are written in %(known)s; choose one of these", known=known), "unknown_language", "language")
     day, last = today(person, now), today(person, now) + LONGEST_PAUSE
     if preferences.paused_until is not None and not day < preferences.paused_until <= last:

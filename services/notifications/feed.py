@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
-from services.notifications.channels.email import Identity
 from services.notifications.correspondence import Correspondence
 from services.notifications.invitations import Invitation, feed_of, in_order
 from services.notifications.letters import invitation_to, meeting_of
@@ -23,10 +22,13 @@ from shared.settings import Settings
 MOST = 100  # pairs: a mentor of more has other troubles
 
 
-def calendar_feed(db: Database, settings: Settings, renderer: Renderer, clock: Clock) -> APIRouter:
-    """The feed of hires and mentors. No sign-in: a calendar program has none, so the address is the secret."""
+def calendar_feed(db: Database, settings: Settings, renderer: Renderer, domain: str, clock: Clock) -> APIRouter:
+    """The feed of hires and mentors; `domain` ends the identity of each event, as it does in mails.
+
+    No sign-in: a calendar program has none, so the address is the secret.
+    """
     router = APIRouter(include_in_schema=False)
-    links, identity = Links(settings.secret), Identity(settings.mail_from)
+    links = Links(settings.secret)
 
     @router.get("/calendar/{token}")
     async def read(token: Annotated[str, Path(max_length=1000)]) -> Response:
@@ -48,7 +50,7 @@ def calendar_feed(db: Database, settings: Settings, renderer: Renderer, clock: C
                 meeting = meeting_of(key, invite, state.employee_id, known, owner, was_invited=False)
                 yield invitation_to(meeting, known, None, page, renderer, tongue, now)
 
-        feed = feed_of([each for state in pairs for each in invitations(state)], identity.domain, now)
+        feed = feed_of([each for state in pairs for each in invitations(state)], domain, now)
         return Response(feed, media_type="text/calendar; charset=utf-8", headers={"Cache-Control": "private, max-age=900"})
 
     return router

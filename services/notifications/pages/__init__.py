@@ -5,6 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter
 
 from services.notifications.pages.preferences import preference_pages
+from services.notifications.rendering import Renderer
 from shared.clock import Clock
 from shared.mongo import Database
 from shared.pages import templates
@@ -13,8 +14,8 @@ from shared.settings import Settings
 PAGES = templates(Path(__file__).parent / "templates")
 
 
-def pages(db: Database, settings: Settings, clock: Clock) -> APIRouter:
+def pages(db: Database, settings: Settings, renderer: Renderer, clock: Clock) -> APIRouter:
     """All of them, on one router."""
     router = APIRouter()
-    router.include_router(preference_pages(db, settings, clock, PAGES))
+    router.include_router(preference_pages(db, settings, renderer.languages, clock, PAGES))
     return router

@@ -1,6 +1,6 @@
 """`/preferences`: how a person wants to be written to, for whoever is signed in or holds the link from one of their mails."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import time
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
-from services.notifications.choosing import choose, fault_in, known_languages
+from services.notifications.choosing import choose, fault_in
 from services.notifications.letters import today
 from services.notifications.preferences import OPTIONAL, USUAL, WEEKDAYS, Kind, Preferences
 from services.notifications.store import preferences_of
@@ -53,10 +53,11 @@ class Chooser:
 class Forms:
     """Shows and keeps what people choose."""
 
-    def __init__(self, db: Database, settings: Settings, clock: Clock, pages: Templates) -> None:
+    def __init__(self, db: Database, settings: Settings, languages: Sequence[str], clock: Clock, pages: Templates) -> None:
         self._db = db
         self._hours = Hours.read(settings.mail_hours)
         self._clock = clock
+        self._tongues = languages
         self.links = Links(settings.secret)
         self._web = settings.web_url.rstrip("/")
         self._pages = pages
@@ -66,7 +67,7 @@ class Forms:
         person = (await people(self._db, {who.employee_id})).get(who.employee_id, {})
         context = {
             "reader": name_of(person, who.employee_id),
-            "languages": _languages(person),
+            "languages": _languages(person, self._tongues),
             "weekdays": _weekdays(),
             "hours": _in_words(self._hours),
             "zone": (person.get("time_zone") or "UTC").replace("_", " "),
@@ -88,7 +89,7 @@ class Forms:
             fields: Fields = {name: str(value) for name, value in form.items()}
             fields["wants"] = [str(each) for each in form.getlist("wants")]
         try:
-            await choose(self._db, who.employee_id, _chosen(fields), self._clock())
+            await choose(self._db, self._tongues, who.employee_id, _chosen(fields), self._clock())
         except (ValidationError, Refused) as error:
             return await self.show(request, who, _form(USUAL) | fields, fault_in(error))
         return RedirectResponse(f"{who.path}?saved", status_code=303)
@@ -96,7 +97,13 @@ class Forms:
     async def do_without(self, who: Chooser, kind: Kind) -> None:
         """Turn one kind off."""
         chose = await self._chose(who)
-        await choose(self._db, who.employee_id, chose.model_copy(update={"declined": chose.declined | {kind}}), self._clock())
+        await choose(
+            self._db,
+            self._tongues,
+            who.employee_id,
+            chose.model_copy(update={"declined": chose.declined | {kind}}),
+            self._clock(),
+        )
 
     def without(self, request: Request, who: Chooser, kind: Kind, *, done: bool) -> HTMLResponse:
         """Asks whether one kind may be turned off, or says that it is."""
@@ -107,10 +114,10 @@ class Forms:
         return (await preferences_of(self._db, {who.employee_id})).get(who.employee_id, USUAL)
 
 
-def preference_pages(db: Database, settings: Settings, clock: Clock, pages: Templates) -> APIRouter:
+def preference_pages(db: Database, settings: Settings, languages: Sequence[str], clock: Clock, pages: Templates) -> APIRouter:
     """The form for whoever is signed in, and for whoever holds a link."""
     router = APIRouter()
-    forms = Forms(db, settings, clock, pages)
+    forms = Forms(db, settings, languages, clock, pages)
     router.include_router(_own(forms))
     router.include_router(_linked(forms))
     return router
@@ -181,11 +188,11 @@ def _form(chose: Preferences) -> dict[str, Any]:
     return given | {"wants": [kind for kind in OPTIONAL if kind not in chose.declined]}
 
 
-def _languages(person: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _languages(person: Mapping[str, Any], tongues: Sequence[str]) -> list[tuple[str, str]]:
     """What there is to choose from, each language by its own name; HR's word first."""
     given = Locale.parse(str(person["locale"]), sep="-").get_display_name(current().locale) if person.get("locale") else None
     hr = _("as HR says: %(language)s", language=given) if given else _("as HR says")
-    return [("", hr), *((code, str(Locale(code).get_display_name(code)).capitalize()) for code in known_languages())]
+    return [("", hr), *((code, str(Locale(code).get_display_name(code)).capitalize()) for code in tongues)]
 
 
 def _weekdays() -> list[tuple[str, str]]:
