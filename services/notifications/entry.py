@@ -38,6 +38,7 @@ class Entry(BaseModel):
     due_at: datetime
     planned_at: datetime
     settled_at: datetime | None = None
+    read_at: datetime | None = None
     attempts: int = 0
     claim: str | None = None
     revision: int = 1

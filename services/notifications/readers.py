@@ -32,7 +32,7 @@ class Readers:
         self._chose = chose
         self._got = Counter(got)
         self._now = now
-        self.people = {id: self._as_they_wish(id, person) for id, person in people.items()}
+        self.people = {id: as_they_wish(person, chose.get(id)) for id, person in people.items()}
 
     @classmethod
     async def load(
@@ -61,12 +61,13 @@ class Readers:
             self._got[id] += 1
         return found
 
-    def _as_they_wish(self, id: str, person: Person) -> Person:
-        """In the language they chose; HR's locale goes on saying how dates are written where it is one of that language."""
-        language = self._chose.get(id, USUAL).language
-        if language is None or (person.get("locale") or "").replace("_", "-").split("-")[0].lower() == language:
-            return person
-        return {**person, "locale": language}
+
+def as_they_wish(person: Person, chose: Preferences | None) -> Person:
+    """In the language they chose; HR's locale goes on saying how dates are written where it is one of that language."""
+    language = chose.language if chose else None
+    if language is None or (person.get("locale") or "").replace("_", "-").split("-")[0].lower() == language:
+        return person
+    return {**person, "locale": language}
 
 
 def _day_begun(person: Person, now: datetime) -> datetime:

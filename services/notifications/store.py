@@ -5,7 +5,7 @@ planned_at, settled_at, attempts, fence, claim, revision, transitions: [{state, 
 and no address. `revision` moves with each step and guards it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,11 +17,12 @@ from services.notifications.entry import FINAL, HELD, WAITING, Entry, LedgerStat
 from services.notifications.preferences import Preferences
 from services.notifications.timing import URGENT
 from shared.changes import Changes
-from shared.mongo import ASCENDING, Database, Document, IndexModel, UpdateOne, WriteOp
+from shared.mongo import ASCENDING, DESCENDING, Database, Document, IndexModel, UpdateOne, WriteOp
 
 MESSAGES = "messages"
 CORRESPONDENCES = "correspondences"
 PREFERENCES = "preferences"
+ARRIVED = ("sent",)  # states of what its reader has
 
 
 class Ledger:
@@ -196,6 +197,19 @@ async def prefer(db: Database, employee_id: str, preferences: Preferences, now: 
     await db[PREFERENCES].replace_one({"_id": employee_id}, preferences.model_dump(mode="json"), upsert=True)
     waits = {"recipient_id": employee_id, "state": "due", "reason": {"$in": list(HELD)}}
     await db[MESSAGES].update_many(waits, _moved("due", now, "preferences_changed", {"due_at": now}))
+
+
+async def inbox(db: Database, employee_id: str, limit: int) -> list[Entry]:
+    """What reached this person, the latest first."""
+    arrived = {"recipient_id": employee_id, "state": {"$in": list(ARRIVED)}}
+    found = db[MESSAGES].find(arrived).sort("settled_at", DESCENDING).limit(limit)
+    return [Entry.model_validate(document) async for document in found]
+
+
+async def mark_read(db: Database, employee_id: str, now: datetime, ids: Sequence[str] | None = None) -> None:
+    """Note that this person has read these messages, or all that they have."""
+    unread = {"recipient_id": employee_id, "state": {"$in": list(ARRIVED)}, "read_at": None}
+    await db[MESSAGES].update_many(unread | ({"_id": {"$in": list(ids)}} if ids is not None else {}), {"$set": {"read_at": now}})
 
 
 async def entries(db: Database, query: Document, limit: int = 0) -> list[Entry]:

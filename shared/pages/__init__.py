@@ -99,6 +99,7 @@ PLACES = (
     Place(N_("Overview"), "/overview"),
     Place(N_("Board"), "/board", "board"),
     Place(N_("My page"), "/me", "me"),
+    Place(N_("Inbox"), "/inbox", "inbox"),
     Place(N_("Matching"), "/coordinator"),
     Place(N_("Programmes"), "/programmes"),
     Place(N_("Outcomes"), "/outcomes"),
@@ -106,11 +107,16 @@ PLACES = (
 )
 
 
+PERSONAL = frozenset({"me", "inbox"})
+"""Places that are somebody's own, whatever else they may see."""
+
+
 def nav(viewer: Viewer | None) -> list[Place]:
     """The pages to offer a viewer. What they may really see is decided by each page with `shared.access`."""
     if viewer is None:
         return []
-    return [place for place in PLACES if place.key in viewer.places or (viewer.sees_all and place.key != "me")]
+    theirs = viewer.places | ({"inbox"} if viewer.employee_id else set())
+    return [place for place in PLACES if place.key in theirs or (viewer.sees_all and place.key not in PERSONAL)]
 
 
 def asset(name: str) -> str:

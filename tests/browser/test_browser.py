@@ -255,6 +255,26 @@ async def test_the_mail_viewer_opens_a_message_in_a_frame_without_scripts(open_a
     assert await page.get_attribute("iframe", "sandbox") is not None
 
 
+async def test_a_hire_reads_a_message_and_says_how_to_be_written_to(open_as):
+    page = await open_as("E-1001", "/inbox", width=360, expect_errors=True)
+    unread = page.locator("li", has_text="New")
+    count = await unread.count()
+    assert count > 0
+    await unread.first.locator("a").click()
+    await expect(page.locator(".letter")).to_be_visible()
+    await page.click("main >> text=Inbox")
+    await expect(unread).to_have_count(count - 1)
+    await page.click("text=How we write to you")
+    await page.fill("#quiet_from", "18:00")
+    await page.click("button:has-text('Save')")
+    await expect(page.get_by_role("alert")).to_contain_text("both ends")
+    await page.fill("#quiet_until", "08:00")
+    await page.uncheck("input[value=surveys]")
+    await page.click("button:has-text('Save')")
+    await expect(page.get_by_role("status")).to_contain_text("Kept.")
+    await expect(page.locator("input[value=surveys]")).not_to_be_checked()
+
+
 # -- how pages are made -------------------------------------------------------------------------------------------
 
 PLACES = [
@@ -285,6 +305,8 @@ PLACES = [
     ("coordinator", "/docs"),
     ("hire", "/matching/why/E-1001"),
     ("hire", "/me"),
+    ("hire", "/inbox"),
+    ("hire", "/preferences"),
     ("mentor", "/me"),
 ]
 
@@ -341,6 +363,8 @@ ABROAD = [
     ("hire", "/me"),
     ("hire", "/matching/why/E-1001"),
     ("mentor", "/me"),
+    ("mentor", "/inbox"),
+    ("mentor", "/preferences"),
 ]
 
 

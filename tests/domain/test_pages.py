@@ -61,16 +61,18 @@ def test_small_words():
 
 def test_the_navigation_offers_each_viewer_their_places():
     coordinator = Viewer("E-8", frozenset({"coordinator"}), places=frozenset({"me"}))
-    assert [place.label for place in nav(Viewer("E-3", places=frozenset({"board"})))] == ["Board"]
+    assert [place.label for place in nav(Viewer("E-3", places=frozenset({"board"})))] == ["Board", "Inbox"]
     assert [place.label for place in nav(coordinator)] == [
         "Overview",
         "Board",
         "My page",
+        "Inbox",
         "Matching",
         "Programmes",
         "Outcomes",
         "Mail",
     ]
+    assert "Inbox" not in [place.label for place in nav(Viewer(None, frozenset({"operator"})))]
     assert nav(None) == []
 
 

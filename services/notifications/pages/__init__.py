@@ -1,9 +1,10 @@
-"""The pages of notifications: how somebody wants to be written to."""
+"""The pages of notifications: what was written to somebody, and how they want to be written to."""
 
 from pathlib import Path
 
 from fastapi import APIRouter
 
+from services.notifications.pages.inbox import inbox_pages
 from services.notifications.pages.preferences import preference_pages
 from services.notifications.rendering import Renderer
 from shared.clock import Clock
@@ -18,4 +19,5 @@ def pages(db: Database, settings: Settings, renderer: Renderer, clock: Clock) ->
     """All of them, on one router."""
     router = APIRouter()
     router.include_router(preference_pages(db, settings, renderer.languages, clock, PAGES))
+    router.include_router(inbox_pages(db, settings, renderer, clock, PAGES))
     return router
