@@ -355,8 +355,13 @@ ABROAD = [
     (None, "/sign-in"),
     (CEO, "/board"),
     (CEO, "/people/E-1001"),
+    (CEO, "/people/E-1001/plan"),
     ("coordinator", "/overview"),
     ("coordinator", "/outcomes"),
+    ("coordinator", "/programmes"),
+    ("coordinator", "/programmes/default/preview?start=2027-03-01&location=DE-BY"),
+    ("coordinator", "/coordinator/read-models"),
+    (None, "/answer/not-a-link-of-ours"),
     ("coordinator", "/coordinator"),
     ("coordinator", "/matching/why/E-1001"),
     ("coordinator", "/no-such-page"),
@@ -379,6 +384,7 @@ async def test_pages_hold_to_the_same_in_every_language(open_as, halden, languag
         for width in (360, 768, 1440):
             await page.set_viewport_size({"width": width, "height": 800})
             found[f"{path}, {width} px"] = await faults(page, "tooWide")
-        found[f"{path}, axe"] = await violations(page)
+            if width != 768:
+                found[f"{path}, {width} px, axe"] = await violations(page)
         await page.context.close()
     assert {check: wrong for check, wrong in found.items() if wrong} == {}

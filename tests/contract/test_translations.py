@@ -8,7 +8,7 @@ import yaml
 from babel import Locale
 
 import services.notifications
-from deploy.translations import faults, file_of, others, texts, update
+from deploy.translations import faults, file_of, others, read, texts, update
 from services.onboarding.happenings import TEMPLATES
 from services.onboarding.programme_files import SHIPPED as FILES
 from shared.pages import language, words
@@ -99,6 +99,14 @@ def test_numbers_take_the_form_that_the_language_has_for_them():
     with speaking("ar"):
         weeks = [ngettext("in %(num)s week", "in %(num)s weeks", number) for number in (1, 2, 3, 11, 100)]
     assert len({text.replace(str(number), "") for text, number in zip(weeks, (1, 2, 3, 11, 100), strict=True)}) >= 4
+
+
+def test_arabic_counts_eleven_in_the_accusative_and_a_hundred_in_the_genitive():
+    with speaking("ar"):
+        assert ngettext("in %(num)s week", "in %(num)s weeks", 11) == "بعد 11 أسبوعًا"
+        assert ngettext("in %(num)s week", "in %(num)s weeks", 100) == "بعد 100 أسبوع"
+    forms = [message.string for message in read("ar") if message.id and message.pluralizable]
+    assert [each for each in forms if each[4].count("ًا") > each[5].count("ًا")] == []  # 4: from 100, 5: from 11 on
 
 
 def test_outside_a_page_words_are_english():
