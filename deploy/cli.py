@@ -128,6 +128,20 @@ def publish(
     result(report.summary(), f"{report.published} of {report.lines} events published", as_json, report.problem)
 
 
+@app.command()
+def bounce(
+    file: Annotated[str, typer.Argument(help="A delivery status notification as it came; - reads standard input.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Take in what a mail server reports back about a message (RFC 3464)."""
+    from deploy.bouncing import report  # noqa: PLC0415
+
+    outcome, problem = run(report(file, data))
+    words = f"{outcome['message_id']} {outcome['outcome']} ({outcome['status']})" if outcome else ""
+    result(outcome or {}, words, as_json, problem)
+
+
 @app.command(name="import")
 def import_(
     file: Annotated[str, typer.Argument(help="A CSV table with a header line; - reads standard input.")],

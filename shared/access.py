@@ -53,6 +53,8 @@ Action = Literal[
     "see_programmes",
     "publish_events",
     "see_mail",
+    "report_bounces",
+    "see_bounces",
 ]
 
 _STAFF: frozenset[Relation] = frozenset({"coordinator", "operator"})
@@ -79,6 +81,8 @@ MAY: Mapping[Action, frozenset[Relation]] = {
     "see_programmes": _STAFF,
     "publish_events": frozenset({"operator"}),
     "see_mail": _STAFF,
+    "report_bounces": frozenset({"operator"}),  # mail servers, with the operator's token
+    "see_bounces": _STAFF,
 }
 """Which relation to the subject suffices for which action; `complete_milestone` depends on its owner: `MAY_COMPLETE`."""
 
@@ -121,6 +125,8 @@ _REFUSED: Mapping[Action, str] = {
     "see_programmes": N_("only %(who)s may see the programmes"),
     "publish_events": N_("only %(who)s may publish events"),
     "see_mail": N_("only %(who)s may read the mail"),
+    "report_bounces": N_("only %(who)s may report what became of mails"),
+    "see_bounces": N_("only %(who)s may see whom mail does not reach"),
 }
 
 

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 
 from services.notifications import store
 from services.notifications.api import api, preference_api
+from services.notifications.bounce_desk import bounce_api
 from services.notifications.brand import Brand
 from services.notifications.channels.email import EmailChannel, Identity
 from services.notifications.channels.server import MailServer
@@ -16,6 +17,7 @@ from services.notifications.pages import pages
 from services.notifications.rendering import Renderer
 from services.notifications.sender import Sender
 from services.notifications.summaries import plan_due
+from services.notifications.suppression import Suppression
 from services.notifications.timing import Hours, Timing
 from shared.clock import Clock, now
 from shared.events import hr, mentoring, onboarding
@@ -54,6 +56,7 @@ def worker(settings: Settings) -> Worker:
             links=Links(settings.secret),
             fence=fence,
             timing=timing,
+            suppression=Suppression(settings.secret),
         )
         try:
             await sender.run()
@@ -87,7 +90,8 @@ def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]
     """The routers of the origin."""
     renderer = company(settings.templates, settings.brand_name).renderer
     feed = calendar_feed(db, settings, renderer, identity_of(settings, renderer.brand).domain, clock)
-    return [api(db), preference_api(db, renderer, clock), pages(db, settings, renderer, clock), feed]
+    choosing, bounces = preference_api(db, renderer, clock), bounce_api(db, settings, clock)
+    return [api(db), choosing, bounces, pages(db, settings, renderer, clock), feed]
 
 
 def identity_of(settings: Settings, brand: Brand) -> Identity:

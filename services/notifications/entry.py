@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.notifications import RecipientRole
 
-LedgerState = Literal["planned", "due", "sending", "sent", "failed", "suppressed"]
+LedgerState = Literal["planned", "due", "sending", "sent", "confirmed", "failed", "suppressed"]
 WAITING: tuple[LedgerState, ...] = ("planned", "due")
 HELD = ("paused", "quiet_hours", "day_off", "daily_limit")
 """Reasons for which a message waits for its reader, and that their preferences may lift."""
-FINAL: frozenset[LedgerState] = frozenset({"sent", "failed", "suppressed"})
+FINAL: frozenset[LedgerState] = frozenset({"sent", "confirmed", "failed", "suppressed"})
 
 
 class Transition(BaseModel):

@@ -5,19 +5,23 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
+from services.notifications.bounces import Bounce, next_state
 from services.notifications.correspondence import Correspondence, Letter, SendResult, SummaryDue
 from services.notifications.domain import Decision, Hasten, Plan, Whereabouts, decide, settle
+from services.notifications.entry import LedgerState
 from services.notifications.facts import evolve
 from services.notifications.store import CORRESPONDENCES, Ledger
+from services.notifications.suppression import COLLECTION as SUPPRESSED
+from services.notifications.suppression import suppressing
 from shared.calendar import place
 from shared.changes import Changes
 from shared.directory import Directory
-from shared.events import Event
+from shared.events import Event, new_event
 from shared.events.hr import HrEvent
 from shared.events.mentoring import AssignmentFact, MentorFact
 from shared.events.notifications import MessageFact, MessageFailed, MessageSent, MessageSuppressed
 from shared.events.onboarding import JourneyFact, MilestoneEscalated, MilestoneLate, MilestoneReminded
-from shared.mongo import Database
+from shared.mongo import Database, UpdateOne
 from shared.streams import Stream, Streams
 
 SERVICE = "notifications"
@@ -54,13 +58,17 @@ class CorrespondenceWork:
         self._coordinators = coordinators
         self._people = Directory(FIELDS)
         self._ledger = Ledger()
+        self._suppressed: list[UpdateOne] = []
+        self.reported: dict[str, LedgerState] = {}
         self.streams = Streams(CORRESPONDENCES, Correspondence, SERVICE)
 
     async def load(self, events: Sequence[Event[Any]]) -> None:
         """Read correspondences, ledger entries and people; the readers of reminders too, whose time zones say when those go."""
         await asyncio.gather(
             self.streams.load(self._db, (event.subject for event in events)),
-            self._ledger.load(self._db, (event.data.message_id for event in events if isinstance(event.data, SendResult))),
+            self._ledger.load(
+                self._db, (event.data.message_id for event in events if isinstance(event.data, (SendResult, Bounce)))
+            ),
             self._people.load(self._db, (event.subject for event in events if isinstance(event.data, HrEvent))),
         )
         await self._people.load(self._db, self._readers(events))
@@ -97,6 +105,8 @@ class CorrespondenceWork:
         self.streams.add_to(changes)
         self._people.add_to(changes)
         self._ledger.add_to(changes)
+        for op in self._suppressed:
+            changes.write(SUPPRESSED, op)
         return changes
 
     def learn_person_on_hr_event(self, stream: CorrespondenceStream, event: Event[HrEvent], now: datetime) -> None:
@@ -128,6 +138,26 @@ class CorrespondenceWork:
         if letter.status != "withdrawn" or result.reason != "withdrawn":  # the withdrawal was told when it was decided
             stream.emit(_outcome(letter, result), now, event)
         stream.put(evolve(stream.state, event, now))
+        self._catch_up(stream, event, now)
+
+    def record_report_on_bounce(self, stream: CorrespondenceStream, event: Event[Bounce], now: datetime) -> None:
+        """What a mail server said of a message after it had accepted it: lost for good, late, or arrived."""
+        bounce = event.data
+        entry = self._ledger.entry(bounce.message_id)
+        state = next_state(entry, bounce) if entry is not None else None
+        if entry is None or state is None:
+            return
+        self._ledger.report(entry, state, bounce.reason, now)
+        self.reported[bounce.message_id] = state
+        if bounce.is_permanent and bounce.address is not None:
+            self._suppressed.append(suppressing(bounce, now))
+        letter = stream.state.letters.get(bounce.message_id) if stream.state else None
+        if state != "failed" or letter is None or letter.status == "withdrawn":
+            return
+        failed = SendResult(employee_id=bounce.employee_id, message_id=bounce.message_id, outcome="failed", reason=bounce.reason)
+        stream.emit(_outcome(letter, failed), now, event)
+        as_result = new_event(failed, source=event.source, id=event.id, time=event.time)
+        stream.put(evolve(stream.state, as_result, now))
         self._catch_up(stream, event, now)
 
     def _catch_up(self, stream: CorrespondenceStream, event: Event[Any], now: datetime) -> None:
@@ -178,5 +208,6 @@ EFFECTS: dict[type, Effect] = {
     JourneyFact: CorrespondenceWork.write_letters_on_fact,
     SummaryDue: CorrespondenceWork.write_letters_on_fact,
     SendResult: CorrespondenceWork.record_outcome_on_send_result,
+    Bounce: CorrespondenceWork.record_report_on_bounce,
 }
 """Which kind of cause has which effect."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import jinja2
 import structlog
+from pydantic import SecretStr
 
 from services.notifications import store
 from services.notifications.channels import Channel, Later, Permanent, Temporary, Unreachable
@@ -27,6 +28,7 @@ from services.notifications.rendering import Renderer
 from services.notifications.retries import Breaker, is_over, pause
 from services.notifications.sending import address_or_hindrance, people_needed
 from services.notifications.summaries import gather
+from services.notifications.suppression import Suppression
 from services.notifications.timing import URGENT, Hindrance, Timing
 from shared import metrics
 from shared.clock import Clock
@@ -63,6 +65,7 @@ class Draft:
     taken_at: float
     hindrance: Hindrance | None = None
     summary: Digest | Trouble | None = None
+    bounced: frozenset[str] = frozenset()
 
     @property
     def letter(self) -> Letter | None:
@@ -90,6 +93,7 @@ class Sender:
         links: Links,
         fence: Fence,
         timing: Timing = WHENEVER,
+        suppression: Suppression | None = None,
         clock: Clock = system_clock,
     ) -> None:
         self._db = db
@@ -100,6 +104,7 @@ class Sender:
         self._links = links
         self._fence = fence
         self._timing = timing
+        self._suppression = suppression or Suppression(SecretStr(""))
         self._clock = clock
         self._breaker = Breaker()
         self._slots = asyncio.Semaphore(channel.width)
@@ -225,10 +230,19 @@ class Sender:
         now = self._clock()
         summaries = await gather(self._db, entries, now)
         known = await people(self._db, named | summaries.people)
+        bounced = await self._suppression.among(
+            self._db, [known[each.recipient_id] for each in entries if each.recipient_id in known]
+        )
         readers = await Readers.load(self._db, self._timing, entries, known, self._counted(), now)
         drafts = [
             Draft(
-                entry, states.get(entry.employee_id), readers.people, taken_at, None, summaries.about(entry, known, self._clock())
+                entry,
+                states.get(entry.employee_id),
+                readers.people,
+                taken_at,
+                None,
+                summaries.about(entry, known, self._clock()),
+                bounced,
             )
             for entry in entries
         ]
@@ -257,6 +271,8 @@ class Sender:
         found = draft.hindrance or address_or_hindrance(entry, draft.state, draft.people, now)
         if isinstance(found, Hindrance):
             return _hindered(entry, found)
+        if draft.bounced and self._suppression.digest(found) in draft.bounced:
+            return _result(entry, "suppressed", "address_bounced")
         try:
             about = {"summary": draft.summary}
             message = compose(

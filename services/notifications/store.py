@@ -46,6 +46,20 @@ class Ledger:
         withdrawn = entry is not None and entry.reason == "withdrawn"
         return entry if entry is not None and (entry.state not in FINAL or withdrawn) else None
 
+    def entry(self, message_id: str) -> Entry | None:
+        """The entry as it was loaded, None where there is none."""
+        return self._entries.get(message_id)
+
+    def report(self, entry: Entry, state: LedgerState, reason: str, now: datetime) -> None:
+        """Record what a mail server said of a message later: a new state, or a note beside the present one."""
+        step = _moved(state, now, reason)
+        if state == entry.state:
+            del step["$set"]
+        elif entry.state not in FINAL:
+            step["$set"]["settled_at"] = now
+        self._guarded.append(UpdateOne({"_id": entry.message_id, "revision": entry.revision}, step))
+        del self._entries[entry.message_id]
+
     def plan(self, employee_id: str, plan: Plan, now: datetime) -> None:
         """Enter the letter. A key that the ledger holds already is left as it is: nothing goes twice."""
         letter = plan.letter
@@ -178,7 +192,9 @@ async def sent_since(db: Database, days: Mapping[str, datetime]) -> dict[str, in
     """How many messages that are not urgent each person got since their day began."""
     if not days:
         return {}
-    got = [{"recipient_id": id, "state": "sent", "settled_at": {"$gte": since}} for id, since in days.items()]
+    got = [
+        {"recipient_id": id, "state": {"$in": ["sent", "confirmed"]}, "settled_at": {"$gte": since}} for id, since in days.items()
+    ]
     counted: list[Document] = [
         {"$match": {"$or": got, "template": {"$nin": sorted(URGENT)}}},
         {"$group": {"_id": "$recipient_id", "count": {"$sum": 1}}},

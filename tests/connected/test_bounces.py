@@ -1,0 +1,224 @@
+"""Reports that mail servers send back: what each changes, once, and whom mail goes to no more."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from email.message import EmailMessage
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from services.notifications.app import web
+from services.notifications.bounces import read_report
+from services.notifications.correspondence import message_id
+from services.notifications.suppression import COLLECTION
+from shared.access import install_access
+from shared.events.hr import EmployeeUpdated, StartDateChanged
+from shared.mongo import Client, Database
+from shared.refusals import Refused
+from shared.settings import Settings
+from shared.web import make_app
+from tests.connected.post_office import COORDINATOR, Office, PostOffice, post_office
+
+SETTINGS = Settings(token=SecretStr("operators-token"), secret=SecretStr(""), coordinators=[COORDINATOR])
+OPERATOR = {"authorization": "Bearer operators-token"}
+MAIL = {"content-type": "message/rfc822"}
+PATH = "/api/notifications/v1/bounces"
+WELCOME = message_id("E-1/hire-1", "welcome", "E-1", "email")
+
+
+def dsn(original: EmailMessage, action: str, status: str, headers_only: bool = False) -> bytes:
+    """A report as Postfix writes it."""
+    what, kind = original.as_bytes(), b"message/rfc822"
+    if headers_only:
+        what, kind = what.partition(b"\n\n")[0] + b"\n\n", b"text/rfc822-headers"
+    return b"\r\n".join(
+        [
+            b"From: MAILER-DAEMON@mail.acme.example",
+            b"To: welcome@firstmate.example",
+            b"Subject: Undelivered Mail Returned to Sender",
+            b"MIME-Version: 1.0",
+            b'Content-Type: multipart/report; report-type=delivery-status; boundary="b0"',
+            b"",
+            b"--b0",
+            b"Content-Type: text/plain",
+            b"",
+            b"I'm sorry to have to inform you that your message could not be delivered.",
+            b"--b0",
+            b"Content-Type: message/delivery-status",
+            b"",
+            b"Reporting-MTA: dns; mail.acme.example",
+            b"",
+            f"Final-Recipient: rfc822; {original['To'].addresses[0].addr_spec}".encode(),
+            f"Action: {action}".encode(),
+            f"Status: {status}".encode(),
+            b"Diagnostic-Code: smtp; 550 no such user",
+            b"",
+            b"--b0",
+            b"Content-Type: " + kind,
+            b"",
+            what,
+            b"--b0--",
+            b"",
+        ]
+    )
+
+
+@pytest.fixture
+async def post() -> AsyncIterator[PostOffice]:
+    async with post_office() as office:
+        yield office
+
+
+@pytest.fixture
+async def db(mongo_client: Client) -> AsyncIterator[Database]:
+    await mongo_client.drop_database("bounces")
+    yield mongo_client["bounces"]
+    await mongo_client.drop_database("bounces")
+
+
+@pytest.fixture
+async def office(db: Database, post: PostOffice) -> Office:
+    """A hire has been welcomed."""
+    from services.notifications import store  # noqa: PLC0415
+    from shared.worker import prepare_database  # noqa: PLC0415
+
+    await prepare_database(db)
+    await store.ensure_indexes(db)
+    made = Office(db, post)
+    await made.take_over()
+    await made.know_people()
+    await made.hear(made.hired(manager_id=None))
+    await made.send()
+    return made
+
+
+@pytest.fixture
+async def http(office: Office) -> AsyncIterator[httpx.AsyncClient]:
+    app: Any = make_app("notifications", web(office.db, SETTINGS, office.clock))
+    install_access(app, SETTINGS)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1", headers=OPERATOR) as client:
+        yield client
+
+
+async def report(http: httpx.AsyncClient, raw: bytes) -> dict[str, Any]:
+    answer = await http.post(PATH, content=raw, headers=MAIL)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+@pytest.mark.parametrize("headers_only", [False, True])
+async def test_a_bounce_fails_the_message_is_told_and_keeps_later_mail_from_the_address(
+    office: Office, post: PostOffice, http: httpx.AsyncClient, headers_only: bool
+):
+    (mail,) = post.to("e-1@home.example")
+    raw = dsn(mail, "failed", "5.1.1", headers_only)
+    assert await report(http, raw) == {"message_id": WELCOME, "outcome": "failed", "status": "5.1.1"}
+    entry = await office.entry("welcome")
+    assert (entry.state, entry.reason) == ("failed", "bounced_5_1_1")
+    assert [step.state for step in entry.transitions][-2:] == ["sent", "failed"]
+    assert b"notifications.message.failed.v1" in [each["ce_type"] for each in await office.outbox()]
+    (kept,) = [document async for document in office.db[COLLECTION].find()]
+    assert "home.example" not in str(kept)
+
+    (listed,) = (await http.get(PATH)).json()["items"]
+    assert (listed["recipient_id"], listed["status"]) == ("E-1", "5.1.1")
+    await office.hear(office.assigned())
+    await office.send()
+    introduction = await office.entry("mentor_introduction")
+    assert (introduction.state, introduction.reason) == ("suppressed", "address_bounced")
+    assert len(post.to("e-1@home.example")) == 1
+
+
+async def test_a_report_that_comes_again_changes_nothing(office: Office, post: PostOffice, http: httpx.AsyncClient):
+    (mail,) = post.to("e-1@home.example")
+    await report(http, dsn(mail, "failed", "5.1.1"))
+    before, told = await office.entry("welcome"), len(await office.outbox())
+    assert (await report(http, dsn(mail, "failed", "5.1.1")))["outcome"] == "repeated"
+    assert (await report(http, dsn(mail, "delivered", "2.0.0")))["outcome"] == "repeated"
+    assert await office.entry("welcome") == before
+    assert len(await office.outbox()) == told
+
+
+async def test_another_address_is_written_to_and_ends_the_listing(office: Office, post: PostOffice, http: httpx.AsyncClient):
+    (mail,) = post.to("e-1@home.example")
+    await report(http, dsn(mail, "failed", "5.1.1"))
+    await office.hear(EmployeeUpdated(employee_id="E-1", personal_email="ada@new.example"), office.assigned())
+    await office.send()
+    assert (await http.get(PATH)).json()["items"] == []
+    assert len(post.to("ada@new.example")) == 1
+
+
+async def test_an_address_that_works_after_all_is_written_to_again(office: Office, post: PostOffice, http: httpx.AsyncClient):
+    (mail,) = post.to("e-1@home.example")
+    await report(http, dsn(mail, "failed", "5.2.1"))
+    (listed,) = (await http.get(PATH)).json()["items"]
+    assert (await http.delete(f"{PATH}/{listed['address']}")).status_code == 204
+    assert (await http.delete(f"{PATH}/{listed['address']}")).status_code == 404
+    await office.hear(office.assigned())
+    await office.send()
+    assert (await office.entry("mentor_introduction")).state == "sent"
+
+
+async def test_a_delay_is_noted_a_delivery_confirms_and_neither_keeps_mail_back(
+    office: Office, post: PostOffice, http: httpx.AsyncClient
+):
+    (mail,) = post.to("e-1@home.example")
+    assert (await report(http, dsn(mail, "delayed", "4.4.1")))["outcome"] == "noted"
+    entry = await office.entry("welcome")
+    assert (entry.state, entry.transitions[-1].reason) == ("sent", "delayed_4_4_1")
+    assert (await report(http, dsn(mail, "delayed", "4.4.1")))["outcome"] == "repeated"
+    assert (await report(http, dsn(mail, "delivered", "2.0.0")))["outcome"] == "confirmed"
+    assert (await office.entry("welcome")).state == "confirmed"
+    assert await office.db[COLLECTION].count_documents({}) == 0
+    await office.hear(StartDateChanged(employee_id="E-1", start_date="2027-02-01"))
+    await office.send()
+    assert (await office.entry("plans_changed")).state == "sent"
+
+
+async def test_a_server_that_gave_up_fails_the_message_and_not_the_address(
+    office: Office, post: PostOffice, http: httpx.AsyncClient
+):
+    (mail,) = post.to("e-1@home.example")
+    assert (await report(http, dsn(mail, "failed", "4.4.7")))["outcome"] == "failed"
+    assert await office.db[COLLECTION].count_documents({}) == 0
+
+
+async def test_foreign_and_malformed_reports_are_refused_and_change_nothing(
+    office: Office, post: PostOffice, http: httpx.AsyncClient
+):
+    (mail,) = post.to("e-1@home.example")
+    foreign = dsn(mail, "failed", "5.1.1").replace(WELCOME.encode(), b"0" * 32)
+    elsewhere = dsn(mail, "failed", "5.1.1").replace(f"<{WELCOME}@".encode(), b"<CAF+x@")
+    for raw, status, code in [
+        (foreign, 404, "unknown_message"),
+        (elsewhere, 404, "unknown_message"),
+        (mail.as_bytes(), 422, "not_a_report"),
+        (b"", 422, "not_a_report"),
+        (dsn(mail, "dropped", "5.1.1"), 422, "not_a_report"),
+        (dsn(mail, "failed", "none"), 422, "not_a_report"),
+        (b"x" * 2_000_001, 413, "too_large"),
+    ]:
+        answer = await http.post(PATH, content=raw, headers=MAIL)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert (await http.post(PATH, content=b"{}", headers={"content-type": "application/json"})).status_code == 415
+    assert (await office.entry("welcome")).state == "sent"
+
+
+async def test_only_the_operator_reports(http: httpx.AsyncClient):
+    answer = await http.post(PATH, content=b"", headers=MAIL | {"authorization": "Bearer wrong"})
+    assert answer.status_code == 401
+
+
+@given(st.binary(max_size=400), st.integers(0, 2_000))
+def test_whatever_comes_is_read_or_refused(noise: bytes, at: int):
+    original = EmailMessage()
+    original["To"], original["Message-ID"] = "Ada <ada@home.example>", f"<{WELCOME}@firstmate.example>"
+    whole = dsn(original, "failed", "5.1.1")
+    at = min(at, len(whole))
+    with suppress(Refused):  # and nothing else
+        assert read_report(whole[:at] + noise + whole[at:]).message_id
