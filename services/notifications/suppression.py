@@ -26,7 +26,7 @@ class Bounced(BaseModel):
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
-    address: str = Field(alias="_id", description="A keyed digest of the address.")
+    address: str = Field(validation_alias="_id", description="A keyed digest of the address.")
     recipient_id: str
     message_id: str
     status: str

@@ -63,7 +63,9 @@ see_projections      -            no   no     no      no         no       yes   
 see_outcomes         -            no   no     no      no         no       yes         yes
 see_programmes       -            no   no     no      no         no       yes         yes
 publish_events       -            no   no     no      no         no       no          yes
+report_bounces       -            no   no     no      no         no       no          yes
 see_mail             -            no   no     no      no         no       yes         yes
+see_bounces          -            no   no     no      no         no       yes         yes
 """
 
 
