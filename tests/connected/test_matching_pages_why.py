@@ -68,8 +68,8 @@ async def test_each_runner_up_shows_where_they_were_ahead_and_where_behind(web: 
     page = await web.get(WHY)
     max_mentor = page.split("Who came next")[1].split("Max Mentor")[1].split("</ul>")[0]
     assert "<span>Interests</span>" in max_mentor
-    assert re.search(r'Interests</span>.*?differences__words">\+\d', max_mentor, re.S)
-    assert re.search(r'Skills</span>.*?differences__words">−\d', max_mentor, re.S)
+    assert re.search(r'Interests</span>.*?differences__words"><bdi dir="ltr">\+\d', max_mentor, re.S)
+    assert re.search(r'Skills</span>.*?differences__words"><bdi dir="ltr">−\d', max_mentor, re.S)
     assert "Max Mentor was " in page.split("What would have changed it")[1]
 
 
