@@ -11,8 +11,8 @@ from fastapi.responses import HTMLResponse, Response
 from services.onboarding import store
 from services.onboarding.board_view import REASONS, STANDINGS, TILES, TITLES, BoardView, Section, Show, Why
 from services.onboarding.cards import Card, card_of, order_of, section_of
-from services.onboarding.live import OpenBoard, board_feed, tile_counts
-from services.onboarding.people import managers_seen_by, searched
+from services.onboarding.live import Numbers, OpenBoard, board_feed
+from services.onboarding.people import searched
 from services.onboarding.programme import Programme, Programmes
 from services.onboarding.store import BoardPage, BoardRow
 from services.onboarding.views import title_of
@@ -62,6 +62,7 @@ class Board:
         self._db = db
         self._programmes = programmes
         self._clock = clock
+        self.numbers = Numbers(db)
 
     async def sections(self, viewer: Viewer, view: BoardView, after: str | None) -> tuple[list[SectionView], str | None]:
         """The lists of a view and the cursor of the next page, which goes on in the last of them."""
@@ -109,7 +110,7 @@ class Board:
 
     async def tiles(self, viewer: Viewer, view: BoardView) -> list[TileView]:
         """The numbers above the board; a search stays while one goes from one to another."""
-        counts = tile_counts(await store.board_counts(self._db, managers=await managers_seen_by(self._db, viewer)))
+        counts = await self.numbers.of(viewer)
         return [
             TileView(name, _(label), counts[name], view.address("/board", show=show, why=""), show == view.show and not view.why)
             for show, name, label in TILES
@@ -195,7 +196,7 @@ def board_pages(db: Database, programmes: Programmes, clock: Clock, pages: Templ
     ) -> Response:
         view = BoardView(show, q.strip(), why)
         await feed.position()  # begins to follow where nobody did since this process started
-        opened = OpenBoard(db, viewer, view, live_card)
+        opened = OpenBoard(db, viewer, view, live_card, board.numbers)
         await opened.open()
         return EventStream(opened.messages(feed, last_event_id or at), request.app.state.stopping)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.onboarding.board_view import BoardView
+from services.onboarding.kept import Kept
 from services.onboarding.people import managers_seen_by
 from services.onboarding.projections.board import Standing
 from services.onboarding.store import ACTIVE, BoardRow, board_changes, board_counts, board_rows
@@ -60,14 +61,28 @@ def is_on_board(viewer: Viewer, employee_id: str, chain: Sequence[str]) -> bool:
     return employee_id != viewer.employee_id and may(viewer, "see_journey", subject=employee_id, chain=chain)
 
 
+class Numbers:
+    """The numbers above boards. Everybody's have as many keys as there are journeys: counted once for all who look."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._everybodys = Kept(lambda: board_counts(db, managers=None), COUNTS_EVERY_S)
+
+    async def of(self, viewer: Viewer) -> dict[str, int]:
+        """Those of a viewer's board, by the name of their tile; everybody's may be a second old."""
+        managers = await managers_seen_by(self._db, viewer)
+        return tile_counts(await (self._everybodys.get() if managers is None else board_counts(self._db, managers=managers)))
+
+
 class OpenBoard:
     """What one open board is told. `known` are hires it may have shown: only of those it is told that they are gone."""
 
-    def __init__(self, db: Database, viewer: Viewer, view: BoardView, card: Render) -> None:
+    def __init__(self, db: Database, viewer: Viewer, view: BoardView, card: Render, numbers: Numbers) -> None:
         self._db = db
         self._viewer = viewer
         self._view = view
         self._card = card
+        self._numbers = numbers
         self._known: set[str] = set()
 
     async def open(self) -> None:
@@ -97,7 +112,7 @@ class OpenBoard:
                 yield Message(told[-1].event, told[-1].data, position)
             counts_due = counts_due or bool(told)
             if counts_due and clock() >= counted_at + COUNTS_EVERY_S:
-                yield Message("counts", await self._counts())
+                yield Message("counts", await self._numbers.of(self._viewer))
                 counted_at, counts_due, said_at = clock(), False, clock()
             elif clock() >= said_at + HEARTBEAT_S:
                 yield None
@@ -113,10 +128,6 @@ class OpenBoard:
             self._known.discard(id)
             return Message("gone", {"key": id})
         return None
-
-    async def _counts(self) -> dict[str, int]:
-        managers = await managers_seen_by(self._db, self._viewer)
-        return tile_counts(await board_counts(self._db, managers=managers))
 
 
 def _latest(changes: Iterable[Change]) -> list[Change]:

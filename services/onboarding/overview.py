@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from services.onboarding.board_view import REASONS
+from services.onboarding.kept import Kept
 from services.onboarding.live import tile_counts
 from services.onboarding.projections.board import Attention, Standing
 from services.onboarding.store import attention_counts, board_counts, starts_between
@@ -64,34 +65,16 @@ async def overview(db: Database, today: date) -> Overview:
     return Overview(standings=standings, attention=attention, starts=counted)
 
 
-class Recent:
-    """The overview, counted anew when the last one is older than `KEPT_S`."""
-
-    def __init__(self, db: Database, clock: Clock) -> None:
-        self._db = db
-        self._clock = clock
-        self._lock = asyncio.Lock()
-        self._counted: tuple[float, Overview] | None = None
-
-    async def get(self) -> Overview:
-        """How everybody is doing, or was a few seconds ago."""
-        async with self._lock:  # who asks meanwhile waits for the same count
-            time = asyncio.get_running_loop().time()
-            if self._counted is None or time - self._counted[0] > KEPT_S:
-                self._counted = time, await overview(self._db, self._clock().date())
-            return self._counted[1]
-
-
 def overview_routes(db: Database, clock: Clock, pages: Templates) -> APIRouter:
     """`/overview` and `GET /api/onboarding/v1/overview`, over the same count."""
-    recent = Recent(db, clock)
+    recent = Kept(lambda: overview(db, clock().date()), KEPT_S)
     router = APIRouter()
     router.include_router(_api(recent))
     router.include_router(_page(recent, clock, pages))
     return router
 
 
-def _api(recent: Recent) -> APIRouter:
+def _api(recent: Kept[Overview]) -> APIRouter:
     router = APIRouter(prefix="/api/onboarding/v1", tags=["onboarding"])
 
     @router.get("/overview", summary="How everybody who joins is doing")
@@ -103,7 +86,7 @@ def _api(recent: Recent) -> APIRouter:
     return router
 
 
-def _page(recent: Recent, clock: Clock, pages: Templates) -> APIRouter:
+def _page(recent: Kept[Overview], clock: Clock, pages: Templates) -> APIRouter:
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
     @router.get(PAGE)

@@ -243,6 +243,8 @@ async def board_page(
     before. Raises `Refused` 422 for a cursor that is not ours.
     """
     query = _board_query(managers, standings, among) | ({"state.attention": why} if why else {})
+    if why and managers is None and {"late", "attention"} <= set(standings):
+        del query["state.standing"]  # it follows from the reason, whose index is then the only one that fits
     cursor = decode_cursor(after, 2)
     if cursor is not None:
         start, id = cursor
