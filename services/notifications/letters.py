@@ -372,5 +372,6 @@ def _links(web_url: str, employee_id: str, preferences: str | None) -> dict[str,
         "person": f"{base}/people/{quote(employee_id, safe='')}",
         "board": f"{base}/board",
         "people": f"{base}/people/",
+        "bounces": f"{base}/coordinator/bounces",
         "waitlist": f"{base}/coordinator/waitlist",
     }

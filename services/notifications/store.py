@@ -22,7 +22,7 @@ from shared.mongo import ASCENDING, DESCENDING, Database, Document, IndexModel, 
 MESSAGES = "messages"
 CORRESPONDENCES = "correspondences"
 PREFERENCES = "preferences"
-ARRIVED = ("sent",)  # states of what its reader has
+ARRIVED: tuple[LedgerState, ...] = ("sent", "confirmed")  # what its reader has
 
 
 class Ledger:
@@ -192,9 +192,7 @@ async def sent_since(db: Database, days: Mapping[str, datetime]) -> dict[str, in
     """How many messages that are not urgent each person got since their day began."""
     if not days:
         return {}
-    got = [
-        {"recipient_id": id, "state": {"$in": ["sent", "confirmed"]}, "settled_at": {"$gte": since}} for id, since in days.items()
-    ]
+    got = [{"recipient_id": id, "state": {"$in": list(ARRIVED)}, "settled_at": {"$gte": since}} for id, since in days.items()]
     counted: list[Document] = [
         {"$match": {"$or": got, "template": {"$nin": sorted(URGENT)}}},
         {"$group": {"_id": "$recipient_id", "count": {"$sum": 1}}},

@@ -33,6 +33,7 @@ TOOLS: Sequence[tuple[str, str, str]] = (
     ("/outcomes", N_("Outcomes"), N_("What came of it: contentment, match quality, who stays.")),
     ("/programmes", N_("Programmes"), N_("What is planned for whom, as a calendar.")),
     ("/coordinator/read-models", N_("Read models"), N_("How current boards and timelines are.")),
+    ("/coordinator/bounces", N_("Whom mail does not reach"), N_("Addresses that mail came back from, and what helps.")),
     ("/mail", N_("Mail"), N_("What was sent, on this machine.")),
 )
 

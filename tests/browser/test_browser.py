@@ -296,6 +296,7 @@ PLACES = [
     ("coordinator", "/coordinator/what-if?skills=0&interests=90"),
     ("coordinator", "/coordinator/fairness"),
     ("coordinator", "/coordinator/read-models"),
+    ("coordinator", "/coordinator/bounces"),
     ("coordinator", "/matching/why/E-1001"),
     ("coordinator", "/mail"),
     ("coordinator", "/overview"),

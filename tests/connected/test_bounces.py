@@ -1,5 +1,6 @@
 """Reports that mail servers send back: what each changes, once, and whom mail goes to no more."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from email.message import EmailMessage
@@ -18,6 +19,7 @@ from services.notifications.suppression import COLLECTION
 from shared.access import install_access
 from shared.events.hr import EmployeeUpdated, StartDateChanged
 from shared.mongo import Client, Database
+from shared.pages import install_pages
 from shared.refusals import Refused
 from shared.settings import Settings
 from shared.web import make_app
@@ -223,3 +225,23 @@ def test_whatever_comes_is_read_or_refused(noise: bytes, at: int):
     at = min(at, len(whole))
     with suppress(Refused):  # and nothing else
         assert read_report(whole[:at] + noise + whole[at:]).message_id
+
+
+async def test_a_coordinator_sees_whom_mail_does_not_reach_and_lets_it_go_again(
+    office: Office, post: PostOffice, http: httpx.AsyncClient
+):
+    install_pages(http._transport.app, SETTINGS)  # type: ignore[attr-defined]
+    assert "Mail reaches everybody" in (await http.get("/coordinator/bounces")).text
+    (mail,) = post.to("e-1@home.example")
+    await report(http, dsn(mail, "failed", "5.1.1"))
+    page = (await http.get("/coordinator/bounces")).text
+    assert "there is no such mailbox" in page
+    assert "e-1@home.example" not in page
+    (address,) = re.findall(r'name="address" value="([0-9a-f]{64})"', page)
+    answer = await http.post("/coordinator/bounces", data={"address": address})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/coordinator/bounces?again")
+    assert (await http.get(PATH)).json()["items"] == []
+    assert (await http.post("/coordinator/bounces", data={"address": address})).status_code == 404
+    await office.hear(office.assigned())
+    await office.send()
+    assert (await office.entry("mentor_introduction")).state == "sent"

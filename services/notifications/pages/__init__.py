@@ -1,9 +1,10 @@
-"""The pages of notifications: what was written to somebody, and how they want to be written to."""
+"""The pages of notifications: whom mail does not reach, what was written to somebody, and how they want to be written to."""
 
 from pathlib import Path
 
 from fastapi import APIRouter
 
+from services.notifications.pages.bounces import bounce_pages
 from services.notifications.pages.inbox import inbox_pages
 from services.notifications.pages.preferences import preference_pages
 from services.notifications.rendering import Renderer
@@ -20,4 +21,5 @@ def pages(db: Database, settings: Settings, renderer: Renderer, clock: Clock) ->
     router = APIRouter()
     router.include_router(preference_pages(db, settings, renderer.languages, clock, PAGES))
     router.include_router(inbox_pages(db, settings, renderer, clock, PAGES))
+    router.include_router(bounce_pages(db, settings, clock, PAGES))
     return router
