@@ -230,19 +230,19 @@ class Sender:
         now = self._clock()
         summaries = await gather(self._db, entries, now)
         known = await people(self._db, named | summaries.people)
-        bounced = await self._suppression.among(
-            self._db, [known[each.recipient_id] for each in entries if each.recipient_id in known]
+        recipients = [known[each.recipient_id] for each in entries if each.recipient_id in known]
+        bounced, readers = await asyncio.gather(
+            self._suppression.among(self._db, recipients),
+            Readers.load(self._db, self._timing, entries, known, self._counted(), now),
         )
-        readers = await Readers.load(self._db, self._timing, entries, known, self._counted(), now)
         drafts = [
             Draft(
                 entry,
                 states.get(entry.employee_id),
                 readers.people,
                 taken_at,
-                None,
-                summaries.about(entry, known, self._clock()),
-                bounced,
+                summary=summaries.about(entry, known, now),
+                bounced=bounced,
             )
             for entry in entries
         ]
@@ -274,10 +274,7 @@ class Sender:
         if draft.bounced and self._suppression.digest(found) in draft.bounced:
             return _result(entry, "suppressed", "address_bounced")
         try:
-            about = {"summary": draft.summary}
-            message = compose(
-                draft.letter, draft.state, draft.people, found, self._renderer, self._web_url, self._links, now, about
-            )
+            message = self._compose(draft, draft.letter, draft.state, found, now)
         except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
             log.error("template_failed", template=entry.template, message_id=entry.message_id, error=type(error).__name__)
             return self._later(entry, "template_failed", now)
