@@ -140,7 +140,7 @@ async def test_the_dead_letters_commands_give_results_and_exit_codes(client: Cli
 
 async def test_doctor_finds_a_whole_system_well(client: Client, kafka_url: str, mongo_url: str, tmp_path: Path) -> None:
     findings = await doctor.examine(Found(kafka_url, mongo_url), tmp_path, now)
-    checks = {"settings", "policy", "kafka", "topics", "mongo", "clocks", "outbox", "lag", "read models", "disk"}
+    checks = {"settings", "policy", "kafka", "templates", "topics", "mongo", "clocks", "outbox", "lag", "read models", "disk"}
     assert {finding.check for finding in findings} == checks
     assert [finding for finding in findings if finding.status != "ok"] == []
 

@@ -15,6 +15,7 @@ from deploy.supervisor import Plan, running
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 EXAMPLES = 12  # per operation and phase; more finds little more and takes a minute for every ten
+BY_OTHER_MEANS = "POST /api/notifications/v1/bounces"  # takes whole mails, for which there is no serialiser: test_bounces does it
 CONFIG = """
 [dictionaries]
 people = { values = ["E-1001", "E-1003", "E-1013", "E-0018", "E-0022", "E-0007", "E-9999", "not an id", "\u00e9"] }
@@ -44,6 +45,7 @@ async def test_every_operation_answers_as_described_to_arbitrary_requests(tmp_pa
             f"{system.endpoints.web}/openapi.json",
             *("--header", f"Authorization: Bearer {system.endpoints.token}"),
             *("--include-path-regex", "^/api/"),
+            *("--exclude-name", BY_OTHER_MEANS),
             *("--phases", "examples,coverage,fuzzing"),
             *("--max-examples", str(EXAMPLES)),
             *("--checks", CHECKS),
