@@ -6,7 +6,7 @@ the same text however often it is made, so that a mail sent again holds no other
 
 import hashlib
 from datetime import date
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from itsdangerous import BadSignature, URLSafeSerializer
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
@@ -47,6 +47,7 @@ class Links:
     def __init__(self, secret: SecretStr) -> None:
         self._secret = secret.get_secret_value()
         self._signer = self._signer_for(SALT)
+        self._own = {what: self._signer_for(OWN_SALT + what) for what in get_args(Own)}
 
     def _signer_for(self, salt: str) -> URLSafeSerializer | None:
         if not self._secret:
@@ -70,12 +71,12 @@ class Links:
 
     def own(self, what: Own, employee_id: str) -> str | None:
         """The address on our origin where this person finds what is theirs; None where no secret is set."""
-        signer = self._signer_for(OWN_SALT + what)
+        signer = self._own[what]
         return f"/{what}/{signer.dumps(employee_id)!s}" if signer else None
 
     def owner(self, what: Own, token: str) -> str | None:
         """Whose link this is; None for one that we did not make, or made for something else."""
-        signer = self._signer_for(OWN_SALT + what)
+        signer = self._own[what]
         try:
             return str(signer.loads(token)) if signer else None
         except BadSignature:

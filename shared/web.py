@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, Generic, TypeVar
 
-from fastapi import APIRouter, FastAPI, Header, Query
+from fastapi import APIRouter, FastAPI, Header, Query, Request
 from pydantic import BaseModel
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -74,6 +74,19 @@ def _can_be_a_key(value: object) -> bool:
     if isinstance(value, str):
         return "\0" not in value and value.encode(errors="ignore").decode() == value
     return isinstance(value, (int, float)) and abs(value) < 2**63
+
+
+async def body_within(request: Request, limit: int, refusal: Refused) -> bytes:
+    """The whole body, of at most `limit` bytes. Raises `refusal` as soon as it is known to be larger."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > limit:
+        raise refusal
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise refusal
+    return bytes(body)
 
 
 _TOO_LARGE = Refused(413, "too_large", f"the body is larger than {BODY_BYTES // 1024} KiB; nothing here takes as much")

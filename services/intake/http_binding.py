@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from shared.events import Envelope, Unprocessable, envelope_from_attributes, envelope_from_json, read_json
 from shared.events.envelope import ATTRIBUTES, JSON, MAX_RECORD_BYTES, STRUCTURED
 from shared.refusals import Refused
+from shared.web import body_within
 
 BATCH = "application/cloudevents-batch+json"
 MAX_BATCH_BYTES = 4 * 1024 * 1024  # some four thousand hires; more belongs on Kafka or in a file
@@ -47,15 +48,7 @@ async def read_body(request: Request, mode: Mode) -> bytes:
     """The whole body. Stops reading at the mode's limit: raises `Refused` 413."""
     limit = MAX_BATCH_BYTES if mode == "batch" else MAX_RECORD_BYTES
     refusal = Refused(413, "too_large", f"the body is larger than {limit // 1024} KiB; send less at once, or use Kafka or a file")
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared[:20]) > limit:
-        raise refusal
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise refusal
-    return bytes(body)
+    return await body_within(request, limit, refusal)
 
 
 def read_envelopes(mode: Mode, body: bytes, headers: Headers) -> Sequence[Envelope | Refusal]:

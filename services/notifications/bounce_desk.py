@@ -1,6 +1,5 @@
 """What happens with a report that a mail server sends back: by HTTP, and by the command that calls it."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -15,8 +14,9 @@ from shared.clock import Clock
 from shared.events import new_event
 from shared.mongo import Database
 from shared.processing import Processor
-from shared.refusals import Refused, not_found
+from shared.refusals import Refused
 from shared.settings import Settings
+from shared.web import body_within
 
 MOST_BYTES = 2_000_000  # a report holds the mail it is about; ours have some ten thousand bytes
 MAIL = "message/rfc822"
@@ -65,8 +65,7 @@ def bounce_api(db: Database, settings: Settings, clock: Clock) -> APIRouter:
     @router.delete("/bounces/{address}", status_code=204, responses={404: {"description": "Not among them"}})
     async def lift_bounce(address: Digest, _: Annotated[Viewer, Depends(require("see_bounces"))]) -> None:
         """The address works after all: write to it again from the next message on."""
-        if not await lift(db, address):
-            raise not_found("mail to this address is not held back; the listing names those it is")
+        await lift(db, address)
 
     return router
 
@@ -104,14 +103,5 @@ async def record(db: Database, settings: Settings, suppression: Suppression, clo
 async def _mail(request: Request) -> bytes:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != MAIL:
         raise Refused(415, "unsupported_media_type", f"send the mail as it came, with Content-Type: {MAIL}")
-    body = b""
-    async for piece in _pieces(request):
-        body += piece
-        if len(body) > MOST_BYTES:
-            raise Refused(413, "too_large", f"a report has {MOST_BYTES:,} bytes at most; leave the body of the mail out of it")
-    return body
-
-
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
-    async for piece in request.stream():
-        yield piece
+    refusal = Refused(413, "too_large", f"a report has {MOST_BYTES:,} bytes at most; leave the body of the mail out of it")
+    return await body_within(request, MOST_BYTES, refusal)

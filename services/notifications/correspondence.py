@@ -152,11 +152,15 @@ class Correspondence(State):
         """The cause of a letter that tells calendars of a meeting as it is planned now."""
         return self.cause(f"meet-{key}-{sequence}")
 
-    def was_invited(self, key: str, recipient_id: str) -> bool:
-        """Whether this reader's calendar knows of this meeting."""
-        told = self.cause(f"meet-{key}-")
-        invitations = (each for each in self.letters.values() if each.template == "meeting_invitation" and each.status == "sent")
-        return any(each.recipient_id == recipient_id and each.cause.startswith(told) for each in invitations)
+    def meeting(self, letter: Letter) -> str:
+        """The key of the meeting that an invitation, or its cancellation, is about: the reverse of `invitation`."""
+        return letter.cause.removeprefix(self.cause("meet-")).rpartition("-")[0]
+
+    @property
+    def invited(self) -> frozenset[tuple[str, str]]:
+        """Which meetings, by key, which readers' calendars know of."""
+        sent = (each for each in self.letters.values() if each.template == "meeting_invitation" and each.status == "sent")
+        return frozenset((self.meeting(each), each.recipient_id) for each in sent)
 
     def started_before(self, we_heard: timedelta) -> bool:
         """Whether the first day was longer ago than that when we heard of the hire: late data, not news."""

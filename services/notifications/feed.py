@@ -8,8 +8,8 @@ from fastapi.responses import Response
 
 from services.notifications.correspondence import Correspondence
 from services.notifications.invitations import Invitation, feed_of, in_order
-from services.notifications.letters import invitation_to, meeting_of
-from services.notifications.preferences import USUAL
+from services.notifications.letters import invitation_to, links_to, meeting_of
+from services.notifications.readers import as_they_wish
 from services.notifications.rendering import Renderer
 from services.notifications.store import CORRESPONDENCES, preferences_of
 from shared.clock import Clock
@@ -39,13 +39,12 @@ def calendar_feed(db: Database, settings: Settings, renderer: Renderer, domain: 
             )
         pairs = await _pairs(db, owner)
         known = await people(db, {owner, *(id for state in pairs for id in _named(state))})
-        chose = (await preferences_of(db, {owner})).get(owner, USUAL)
-        person = known.get(owner, {})
-        tongue = renderer.tongue("meeting_invitation", chose.language or person.get("locale"), person.get("languages") or ())
-        now, base = clock(), settings.web_url.rstrip("/")
+        person = as_they_wish(known.get(owner, {}), (await preferences_of(db, {owner})).get(owner))
+        tongue = renderer.tongue("meeting_invitation", person.get("locale"), person.get("languages") or ())
+        now = clock()
 
         def invitations(state: Correspondence) -> Iterator[Invitation]:
-            page = f"{base}/me" if owner == state.employee_id else f"{base}/people/{state.employee_id}"
+            page = links_to(settings.web_url, state.employee_id)["own" if owner == state.employee_id else "person"]
             for key, invite in in_order(state.invites):
                 meeting = meeting_of(key, invite, state.employee_id, known, owner, was_invited=False)
                 yield invitation_to(meeting, known, None, page, renderer, tongue, now)

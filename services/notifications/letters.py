@@ -137,7 +137,7 @@ def compose(
     reader = people.get(letter.recipient_id, {})
     tongue = renderer.tongue(letter.template, reader.get("locale"), reader.get("languages") or ())
     own = answers.own("preferences", letter.recipient_id)
-    context = _context(letter, state, people, now) | {"links": _links(web_url, state.employee_id, own)}
+    context = _context(letter, state, people, now) | {"links": links_to(web_url, state.employee_id, own)}
     context |= _asked(letter, state, answers, web_url)
     context |= about or {}
     meeting = _meeting(letter, state, people)
@@ -185,9 +185,9 @@ def _meeting(letter: Letter, state: Correspondence, people: Mapping[str, Person]
     """The meeting that the letter tells of as it is planned now, None for a letter of another kind."""
     if letter.template not in ("meeting_invitation", "meeting_cancelled"):
         return None
-    found = next(each for each in state.invites.items() if letter.cause.startswith(state.cause(f"meet-{each[0]}-")))
-    reader_id = letter.recipient_id
-    return meeting_of(*found, state.employee_id, people, reader_id, was_invited=state.was_invited(found[0], reader_id))
+    key, reader_id = state.meeting(letter), letter.recipient_id
+    was_invited = (key, reader_id) in state.invited
+    return meeting_of(key, state.invites[key], state.employee_id, people, reader_id, was_invited=was_invited)
 
 
 def meeting_of(
@@ -363,7 +363,8 @@ def figure(person: Person, id: str, now: datetime) -> Figure:
     )
 
 
-def _links(web_url: str, employee_id: str, preferences: str | None) -> dict[str, str]:
+def links_to(web_url: str, employee_id: str, preferences: str | None = None) -> dict[str, str]:
+    """The pages that messages about this hire lead to, by name; `preferences` is the path of the reader's own."""
     base = web_url.rstrip("/")
     return {
         "preferences": f"{base}{preferences or '/preferences'}",

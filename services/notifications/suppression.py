@@ -15,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from services.notifications.bounces import Bounce
 from services.notifications.letters import Person
 from shared.directory import people
+from shared.languages import N_
 from shared.mongo import DESCENDING, Database, Document, UpdateOne
+from shared.refusals import not_found
 
 COLLECTION = "suppressed"
 MOST_LISTED = 500  # who has more than that has a mail server with a fault, not people without addresses
@@ -67,6 +69,7 @@ def suppressing(bounce: Bounce, now: datetime) -> UpdateOne:
     return UpdateOne({"_id": bounce.address}, {"$set": kept}, upsert=True)
 
 
-async def lift(db: Database, address: str) -> bool:
-    """Write to this address again; False where it was not suppressed."""
-    return (await db[COLLECTION].delete_one({"_id": address})).deleted_count == 1
+async def lift(db: Database, address: str) -> None:
+    """Write to this address again. Raises `Refused` (404) where it was not suppressed."""
+    if (await db[COLLECTION].delete_one({"_id": address})).deleted_count != 1:
+        raise not_found(N_("mail to this address is not held back; the listing names those it is"))

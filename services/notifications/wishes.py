@@ -56,13 +56,16 @@ def _summaries(state: Correspondence) -> Iterator[Wanted]:
 
 def _meetings(state: Correspondence) -> Iterator[Wanted]:
     """What calendars have to hear: changes of what they know, and the next meeting of which they don't know yet."""
+    if not state.invites:
+        return
+    invited = state.invited
     for key, invite in state.invites.items():
         for role, reader in _pair(state, invite):
-            if state.was_invited(key, reader) and invite.status != "over":
+            if (key, reader) in invited and invite.status != "over":
                 template: Template = "meeting_invitation" if invite.status == "on" else "meeting_cancelled"
                 yield Wanted(template, role, reader, state.invitation(key, invite.sequence))
     for key, invite in in_order(state.invites):
-        new = [(role, reader) for role, reader in _pair(state, invite) if not state.was_invited(key, reader)]
+        new = [(role, reader) for role, reader in _pair(state, invite) if (key, reader) not in invited]
         cause = state.invitation(key, invite.sequence)
         wanted = [Wanted("meeting_invitation", role, reader, cause, invite.day - AHEAD) for role, reader in new]
         yield from wanted

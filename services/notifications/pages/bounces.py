@@ -15,7 +15,6 @@ from shared.mongo import Database, Document
 from shared.pages import PageRoute, Templates
 from shared.pages.language import N_
 from shared.pages.language import gettext as _
-from shared.refusals import not_found
 from shared.settings import Settings
 
 PATH = "/coordinator/bounces"
@@ -59,8 +58,7 @@ def bounce_pages(db: Database, settings: Settings, clock: Clock, pages: Template
     @router.post(PATH)
     async def write_again(viewer: CurrentViewer, address: Annotated[str, Form(pattern=r"^[0-9a-f]{64}$")]) -> RedirectResponse:
         check(viewer, "see_bounces")
-        if not await lift(db, address):
-            raise not_found(N_("mail to this address is not held back; the listing names those it is"))
+        await lift(db, address)
         return RedirectResponse(f"{PATH}?again", status_code=303)
 
     return router

@@ -142,6 +142,18 @@ def test_who_never_heard_of_a_meeting_hears_nothing_of_its_end():
     assert planned(post, CANCELLED) == planned(post) == []
 
 
+def test_mentors_whose_ids_begin_alike_are_told_apart():
+    post = Post()
+    post.hear(hired())
+    post.hear(begun(), topic="onboarding")
+    post.hear(assigned(f"{MENTOR}-2"), topic="matching")
+    send(post)
+    post.hear(released("coordinator", f"{MENTOR}-2"), topic="matching")
+    post.hear(assigned(MENTOR), topic="matching")
+    assert {letter.due_at for letter in planned(post) if letter.recipient_id == HIRE} == {morning(START - AHEAD)}
+    assert {letter.recipient_id for letter in planned(post, CANCELLED)} == {HIRE, f"{MENTOR}-2"}
+
+
 def test_after_a_pause_the_meetings_come_back_with_a_higher_sequence():
     post = invited()
     post.hear(JourneyPaused(employee_id=HIRE, since=NOW.date(), paused_by="B-1"), topic="onboarding")
