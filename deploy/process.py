@@ -65,6 +65,11 @@ class Process:
         """Wait for its end; its exit code."""
         return await self._child.wait()
 
+    def send(self, number: int) -> None:
+        """Send it a signal; one that has ended is left alone."""
+        with contextlib.suppress(ProcessLookupError):
+            self._child.send_signal(number)
+
     async def stop(self, patience: float) -> int:
         """SIGTERM, up to `patience` seconds for an orderly end, then SIGKILL; its exit code. An ended one is left alone."""
         if self.code is None:
