@@ -21,8 +21,8 @@ from pydantic import SecretStr
 
 from bench.chain import command, cores, hires
 from deploy.mongod import Mongod
-from services.onboarding import app as onboarding
 from services.onboarding import store
+from services.onboarding import web as onboarding
 from services.onboarding.handlers import JourneyWork
 from services.onboarding.programme_files import read_programmes
 from services.onboarding.read_models import BOARD as BOARD_MODEL

@@ -19,10 +19,10 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
 
 from deploy.mailviewer import mail_viewer
-from services.intake import app as intake
-from services.matching import app as matching
-from services.notifications import app as notifications
-from services.onboarding import app as onboarding
+from services.intake import web as intake
+from services.matching import web as matching
+from services.notifications import web as notifications
+from services.onboarding import web as onboarding
 from shared import schema
 from shared.access import install_access, viewer_or_none
 from shared.asyncapi import asyncapi_document

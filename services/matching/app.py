@@ -1,23 +1,16 @@
-"""Matching put together: what its worker follows and does, and what it serves over HTTP."""
+"""Matching's worker put together: what it follows and what it does. `web.py` is its other half."""
 
 import secrets
 from datetime import timedelta
 
-from fastapi import APIRouter
-
 from services.matching import policies
-from services.matching.api import api
 from services.matching.handlers import MatchingWork
 from services.matching.memory import Memory
-from services.matching.pages import pages
 from services.matching.policy_file import load_policy
-from services.matching.reoptimisation.api import reoptimisation_api
 from services.matching.reoptimisation.reoptimising import Nightly
-from services.matching.reports.api import report_api
-from services.matching.reports.standing import Standing
 from services.matching.store import SERVICE, ensure_indexes
 from services.matching.waitlist import Waitlist
-from shared.clock import Clock, now
+from shared.clock import now
 from shared.events import hr, mentoring, onboarding
 from shared.mongo import Database
 from shared.settings import Settings
@@ -53,15 +46,3 @@ def worker(settings: Settings) -> Worker:
         single_owner=True,
         prepare=prepare,
     )
-
-
-def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]:
-    """Its API and pages, over its database. Raises `PolicyError` for a bad policy."""
-    policy = load_policy(settings.policy_file)
-    standing = Standing(db, policy)
-    return [
-        api(db, policy, clock),
-        report_api(db, policy, standing, clock),
-        reoptimisation_api(db, policy, clock),
-        pages(db, policy, standing, clock),
-    ]

@@ -1,25 +1,19 @@
-"""Wiring of the notifications service: every subscription, the sender's duty, and the web side."""
+"""The notifications worker put together: its subscriptions, the sender's duty, the summaries. `web.py` is its other half."""
 
 import structlog
-from fastapi import APIRouter
 
 from services.notifications import store
-from services.notifications.api import api, preference_api
-from services.notifications.bounce_desk import bounce_api
-from services.notifications.brand import Brand
 from services.notifications.channels.email import EmailChannel, Identity
 from services.notifications.channels.server import MailServer
 from services.notifications.checking import check
 from services.notifications.company import company
-from services.notifications.feed import calendar_feed
 from services.notifications.handlers import SERVICE, CorrespondenceWork
-from services.notifications.pages import pages
 from services.notifications.rendering import Renderer
 from services.notifications.sender import Sender
 from services.notifications.summaries import plan_due
 from services.notifications.suppression import Suppression
 from services.notifications.timing import Hours, Timing
-from shared.clock import Clock, now
+from shared.clock import now
 from shared.events import hr, mentoring, onboarding
 from shared.lease import Fence
 from shared.links import Links
@@ -37,7 +31,7 @@ TOPICS = (hr.TOPIC, mentoring.MENTORS_TOPIC, mentoring.ASSIGNMENTS_TOPIC, onboar
 def worker(settings: Settings) -> Worker:
     """The worker: writes letters on facts, and sends them. Raises ValueError when templates or the mail settings are wrong."""
     renderer = templates(settings)
-    identity = identity_of(settings, renderer.brand)
+    identity = Identity.of(settings, renderer.brand)
     timing = Timing(Hours.read(settings.mail_hours), settings.mails_per_day)
     server = MailServer.of(settings)
 
@@ -84,16 +78,3 @@ def templates(settings: Settings) -> Renderer:
     for fault in found.set_aside:
         log.error("template_set_aside", file=fault.where, line=fault.line, problem=fault.message)
     return found.renderer
-
-
-def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]:
-    """The routers of the origin."""
-    renderer = company(settings.templates, settings.brand_name).renderer
-    feed = calendar_feed(db, settings, renderer, identity_of(settings, renderer.brand).domain, clock)
-    choosing, bounces = preference_api(db, renderer, clock), bounce_api(db, settings, clock)
-    return [api(db), choosing, bounces, pages(db, settings, renderer, clock), feed]
-
-
-def identity_of(settings: Settings, brand: Brand) -> Identity:
-    """Who writes: as the company's brand says, else as the settings do. Raises ValueError for what is no mailbox."""
-    return Identity(brand.mail_from or settings.mail_from, brand.reply_to or settings.mail_reply_to)

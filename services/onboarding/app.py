@@ -1,17 +1,11 @@
-"""Onboarding put together: what its worker follows and does, and what it serves over HTTP."""
+"""Onboarding's worker put together: what it follows and what it does. `web.py` is its other half."""
 
-from fastapi import APIRouter
-
-from services.onboarding.api import api
 from services.onboarding.handlers import JourneyWork, review_due_days
-from services.onboarding.outcomes.api import outcome_api
-from services.onboarding.pages import pages
-from services.onboarding.positions import position_routes
 from services.onboarding.programme_files import read_programmes
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
 from services.onboarding.read_models import BOARD, OUTCOMES, SERVICE, TIMELINE
 from services.onboarding.store import ensure_indexes
-from shared.clock import Clock, now
+from shared.clock import now
 from shared.events import hr, mentoring, notifications
 from shared.lease import Fence
 from shared.mongo import Database
@@ -41,14 +35,3 @@ def worker(settings: Settings) -> Worker:
         duties=[Duty("late-milestones", every(REVIEW_EVERY_S, review))],
         prepare=ensure_indexes,
     )
-
-
-def web(db: Database, settings: Settings, clock: Clock = now) -> list[APIRouter]:
-    """Its API and pages, over its database. Raises `ProgrammeError` for a bad programme."""
-    programmes = read_programmes(settings.programmes_dir)
-    return [
-        api(db, programmes, clock),
-        position_routes(db, settings.kafka, clock),
-        outcome_api(db, clock),
-        pages(db, programmes, settings, clock),
-    ]

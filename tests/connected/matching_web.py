@@ -9,7 +9,7 @@ import httpx
 from fastapi import Response
 from pydantic import SecretStr
 
-from services.matching import app as matching
+from services.matching import web as matching
 from shared.access import Gate, Viewer, install_access
 from shared.pages import install_pages
 from shared.settings import Settings

@@ -11,8 +11,8 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from services.onboarding import app as onboarding
 from services.onboarding import store
+from services.onboarding import web as onboarding
 from services.onboarding.handlers import JourneyWork, as_event
 from services.onboarding.programme_files import read_programmes
 from services.onboarding.read_models import BOARD, TIMELINE

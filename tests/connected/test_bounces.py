@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from services.notifications.app import web
 from services.notifications.bounces import read_report
 from services.notifications.correspondence import message_id
 from services.notifications.suppression import COLLECTION
+from services.notifications.web import web
 from shared.access import install_access
 from shared.events.hr import EmployeeUpdated, StartDateChanged
 from shared.mongo import Client, Database

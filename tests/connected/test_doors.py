@@ -21,11 +21,11 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from deploy.ports import free_port
-from services.intake.app import LARGE_BODIES, web
 from services.intake.http_binding import BATCH, MAX_BATCH_BYTES, MAX_BATCH_EVENTS
 from services.intake.publish import publish_file, publish_lines
 from services.intake.publisher import Publisher
 from services.intake.table import import_file
+from services.intake.web import LARGE_BODIES, web
 from shared.access import install_access
 from shared.events import Event, decode_record
 from shared.events.envelope import MAX_RECORD_BYTES, STRUCTURED

@@ -8,8 +8,8 @@ import pytest
 from fastapi import Response
 from pydantic import SecretStr
 
-from services.notifications import app as notifications
 from services.notifications import store
+from services.notifications import web as notifications
 from shared.access import Gate, Viewer, install_access
 from shared.events.hr import EmployeeUpdated
 from shared.mongo import Database

@@ -10,8 +10,8 @@ import pytest
 import vobject
 from pydantic import SecretStr
 
-from services.notifications import app as notifications
 from services.notifications import store
+from services.notifications import web as notifications
 from services.notifications.preferences import Preferences
 from shared.access import install_access
 from shared.events.hr import EmployeeUpdated, HireRescinded

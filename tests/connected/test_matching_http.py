@@ -8,7 +8,8 @@ import pytest
 from fastapi import FastAPI, Response
 from pydantic import SecretStr
 
-from services.matching import app as matching
+from services.matching import web as matching
+from services.matching.app import worker
 from services.matching.policy_file import PolicyError, load_policy
 from shared.access import Gate, Viewer, install_access
 from shared.events.hr import EmployeeTerminated, HireRescinded
@@ -386,4 +387,4 @@ def test_a_bad_policy_keeps_worker_and_web_from_starting(tmp_path: Any) -> None:
     bad = tmp_path / "bad.yaml"
     bad.write_text("name: x")
     with pytest.raises(PolicyError):
-        matching.worker(Settings(policy_file=bad))
+        worker(Settings(policy_file=bad))

@@ -23,6 +23,7 @@ from services.onboarding.projections.reading import TOPICS
 from services.onboarding.projections.timeline import TIMELINE_ENTRIES
 from services.onboarding.read_models import BOARD, READ_MODELS, SERVICE, TIMELINE, ReadModel
 from services.onboarding.rebuilding import RebuildRefused, Rebuilt, Workers, rebuild
+from services.onboarding.web import web
 from shared import hold, kafka, lease, progress, replay
 from shared.access import install_access
 from shared.changes import Conflict
@@ -320,7 +321,7 @@ async def test_a_topic_shorter_than_the_progress_is_named_and_the_model_stays(
 @pytest.fixture
 async def http(db: Database, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
     staff = settings.model_copy(update={"secret": SecretStr("a long secret"), "token": SecretStr("token")})
-    app = make_app("onboarding", onboarding.web(db, staff))
+    app = make_app("onboarding", web(db, staff))
     install_access(app, staff)
     install_pages(app, staff)
     headers = {"authorization": "Bearer token"}

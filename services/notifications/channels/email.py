@@ -13,15 +13,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.header import Header
 from email.utils import format_datetime, parseaddr
-from typing import Any
+from typing import Any, Self
 
 import aiosmtplib
 
+from services.notifications.brand import Brand
 from services.notifications.channels import Later, Permanent, Temporary, Unreachable
 from services.notifications.channels.pace import PATIENCE_S, Pace
 from services.notifications.channels.server import MailServer
 from services.notifications.invitations import calendar_of
 from services.notifications.letters import Outgoing, one_line
+from shared.settings import Settings
 
 CONNECT_TIMEOUT_S = 10.0
 STEPS = 3  # connecting, encrypting, signing in: a server that takes its time for each by bits and pieces is given up on
@@ -57,6 +59,11 @@ class Identity:
         object.__setattr__(self, "address", address)
         object.__setattr__(self, "domain", address.rpartition("@")[2])
         object.__setattr__(self, "headers", headers)
+
+    @classmethod
+    def of(cls, settings: Settings, brand: Brand) -> Self:
+        """As the company's brand says, else as the settings do. Raises ValueError for what is no mailbox."""
+        return cls(brand.mail_from or settings.mail_from, brand.reply_to or settings.mail_reply_to)
 
 
 def build(message: Outgoing, identity: Identity, now: datetime) -> bytes:

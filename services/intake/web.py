@@ -1,4 +1,4 @@
-"""Wiring of the intake: one route, one publisher."""
+"""The intake put together: one route, one publisher."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
