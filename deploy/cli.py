@@ -100,7 +100,10 @@ def demo(
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def test(context: typer.Context) -> None:
-    """Run all tests, a few at a time; arguments go to pytest. With CI=true the coverage of services/ and shared/ must be 90 %."""
+    """Run all tests, a few at a time; arguments go to pytest, `--backing` (tests/backing.py) among them.
+
+    With CI=true the coverage of services/ and shared/ must be 90 %.
+    """
     options = context.args or ["-n", str(TESTS_AT_ONCE), "--dist", "loadfile"]
     if os.environ.get("CI") == "true" and not context.args:
         options += ["--cov", "--cov-report=term", "--cov-fail-under=90"]

@@ -7,17 +7,18 @@ recorded progress; they never decide what is processed.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.protocol.fetch import FetchRequest
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka import TopicPartition as AssignedPartition
 
+from shared.mongo import PyMongoError
 from shared.processing import BATCH_RECORDS, PATIENCE_S
 from shared.progress import Place, TopicShorter
 from shared.record import Record
@@ -29,6 +30,7 @@ EMPTY_POLL_MS = 20  # FastStream sleeps this long after an empty poll: half of i
 FETCH_PAUSE_S = 0.025  # on the embedded broker, which answers an empty fetch at once: 35 fetches a second instead of 700
 SESSION_TIMEOUT_MS = 30_000  # a garbage collection or a busy machine is no death
 MAX_POLL_INTERVAL_MS = 300_000
+METADATA_MAX_AGE_MS = 30_000  # so long until a group takes up partitions that were added to a topic
 assert PATIENCE_S * 1000 < MAX_POLL_INTERVAL_MS
 
 Handler = Callable[[Sequence[Record]], Awaitable[None]]
@@ -50,14 +52,47 @@ def broker(settings: Settings, service: str) -> KafkaBroker:
         allow_auto_create_topics=False,
         logger=None,
         graceful_timeout=15.0,
+        metadata_max_age_ms=METADATA_MAX_AGE_MS,
     )
 
 
-def subscribe(kafka: KafkaBroker, settings: Settings, consumer: str, topics: Sequence[str], handler: Handler) -> Any:
+class FromProgress(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Has each newly assigned partition start at the recorded progress, wherever Kafka's own offsets stand.
+
+    `recorded` reads the progress of places. `subscriber` is set once there is one.
+    """
+
+    def __init__(self, recorded: Callable[[Iterable[Place]], Awaitable[dict[Place, int]]]) -> None:
+        self.subscriber: Any = None
+        self._recorded = recorded
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Nothing to do: a batch that still runs is settled or meets the successor's progress."""
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Fetch nothing before the progress is known. With the database away the partitions wait for `go_on`."""
+        self.subscriber.consumer.pause(*assigned)
+        with suppress(PyMongoError):
+            await self.go_on()
+
+    async def go_on(self) -> None:
+        """Let the partitions that wait start at their progress. Raises PyMongoError."""
+        consumer = self.subscriber.consumer
+        if not (waiting := consumer.paused()):
+            return
+        recorded = await self._recorded((partition.topic, partition.partition) for partition in waiting)
+        for partition in waiting & consumer.paused():  # another rebalance may have taken some away meanwhile
+            consumer.seek(partition, recorded[partition.topic, partition.partition])
+            consumer.resume(partition)
+
+
+def subscribe(
+    kafka: KafkaBroker, settings: Settings, consumer: str, topics: Sequence[str], handler: Handler, start: FromProgress
+) -> Any:
     """Register a batch subscriber of `topics`; returns FastStream's subscriber.
 
-    With `settings.kafka_groups` partitions are shared through the consumer group (static membership); without, this
-    process takes all of them, since the embedded broker never evicts a dead member.
+    With `settings.kafka_groups` partitions are shared through the consumer group (static membership), and each begins where
+    `start` says; without, this process takes all of them, since the embedded broker never evicts a dead member.
     """
     shared_out = settings.kafka_groups
     names = tuple(topics) if shared_out else ()
@@ -74,12 +109,14 @@ def subscribe(kafka: KafkaBroker, settings: Settings, consumer: str, topics: Seq
         session_timeout_ms=SESSION_TIMEOUT_MS,
         max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
         rebalance_timeout_ms=int(PATIENCE_S * 1000) + 10_000,
+        listener=start if shared_out else None,
         ack_policy=AckPolicy.NACK_ON_ERROR,
         parser=_tolerant_parser,
         decoder=_raw_records,
         no_reply=True,
     )
     subscriber(handler)
+    start.subscriber = subscriber
     return subscriber
 
 
@@ -112,11 +149,12 @@ def places(topics: Sequence[str]) -> list[Place]:
     return [(topic, number) for topic in topics for number in range(PARTITIONS[topic])]
 
 
-async def align_offsets(address: str, consumer: str, progress: dict[Place, int]) -> None:
-    """Set the group's offsets to the recorded progress, before its members start.
+async def align_offsets(address: str, consumer: str, progress: dict[Place, int], *, shared_out: bool) -> None:
+    """See that every topic reaches the recorded progress, and set the group's offsets to it, before the only member starts.
 
-    After a restored database the group may stand ahead of it, and records would be skipped. Raises `TopicShorter` when
-    a topic ends before the progress. While other members of a group are active the broker refuses; they hold the place.
+    After a restored database the group may stand ahead of it, and records would be skipped. Members of a group that is
+    `shared_out` seek by themselves (`FromProgress`): a broker takes no commit from outside while one of them is there, or was
+    there a moment ago. Raises `TopicShorter` when a topic ends before the progress.
     """
     client = AIOKafkaConsumer(bootstrap_servers=address, group_id=consumer, enable_auto_commit=False)
     await client.start()
@@ -127,12 +165,9 @@ async def align_offsets(address: str, consumer: str, progress: dict[Place, int])
         for place, partition in assigned.items():
             if ends[partition] < progress[place]:
                 raise TopicShorter(consumer, place, ends[partition], progress[place])
-        begins = await client.beginning_offsets(list(assigned.values()))
-        try:
+        if not shared_out:
+            begins = await client.beginning_offsets(list(assigned.values()))
             await client.commit({partition: max(progress[place], begins[partition]) for place, partition in assigned.items()})
-        except KafkaError as error:
-            if "Member" not in type(error).__name__ and "Generation" not in type(error).__name__:
-                raise
     finally:
         await client.stop()
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -19,6 +20,7 @@ from faststream.kafka import KafkaBroker
 from shared import dead_letters, directory, kafka, lease, metrics, outbox, progress, schema
 from shared.clock import now
 from shared.health import Failing, Pulse, health_app
+from shared.kafka import FromProgress
 from shared.lease import Fence, LeaseLost
 from shared.logs import where
 from shared.mongo import Database, PyMongoError, connect
@@ -109,27 +111,27 @@ class Worker:
     async def _consume(self, db: Database) -> None:
         """Follow the topics from the recorded progress."""
         kafka_broker = kafka.broker(self.settings, self.service)
-        followers: list[tuple[Processor, Any]] = []
+        followers: list[tuple[Processor, FromProgress]] = []
         for subscription in self.subscriptions:
             recorded = await progress.read(db, subscription.consumer, kafka.places(subscription.topics))
-            await kafka.align_offsets(self.settings.kafka, subscription.consumer, recorded)
+            await kafka.align_offsets(self.settings.kafka, subscription.consumer, recorded, shared_out=self.settings.kafka_groups)
             processor = _processor(self.service, subscription, db)
-            subscriber = kafka.subscribe(
-                kafka_broker, self.settings, subscription.consumer, subscription.topics, processor.process
-            )
-            followers.append((processor, subscriber))
+            start = FromProgress(partial(progress.read, db, subscription.consumer))
+            kafka.subscribe(kafka_broker, self.settings, subscription.consumer, subscription.topics, processor.process, start)
+            followers.append((processor, start))
             self.pulses[subscription.consumer] = Pulse(subscription.consumer)
         await kafka_broker.start()
         if not self.settings.kafka_groups:
-            for _, subscriber in followers:
-                kafka.pace(subscriber.consumer)
+            for _, start in followers:
+                kafka.pace(start.subscriber.consumer)
         log.info("consuming", consumers=[subscription.consumer for subscription in self.subscriptions])
         try:
             while True:
                 await asyncio.sleep(WATCH_EVERY_S)
-                for processor, subscriber in followers:
+                for processor, start in followers:
                     with suppress(PyMongoError):  # an outage shows elsewhere
-                        await self._watch(db, processor, subscriber)
+                        await start.go_on()
+                        await self._watch(db, processor, start.subscriber)
         finally:
             await kafka_broker.stop()
 

@@ -1,35 +1,54 @@
-"""What tests stand on: a real MongoDB replica set for the session, a fresh database per test, a fresh broker per module."""
+"""What tests stand on: a real MongoDB replica set for the session, a fresh database per test, fresh topics per module.
+
+Which servers these are is chosen by `--backing` (tests/backing.py).
+"""
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.kafka_light import LightKafka
-from deploy.mongod import Mongod
 from deploy.ports import free_port
+from deploy.process import Server
 from shared.mongo import Client, Database, connect
 from shared.topics import ensure_topics
 from shared.worker import prepare_database
+from tests.backing import BACKINGS, Ground, fresh_topics, ground
 
 _numbers = itertools.count(1)
 Until = Callable[[Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
-@pytest.fixture(scope="session")
-async def mongo_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mongod]:
-    """The session's mongod, on a free port; its process can be looked at and paused by fault tests."""
-    async with Mongod(tmp_path_factory.mktemp("mongo")) as server:
-        yield server
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--backing`."""
+    default = os.environ.get("FIRSTMATE_TEST_BACKING", "embedded")
+    parser.addoption("--backing", choices=BACKINGS, default=default, help="What the connected tests stand on.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what needs consumer groups that can be relied on."""
+    if config.getoption("--backing") == "embedded":
+        reason = "several workers of one service share a consumer group, which needs Apache Kafka: --backing apache"
+        for item in items:
+            if item.get_closest_marker("groups"):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")
-async def mongo_url(mongo_server: Mongod) -> str:
-    """Its connection string."""
-    return mongo_server.uri
+async def backing(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ground]:
+    """The session's servers."""
+    async with ground(pytestconfig.getoption("--backing"), tmp_path_factory.mktemp("backing")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+async def mongo_url(backing: Ground) -> str:
+    """Its database's connection string."""
+    return backing.mongo
 
 
 @pytest.fixture(scope="session")
@@ -50,18 +69,37 @@ async def database(mongo_client: Client) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(scope="module")
-async def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LightKafka]:
-    """A fresh broker with the declared topics."""
-    folder: Path = tmp_path_factory.mktemp("kafka")
-    async with LightKafka(folder, free_port()) as server:  # a given port, so that it can be restarted in place
+async def _kafka(backing: Ground, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[str, Server | None]]:
+    """The broker's address with the declared topics, empty, and the broker where it is a process of ours."""
+    if backing.kafka is not None:
+        await fresh_topics(backing.kafka)
+        yield backing.kafka, backing.broker
+        return
+    async with LightKafka(
+        tmp_path_factory.mktemp("kafka"), free_port()
+    ) as server:  # a given port: it can be started again in place
         await ensure_topics(server.address)
-        yield server
+        yield server.address, server
 
 
 @pytest.fixture(scope="module")
-async def kafka_url(kafka_server: LightKafka) -> str:
-    """Its bootstrap address."""
-    return kafka_server.address
+async def kafka_url(_kafka: tuple[str, Server | None]) -> str:
+    """The bootstrap address of a broker with the declared topics, empty for each module."""
+    return _kafka[0]
+
+
+@pytest.fixture(scope="module")
+async def kafka_server(_kafka: tuple[str, Server | None], backing: Ground) -> Server:
+    """That broker, for tests that stop and start it."""
+    if _kafka[1] is None:
+        pytest.skip(f"stops and starts the broker, which is not ours with --backing {backing.name}")
+    return _kafka[1]
+
+
+@pytest.fixture
+def kafka_groups(backing: Ground) -> bool:
+    """Whether workers share partitions by consumer groups, as they do on this kind of broker in production."""
+    return backing.groups
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import structlog
 
-from deploy.mongod import Mongod
 from shared import dead_letters, lease, progress
 from shared.events import new_event
 from shared.lease import LeaseLost
@@ -116,8 +115,7 @@ async def test_a_crash_before_the_commit_leaves_nothing_and_a_second_try_everyth
     assert await tallied(database) == ["id-0"]
 
 
-async def test_an_outage_is_waited_out_and_keeps_the_place(database: Database, mongo_server: Mongod) -> None:
-    assert mongo_server.process is not None
+async def test_an_outage_is_waited_out_and_keeps_the_place(database: Database) -> None:
     await database.client.admin.command("replSetStepDown", 2, secondaryCatchUpPeriodSecs=0, force=True)
     await processor(database).process([hr_record(0)])
     assert await tallied(database) == ["id-0"]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from deploy.kafka_light import LightKafka
+from deploy.process import Server
 from shared import dead_letters, kafka, lease, progress
 from shared.mongo import Client, Database
 from shared.settings import Settings
@@ -28,8 +28,8 @@ async def db(mongo_client: Client) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def settings(kafka_url: str, mongo_url: str) -> Settings:
-    return Settings(kafka=kafka_url, mongo=mongo_url)
+def settings(kafka_url: str, mongo_url: str, kafka_groups: bool) -> Settings:
+    return Settings(kafka=kafka_url, mongo=mongo_url, kafka_groups=kafka_groups)
 
 
 @pytest.fixture
@@ -209,13 +209,14 @@ async def test_a_duty_that_fails_is_started_again_and_harms_nobody(
 async def test_every_subscriber_is_fetched_again_on_failure_and_starts_at_the_beginning(settings: Settings) -> None:
     for groups in (False, True):
         broker = kafka.broker(settings, "matching")
-        subscriber = kafka.subscribe(broker, settings.model_copy(update={"kafka_groups": groups}), "c", [HR], _nothing)
+        start = kafka.FromProgress(_nothing)
+        subscriber = kafka.subscribe(broker, settings.model_copy(update={"kafka_groups": groups}), "c", [HR], _nothing, start)
         assert subscriber.ack_policy == "nack_on_error"
         assert subscriber._connection_args["auto_offset_reset"] == "earliest"
 
 
 async def test_the_broker_restarted_in_order_loses_nothing(
-    db: Database, settings: Settings, publish: Any, until: Until, kafka_server: LightKafka
+    db: Database, settings: Settings, publish: Any, until: Until, kafka_server: Server
 ) -> None:
     async with running(worker(settings)):
         await publish("early", "E-3")
@@ -226,7 +227,7 @@ async def test_the_broker_restarted_in_order_loses_nothing(
         await until(lambda: _counted(db, ["early", "late"], "E-3"))
 
 
-async def _nothing(_: Any) -> None: ...
+async def _nothing(_: Any) -> Any: ...
 
 
 async def _counted(db: Database, ids: list[str], employee: str = "E-1") -> bool:

@@ -19,7 +19,7 @@ WORKERS = [app.worker(Settings()) for app in (matching, onboarding, notification
 SUBSCRIPTIONS = [(worker.service, one) for worker in WORKERS for one in worker.subscriptions]
 
 
-async def _ignore(_: Any) -> None: ...
+async def _ignore(_: Any) -> Any: ...
 
 
 @pytest.mark.parametrize("groups", [False, True], ids=["assigned", "groups"])
@@ -28,7 +28,8 @@ def test_a_batch_is_acknowledged_after_it_is_settled_and_fetched_again_when_it_w
     service: str, subscription: Subscription, groups: bool
 ) -> None:
     settings = Settings(kafka_groups=groups)
-    subscriber = kafka.subscribe(kafka.broker(settings, service), settings, subscription.consumer, subscription.topics, _ignore)
+    broker, start = kafka.broker(settings, service), kafka.FromProgress(_ignore)
+    subscriber = kafka.subscribe(broker, settings, subscription.consumer, subscription.topics, _ignore, start)
     assert subscriber.ack_policy is AckPolicy.NACK_ON_ERROR
     assert subscriber._connection_args["auto_offset_reset"] == "earliest"
     assert subscriber.group_id == subscription.consumer
