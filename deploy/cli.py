@@ -222,6 +222,26 @@ def top(
 
 
 @app.command()
+def trace(
+    employee_id: Annotated[str, typer.Argument(help="Whose.")],
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Show what followed from each event about a person, step by step through all services, to the mail."""
+    from deploy.found import DEFAULT_DATA  # noqa: PLC0415
+    from deploy.traces import drawn, traces  # noqa: PLC0415
+
+    folder = (data or DEFAULT_DATA) / "traces"
+    known = traces(folder, employee_id)
+    if not as_json:
+        for began in known:
+            Console().print(drawn(began))
+    problem = None if known else f"nothing in {folder} is about '{employee_id}': `up` keeps the latest traces there, a cluster's "
+    problem = problem and problem + "are where OTEL_EXPORTER_OTLP_ENDPOINT sends them"
+    result({"traces": [[step.json() for step in began] for began in known]}, "", as_json, problem)
+
+
+@app.command()
 def rebuild(
     name: Annotated[
         str, typer.Argument(metavar="[READ MODEL]", help="board, timeline or outcomes; without it, one after the other.")

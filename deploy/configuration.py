@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from shared.settings import Settings
+from shared.tracing import OTLP
 
 PREFIX = "FIRSTMATE_"
 SHORTEST_SECRET = 16  # characters; shorter ones are words, and whoever guesses it signs in as anybody
@@ -62,6 +63,7 @@ def contradictions(process: str, settings: Settings, environment: Mapping[str, s
         _secrets,
         _replicas,
         _people,
+        _traces,
     ]
     return [fault for check in checks for fault in check(process, settings, environment)]
 
@@ -151,6 +153,15 @@ def _people(process: str, settings: Settings, environment: Mapping[str, str]) ->
         yield Fault("FIRSTMATE_PROGRAMMES_DIR", f"there is no folder {programmes}; {advice}")
     if process == "notifications" and settings.templates is not None and not settings.templates.is_dir():
         yield Fault("FIRSTMATE_TEMPLATES", f"there is no folder {settings.templates}; {advice}")
+
+
+def _traces(process: str, settings: Settings, environment: Mapping[str, str]) -> Iterator[Fault]:
+    for name in ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"):
+        if environment.get(name, "http/protobuf") != "http/protobuf":
+            yield Fault(name, "only http/protobuf is spoken here; remove it, and give the collector's HTTP port (4318)")
+    for name in OTLP:
+        if (url := environment.get(name)) and not url.startswith(("http://", "https://")):
+            yield Fault(name, "give the collector's URL, such as http://collector:4318")
 
 
 def _serves_others(process: str, settings: Settings) -> bool:

@@ -16,7 +16,7 @@ import uvicorn
 from aiokafka.admin import AIOKafkaAdminClient
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client import REGISTRY, CollectorRegistry, multiprocess
 
 from deploy.mailviewer import mail_viewer
 from services.intake import web as intake
@@ -26,6 +26,7 @@ from services.onboarding import web as onboarding
 from shared import schema
 from shared.access import install_access, viewer_or_none
 from shared.asyncapi import asyncapi_document
+from shared.health import exposition
 from shared.mongo import Client, connect
 from shared.pages import install_pages, templates
 from shared.settings import Settings
@@ -75,12 +76,12 @@ def operations(client: Client, settings: Settings) -> APIRouter:
         return JSONResponse(body, status_code=200 if well else 503)
 
     @router.get("/metrics", summary="Prometheus metrics of all processes that share PROMETHEUS_MULTIPROC_DIR")
-    def metrics() -> Response:
+    def metrics(request: Request) -> Response:
         registry = REGISTRY
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             registry = CollectorRegistry()
             multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return exposition(registry, request.headers.get("accept", ""))
 
     @router.get("/asyncapi", summary="Every event, as an AsyncAPI 3.0 document")
     def asyncapi() -> JSONResponse:

@@ -20,7 +20,7 @@ from pathlib import Path
 import structlog
 
 from deploy import configuration
-from shared import logs
+from shared import logs, tracing
 from shared.settings import Settings
 
 # Their messages say what to do and hold no personal value; those of other exceptions may quote a document. By name, because
@@ -80,7 +80,11 @@ def main(arguments: list[str]) -> int:
         return 2
     logs.configure(name, settings.log_level)
     gc.set_threshold(*COLLECTION_THRESHOLDS)
-    return asyncio.run(until_told(name, settings))
+    tracing.configure(name, settings.traces_dir)
+    try:
+        return asyncio.run(until_told(name, settings))
+    finally:
+        tracing.shut_down()
 
 
 async def until_told(name: str, settings: Settings) -> int:

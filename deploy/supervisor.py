@@ -163,6 +163,7 @@ class System:
             "web_url": ends.web,
             "data_dir": str(self.data),
             "mail_dir": ends.mail_dir,
+            "traces_dir": str(self.data / "traces"),
             "token": ends.token,
             "secret": secret_file(self.data / "session-secret").read_text().strip(),
             **self.plan.settings,

@@ -8,6 +8,7 @@ from pymongo.results import BulkWriteResult
 
 from shared.events import Event, to_record
 from shared.mongo import Database, Document, InsertOne, Session, WriteOp, transaction
+from shared.tracing import Span
 
 OUTBOX = "outbox"
 
@@ -18,11 +19,12 @@ class Conflict(Exception):
 
 @dataclass(slots=True)
 class Changes:
-    """Writes by collection, and the records for the outbox."""
+    """Writes by collection, and the records for the outbox. `spans` are the steps that traces show once it is committed."""
 
     _guarded: dict[str, list[WriteOp]] = field(default_factory=lambda: defaultdict(list))
     _unguarded: dict[str, list[WriteOp]] = field(default_factory=lambda: defaultdict(list))
     _records: list[Document] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
 
     def guarded(self, collection: str, op: WriteOp) -> None:
         """A write that must insert or match exactly one document; otherwise the attempt is a conflict."""

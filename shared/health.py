@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -75,6 +76,12 @@ def report(pulses: Mapping[str, Pulse], failing: Mapping[str, Failing], at: floa
     return well, {"status": "ok" if well else "stuck", "consumers": consumers, "duties": duties}
 
 
+def exposition(registry: CollectorRegistry, accept: str) -> Response:
+    """All metrics in the format that is accepted: OpenMetrics names a trace beside some of them, Prometheus' own text none."""
+    encode, content_type = choose_encoder(accept)
+    return Response(encode(registry), media_type=content_type)
+
+
 def health_app(
     pulses: Mapping[str, Pulse], failing: Mapping[str, Failing], ready: Callable[[], Awaitable[dict[str, str | None]]]
 ) -> Starlette:
@@ -89,7 +96,7 @@ def health_app(
         well = all(problem is None for problem in parts.values())
         return JSONResponse({"status": "ok" if well else "unavailable", "parts": parts}, status_code=200 if well else 503)
 
-    async def metrics(_: Request) -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    async def metrics(request: Request) -> Response:
+        return exposition(REGISTRY, request.headers.get("accept", ""))
 
     return Starlette(routes=[Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)])

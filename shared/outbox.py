@@ -3,7 +3,8 @@
 Collection `outbox`, one document per batch: `{_id, records: [{topic, key, value, headers}], published_at}`. The relay
 follows it by change stream (which gives commit order; polling by `_id` misses documents that commit late) and
 records its resume token, under the fence of its lease, only after the broker has acknowledged. Consumers drop what
-is sent twice: our events carry the sequence number of their stream.
+is sent twice: our events carry the sequence number of their stream. The trace context of each event's cause is stored among its
+headers; where traces are on, the publication is a step below it, and what consumers find.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
-from shared import metrics
+from shared import metrics, tracing
 from shared.changes import OUTBOX, Changes
 from shared.clock import Clock
 from shared.clock import now as system_clock
@@ -73,7 +74,9 @@ class Relay:
     async def _publish(self, documents: Sequence[Document], token: Any) -> None:
         await self._fence.check(self._db)  # a holder that slept through its lease must not speak out of turn
         records = [record for document in documents for record in document["records"]]
+        spans = [span for record in records if (span := tracing.published(record))] if tracing.is_on() else []
         await self._send(records)
+        tracing.tell(spans)
         changes = Changes()
         self._fence.guard(changes, relay_token=token)
         if documents:

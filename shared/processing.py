@@ -16,13 +16,14 @@ step 2 on (`execute`), with an idempotency key instead of an offset.
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from time import perf_counter, time_ns
 from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from shared import hold, metrics, progress
+from shared import hold, metrics, progress, tracing
 from shared.changes import Changes, Conflict
 from shared.clock import Clock
 from shared.clock import now as system_clock
@@ -35,6 +36,7 @@ from shared.mongo import Database, InsertOne, PyMongoError, is_conflict, is_dupl
 from shared.progress import Place
 from shared.record import Record
 from shared.refusals import Refused
+from shared.tracing import Span
 
 BATCH_RECORDS = 500  # bulk writes level off here
 FIRST_PAUSE_S = 0.02  # a conflicting transaction is over within milliseconds
@@ -75,11 +77,15 @@ class Stuck(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A record with what decoding made of it: an event, or the fault that keeps it from being one, or neither (passed by)."""
+    """A record with what decoding made of it: an event, or the fault that keeps it from being one, or neither (passed by).
+
+    `span` is there while traces are on; the event's trace context then leads to it.
+    """
 
     record: Record
     event: Event[Any] | None = None
     fault: Unprocessable | None = None
+    span: Span | None = None
 
 
 def read_record(record: Record, consumer: str) -> Item:
@@ -116,8 +122,14 @@ class Processor:
         """
         if not records:
             return
-        with metrics.BATCH_SECONDS.labels(self.service, self.consumer).time():
-            await self._settle([read_record(record, self.consumer) for record in records])
+        started = perf_counter()
+        items = [read_record(record, self.consumer) for record in records]
+        if tracing.is_on():
+            items = [_followed(item, self.consumer) for item in items]
+        await self._settle(items)
+        sampled = next((item.span for item in items if item.span and item.span.is_sampled), None)
+        seconds = metrics.BATCH_SECONDS.labels(self.service, self.consumer)
+        seconds.observe(perf_counter() - started, {"trace_id": sampled.trace_id} if sampled else None)
 
     async def execute(self, commands: Sequence[Event[Any]], *, key: str | None = None, fence: Fence | None = None) -> Work | None:
         """Carry out commands in one transaction; returns the work done, or None when `key` was carried out before.
@@ -142,7 +154,7 @@ class Processor:
                 await self._settle(items[middle:])
             elif items[0].fault is None:
                 log.error("processing_failed", consumer=self.consumer, error=type(error).__name__, where=where(error))
-                await self._settle([Item(items[0].record, fault=_fault_of(error))])
+                await self._settle([replace(items[0], event=None, fault=_fault_of(error))])
             else:  # even its burial is refused: that is no fault of the record
                 raise
 
@@ -177,14 +189,17 @@ class Processor:
         for item in fresh:
             after[item.record.place] = max(after.get(item.record.place, 0), item.record.offset + 1)
         if fresh:
-            now = self._clock()
+            now, started = self._clock(), time_ns()
             changes = await self._decisions([item.event for item in fresh if item.event is not None], now)
             for item in fresh:
                 if item.fault is not None:
                     bury(changes, self.service, self.consumer, item.record, item.fault, now)
             progress.advance(changes, self.consumer, before, after)
+            decided = time_ns()
             await changes.in_transaction(self._db)
             self._places |= after
+            if tracing.is_on():
+                self._tell([_faulty(item) for item in fresh if item.span is not None], changes, started, decided)
         self._report(items, fresh)
 
     async def _progress(self, places: set[Place]) -> dict[Place, int]:
@@ -211,7 +226,10 @@ class Processor:
             return None
         if fence is not None:
             await fence.check(self._db)
-        now = self._clock()
+        now, started = self._clock(), time_ns()
+        spans = [tracing.commanded(self.consumer, command) for command in commands] if tracing.is_on() else []
+        if spans:
+            commands = [replace(command, traceparent=span.context) for command, span in zip(commands, spans, strict=True)]
         work = await self._decided(commands, now)
         changes = work.changes()
         if not changes:
@@ -220,8 +238,25 @@ class Processor:
             changes.write("requests", InsertOne({"_id": key, "at": now}))
         if fence is not None:
             fence.guard(changes)
+        decided = time_ns()
         await changes.in_transaction(self._db)
+        if spans:
+            self._tell(spans, changes, started, decided)
         return work
+
+    def _tell(self, spans: Sequence[Span], changes: Changes, started: int, decided: int) -> None:
+        """Record the spans of what is committed: each event's, with the batch's for a link, and its share of the transaction."""
+        committed, whole = time_ns(), tracing.batch(self.consumer, started)
+        whole.attributes = {"messaging.batch.message_count": len(spans)}
+        tracing.tell_origins(self.service, spans)
+        tracing.tell([whole], ended=committed)
+        tracing.tell(changes.spans, ended=committed)
+        tracing.tell(spans, ended=committed, link=whole)
+        told = {"db.system.name": "mongodb", "db.namespace": self._db.name}
+        shares = [(span.context, tracing.below(span.context, "transaction")) for span in spans]
+        tracing.tell(
+            [Span("transaction", own, above, started=decided, attributes=told) for above, own in shares], ended=committed
+        )
 
     def _report(self, items: Sequence[Item], fresh: Sequence[Item]) -> None:
         buried = [item for item in fresh if item.fault is not None]
@@ -236,7 +271,19 @@ class Processor:
         for item in buried:
             _log_burial(self.consumer, item)
         ids = [item.event.id for item in fresh if item.event is not None]
-        log.info("batch_committed", consumer=self.consumer, event_ids=ids[:20], **outcomes)
+        traces = {"trace_ids": [item.span.trace_id for item in fresh if item.span][:20]} if tracing.is_on() else {}
+        log.info("batch_committed", consumer=self.consumer, event_ids=ids[:20], **traces, **outcomes)
+
+
+def _followed(item: Item, consumer: str) -> Item:
+    """The item with the span of what happens to it now, whose context its event carries on to all that follows."""
+    span = tracing.consumed(consumer, item.record, item.event)
+    return replace(item, span=span, event=replace(item.event, traceparent=span.context) if item.event else None)
+
+
+def _faulty(item: Item) -> Span:
+    assert item.span is not None
+    return replace(item.span, fault=item.fault.code) if item.fault else item.span
 
 
 def _log_burial(consumer: str, item: Item) -> None:
@@ -250,6 +297,7 @@ def _log_burial(consumer: str, item: Item) -> None:
         event_id=item.event.id if item.event else None,
         code=fault.code if fault else None,
         field=fault.field if fault else None,
+        **({"trace_id": item.span.trace_id} if item.span else {}),
     )
 
 

@@ -69,6 +69,10 @@ class Settings(BaseSettings):
     templates: Path | None = Field(
         None, description="Folder of a company's own mail templates and brand; the shipped ones when unset."
     )
+    traces_dir: Path | None = Field(
+        None,
+        description="Folder for traces as JSON lines, of bounded size; none are kept when unset. OTEL_ variables send them on.",
+    )
     log_level: str = "INFO"
 
     @field_validator("coordinators", "peers", mode="before")

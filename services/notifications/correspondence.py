@@ -178,7 +178,8 @@ class SendResult(BaseModel):
     """What became of one attempt to send a message: a command to this service, never published.
 
     `told` is the start date that the message named. `retry_at` is set with the outcome `deferred`. `reason` is a code.
-    `attempted` says whether the message itself was tried, so that its next pause is longer.
+    `attempted` says whether the message itself was tried, so that its next pause is longer. `traceparent` is where its trace
+    stands.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -191,6 +192,7 @@ class SendResult(BaseModel):
     told: date | None = None
     retry_at: datetime | None = None
     attempted: bool = False
+    traceparent: str | None = None
 
     @property
     def subject(self) -> str:

@@ -23,7 +23,7 @@ class Transition(BaseModel):
 
 
 class Entry(BaseModel):
-    """One message in the ledger."""
+    """One message in the ledger. `traceparent` is the trace context in which it was planned."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
@@ -42,6 +42,7 @@ class Entry(BaseModel):
     attempts: int = 0
     claim: str | None = None
     revision: int = 1
+    traceparent: str | None = None
     transitions: list[Transition] = []
 
     @property

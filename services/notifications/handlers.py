@@ -169,7 +169,7 @@ class CorrespondenceWork:
 
     def _enter(self, stream: CorrespondenceStream, decision: Decision, event: Event[Any], now: datetime) -> None:
         if isinstance(decision, Plan):
-            self._ledger.plan(stream.id, decision, now)
+            self._ledger.plan(stream.id, decision, now, event.traceparent)
         elif isinstance(decision, Hasten):
             self._ledger.hasten(decision, now)
         else:

@@ -30,7 +30,7 @@ from services.notifications.sending import address_or_hindrance, people_needed
 from services.notifications.summaries import gather
 from services.notifications.suppression import Suppression
 from services.notifications.timing import URGENT, Hindrance, Timing
-from shared import metrics
+from shared import metrics, tracing
 from shared.clock import Clock
 from shared.clock import now as system_clock
 from shared.directory import people
@@ -260,7 +260,25 @@ class Sender:
                 return None
             if self._breaker.is_resting(self._clock()):  # it broke while this message waited its turn
                 return _result(draft.entry, "deferred", "channel_resting", retry_at=self._breaker.rests_until)
-            return await self._attempt(draft)
+            return await self._traced_attempt(draft)
+
+    async def _traced_attempt(self, draft: Draft) -> SendResult:
+        """An attempt as a step below the plan of the message; what is recorded of it is a step below this one."""
+        entry = draft.entry
+        span = tracing.step(f"send {entry.template}", entry.traceparent, entry.message_id, str(entry.revision))
+        result = await self._attempt(draft)
+        if span is None:
+            return result
+        told = {
+            "outcome": result.outcome,
+            "reason": result.reason,
+            "channel": self._channel.name,
+            "recipient": entry.recipient_id,
+        }
+        span.attributes = {f"firstmate.{name}": value for name, value in told.items() if value is not None}
+        span.fault = result.reason if result.outcome == "failed" else None
+        tracing.tell([span])
+        return result.model_copy(update={"traceparent": span.context})
 
     async def _attempt(self, draft: Draft) -> SendResult:
         entry, now = draft.entry, self._clock()
@@ -344,7 +362,9 @@ class Sender:
     async def _execute(self, results: Sequence[SendResult]) -> None:
         now = self._clock()
         source = f"/firstmate/notifications/{self._channel.name}"
-        await self._processor.execute([new_event(one, source=source, id=one.message_id, time=now) for one in results])
+        await self._processor.execute(
+            [new_event(one, source=source, id=one.message_id, time=now, traceparent=one.traceparent) for one in results]
+        )
         for result in results:
             metrics.MESSAGES.labels(self._channel.name, result.outcome).inc()
 
@@ -390,4 +410,5 @@ def _result(
         told=told,
         retry_at=retry_at,
         attempted=attempted,
+        traceparent=entry.traceparent,
     )

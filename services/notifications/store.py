@@ -1,8 +1,9 @@
 """The ledger: every message that was or will be sent, with each step it took. Collection `messages`.
 
 A document is `{_id: message id, employee_id, template, recipient_id, recipient_role, channel, cause, state, reason, due_at,
-planned_at, settled_at, attempts, fence, claim, revision, transitions: [{state, at, reason?}]}`. It holds ids and codes, no name
-and no address. `revision` moves with each step and guards it.
+planned_at, settled_at, attempts, fence, claim, revision, transitions: [{state, at, reason?}], traceparent?}`. It holds ids and
+codes, no name and no address. `revision` moves with each step and guards it; `traceparent` joins the sending to the trace of what
+the message tells of.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,8 +17,10 @@ from services.notifications.domain import Hasten, Plan, Withdraw
 from services.notifications.entry import FINAL, HELD, WAITING, Entry, LedgerState
 from services.notifications.preferences import Preferences
 from services.notifications.timing import URGENT
+from shared import tracing
 from shared.changes import Changes
 from shared.mongo import ASCENDING, DESCENDING, Database, Document, IndexModel, UpdateOne, WriteOp
+from shared.tracing import Span
 
 MESSAGES = "messages"
 CORRESPONDENCES = "correspondences"
@@ -32,6 +35,7 @@ class Ledger:
         self._entries: dict[str, Entry] = {}
         self._guarded: list[WriteOp] = []
         self._ops: list[WriteOp] = []
+        self._spans: list[Span] = []
 
     async def load(self, db: Database, message_ids: Iterable[str]) -> None:
         """Read these entries, in one query."""
@@ -60,15 +64,20 @@ class Ledger:
         self._guarded.append(UpdateOne({"_id": entry.message_id, "revision": entry.revision}, step))
         del self._entries[entry.message_id]
 
-    def plan(self, employee_id: str, plan: Plan, now: datetime) -> None:
+    def plan(self, employee_id: str, plan: Plan, now: datetime, traceparent: str | None = None) -> None:
         """Enter the letter. A key that the ledger holds already is left as it is: nothing goes twice."""
         letter = plan.letter
         step = _waiting(letter, now)
+        if span := tracing.step(f"plan {letter.template}", traceparent, letter.id, recipient=letter.recipient_id):
+            self._spans.append(span)
+            traceparent = span.context
+        traced = {"traceparent": traceparent} if traceparent else {}
         if plan.again:
             back = {"_id": letter.id, "state": "suppressed", "reason": "withdrawn"}
-            self._ops.append(UpdateOne(back, _moved(step, now, changed={"due_at": letter.due_at, "settled_at": None})))
+            changed = {"due_at": letter.due_at, "settled_at": None, **traced}
+            self._ops.append(UpdateOne(back, _moved(step, now, changed=changed)))
             return
-        document = _document(employee_id, letter, step, now)
+        document = {**_document(employee_id, letter, step, now), **traced}
         self._ops.append(UpdateOne({"_id": letter.id}, {"$setOnInsert": document}, upsert=True))
 
     def hasten(self, hasten: Hasten, now: datetime) -> None:
@@ -94,6 +103,7 @@ class Ledger:
             changes.guarded(MESSAGES, op)
         for op in self._ops:
             changes.write(MESSAGES, op)
+        changes.spans += self._spans
 
 
 def _waiting(letter: Letter, now: datetime) -> LedgerState:

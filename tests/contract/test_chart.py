@@ -82,9 +82,18 @@ def test_every_pod_runs_as_nobody_on_a_file_system_that_it_cannot_write(charts: 
 def test_what_a_pod_is_told_are_settings_and_secrets_are_references(charts: dict[str, Any], values: str) -> None:
     for name, pod in pods(charts[values]):
         for variable in pod["containers"][0]["env"]:
-            assert variable["name"].removeprefix("FIRSTMATE_").lower() in Settings.model_fields, (name, variable)
+            known = variable["name"].removeprefix("FIRSTMATE_").lower() in Settings.model_fields
+            assert known or variable["name"].startswith("OTEL_"), (name, variable)
             if variable["name"] in ("FIRSTMATE_SECRET", "FIRSTMATE_TOKEN", "FIRSTMATE_SMTP_PASSWORD"):
                 assert "secretKeyRef" in variable["valueFrom"]
+
+
+def test_traces_are_sent_on_where_a_collector_is_named(charts: dict[str, Any]) -> None:
+    def told(values: str) -> set[str]:
+        return {each["name"] for _, pod in pods(charts[values]) for each in pod["containers"][0]["env"]}
+
+    assert {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER_ARG"} <= told("everything")
+    assert not {name for name in told("small") if name.startswith("OTEL_")}
 
 
 @pytest.mark.parametrize("values", SETS)
@@ -146,6 +155,8 @@ def test_topics_come_from_a_job_where_no_operator_makes_them(charts: dict[str, A
         ("image.repository=", "/image/repository"),
         ("ingress.enabled=true", "/ingress"),
         ("secretName=", "/secretName"),
+        ("traces.endpoint=collector", "/traces/endpoint"),
+        ("traces.share=2", "/traces/share"),
     ],
 )
 def test_values_that_break_the_schema_are_refused_by_name(setting: str, words: str) -> None:

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 VALUES = ROOT / "deploy" / "helm" / "firstmate" / "values.schema.json"
 # What the chart says itself, and folders that it mounts.
 CHARTS_OWN = {"kafka", "kafka_groups", "mongo", "instance", "secret", "token", "listen", "health_port", "data_dir", "mail_dir"}
-CHARTS_OWN |= {"peers", "policy_file", "programmes_dir", "sample_sign_in", "smtp_password"}
+CHARTS_OWN |= {"peers", "policy_file", "programmes_dir", "sample_sign_in", "smtp_password", "traces_dir"}
 RANDOM = "0123456789abcdef0123456789abcdef"
 
 
@@ -53,6 +53,15 @@ def test_everything_wrong_is_told_at_once_also_beside_values_that_cannot_be_read
     assert set(found) == {f"FIRSTMATE_{name.upper()}" for name in names.split()}
     assert "07:00-20:00" in found["FIRSTMATE_MAIL_HOURS"]
     assert "FIRSTMATE_KAFKA_GROUPS=true" in found["FIRSTMATE_INSTANCE"]
+
+
+def test_traces_are_sent_to_a_url_and_by_http_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    found = faults(monkeypatch, "matching")
+    assert set(found) == {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL"}
+    assert "4318" in found["OTEL_EXPORTER_OTLP_PROTOCOL"]
+    assert "http://" in found["OTEL_EXPORTER_OTLP_ENDPOINT"]
 
 
 @pytest.mark.parametrize("process", ["matching", "onboarding", "mailsink"])

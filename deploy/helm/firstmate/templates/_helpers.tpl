@@ -45,6 +45,11 @@ app.kubernetes.io/component: {{ .name }}
 {{- range $name, $value := .Values.settings }}
 - {name: FIRSTMATE_{{ $name | upper }}, value: {{ $value | toString | quote }}}
 {{- end }}
+{{- if .Values.traces.endpoint }}
+- {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ .Values.traces.endpoint | quote }}}
+- {name: OTEL_TRACES_SAMPLER, value: parentbased_traceidratio}
+- {name: OTEL_TRACES_SAMPLER_ARG, value: {{ .Values.traces.share | quote }}}
+{{- end }}
 {{- if .Values.policyConfigMap }}
 - {name: FIRSTMATE_POLICY_FILE, value: /etc/firstmate/policy/policy.yaml}
 {{- end }}
