@@ -175,6 +175,13 @@ def doctor(
             metavar="CONSUMER:TOPIC", help="Let it be read again from the beginning, or 'all'. With the workers stopped."
         ),
     ] = None,
+    adopt_database: Annotated[
+        bool,
+        typer.Option(
+            "--adopt-database",
+            help="Make the databases this Kafka cluster's: after a restore, or on a new cluster. With the workers stopped.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Look at settings, broker, topics, database, clocks, lag and disk, and say what to do."""
@@ -186,6 +193,12 @@ def doctor(
         done = run(reset(data, reset_progress))
         problem = None if done else f"no consumer has recorded progress as {reset_progress}; name it CONSUMER:TOPIC, or all"
         result({"reset": done}, "\n".join(f"{name} is read again from the beginning" for name in done), as_json, problem)
+        return
+    if adopt_database:
+        where = found(data, "KAFKA", "MONGO")
+        adopted = with_database(data, lambda client: checks.adopt_databases(client, where.kafka, now))
+        told = [f"{service} belonged to Kafka cluster {owner}, and is this one's now" for service, owner in adopted.items()]
+        result({"adopted": adopted}, "\n".join(told) or "the databases are this cluster's", as_json)
         return
     findings = run(checks.examine(found(data, "KAFKA", "MONGO"), data or DEFAULT_DATA, now))
     table = Table(box=None, show_header=False)

@@ -5,7 +5,6 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ import httpx
 from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
-from deploy import policies, topics
+from deploy import fitness, policies, topics
 from deploy.configuration import unknown
 from deploy.found import Found
 from services.matching.memory import Memory
@@ -26,10 +25,10 @@ from services.notifications.channels.server import MailServer, advice
 from services.notifications.company import company
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
 from services.onboarding.read_models import READ_MODELS, SERVICE
-from shared import dead_letters, hold, kafka, outbox, progress
+from shared import dead_letters, deployment, hold, kafka, outbox, progress
 from shared.clock import Clock
 from shared.events import describe
-from shared.mongo import Client, PyMongoError, connect
+from shared.mongo import Client, NoReplicaSet, PyMongoError, connect
 from shared.positions import positions
 from shared.settings import Settings
 from shared.topics import SERVICES, TOPICS
@@ -65,6 +64,8 @@ async def examine(found: Found, data: Path, clock: Clock) -> list[Finding]:
     findings += broker
     try:
         client = await connect(found.mongo, within=WITHIN_S)
+    except NoReplicaSet as error:
+        findings.append(Finding("mongo", "fail", error.what, error.fix))
     except PyMongoError as error:
         findings.append(Finding("mongo", "fail", str(error), "start the database, or correct FIRSTMATE_MONGO"))
     else:
@@ -72,6 +73,7 @@ async def examine(found: Found, data: Path, clock: Clock) -> list[Finding]:
             findings += await mongo_findings(client, clock)
             findings += await rule_findings(client, policy, clock) if policy else []
             if all(finding.status != "fail" for finding in broker):
+                findings += await deployment_findings(client, found.kafka)
                 findings += await lag_findings(client, found.kafka)
                 findings += await read_model_findings(client, found.kafka)
         finally:
@@ -131,7 +133,8 @@ async def kafka_findings(address: str) -> list[Finding]:
     except (KafkaError, TimeoutError, OSError) as error:
         problem = f"no broker answers on {address} ({type(error).__name__})"
         return [Finding("kafka", "fail", problem, "start the broker, or correct FIRSTMATE_KAFKA")]
-    findings = [Finding("kafka", "ok", f"{standing.brokers} broker{'s' * (standing.brokers != 1)} on {address}")]
+    answer = Finding("kafka", "ok", f"{standing.brokers} broker{'s' * (standing.brokers != 1)} on {address}")
+    findings = [Finding("kafka", "fail", lack.what, lack.fix) for lack in fitness.broker_lacks(standing)] or [answer]
     faults = [
         Finding("topics", "warn" if fault.bearable else "fail", fault.words, fault.fix)
         for fault in topics.faults(standing, address)
@@ -141,29 +144,47 @@ async def kafka_findings(address: str) -> list[Finding]:
 
 async def mongo_findings(client: Client, clock: Clock) -> list[Finding]:
     """The server's version, its clock against ours, and what waits in the dead letters."""
-    before = clock()
     hello = await client.admin.command("hello")
-    after = clock()
     version = (await client.server_info())["version"]
     findings = [Finding("mongo", "ok", f"{version}, writable primary of replica set {hello.get('setName')}")]
     if tuple(int(number) for number in version.split(".")[:2]) < OLDEST_MONGO:
         findings = [Finding("mongo", "warn", f"version {version}", "6.0 is the oldest that Firstmate is tested with")]
-    if not hello.get("setName"):
-        findings = [
-            Finding("mongo", "fail", "no replica set", "start mongod with --replSet: transactions and change streams need it")
-        ]
-    skew = (hello["localTime"].replace(tzinfo=UTC) - before).total_seconds() - (after - before).total_seconds() / 2
-    if abs(skew) > SKEW_S:
-        advice = "let NTP set the clocks of both machines"
-        findings.append(Finding("clocks", "warn", f"the database's clock is {skew:+.1f} s from this machine's", advice))
-    else:
-        findings.append(Finding("clocks", "ok", f"{abs(skew):.2f} s apart"))
+    findings.append(clock_finding(await fitness.skew(client, clock)))
     findings += await outbox_findings(client, clock)
     waiting = sum([await client[service][dead_letters.COLLECTION].count_documents({"state": "open"}) for service in SERVICES])
     if waiting:
         advice = "see `./firstmate dead-letters list`; replay or drop each"
         findings.append(Finding("dead letters", "warn", f"{waiting} open", advice))
     return findings
+
+
+def clock_finding(seconds: float) -> Finding:
+    """Whether the database's clock and this machine's agree."""
+    if lacks := fitness.clock_lacks(seconds):
+        return Finding("clocks", "fail", lacks[0].what, lacks[0].fix)
+    if abs(seconds) > SKEW_S:
+        advice = "let NTP set the clocks of both machines"
+        return Finding("clocks", "warn", f"the database's clock is {seconds:+.1f} s from this machine's", advice)
+    return Finding("clocks", "ok", f"{abs(seconds):.2f} s apart")
+
+
+async def deployment_findings(client: Client, address: str) -> list[Finding]:
+    """Whether each service's database belongs to this Kafka cluster."""
+    cluster = (await topics.look(address)).cluster
+    findings = []
+    for service in SERVICES:
+        try:
+            await deployment.check(client[service], cluster or "")
+        except deployment.ForeignDatabase as error:
+            findings.append(Finding("deployment", "fail", error.what, error.fix))
+    return findings or [Finding("deployment", "ok", f"the databases belong to Kafka cluster {cluster}")]
+
+
+async def adopt_databases(client: Client, address: str, clock: Clock) -> dict[str, str]:
+    """Make every service's database this Kafka cluster's; whose each was that changed hands."""
+    cluster = (await topics.look(address)).cluster or ""
+    before = {service: await deployment.adopt(client[service], cluster, clock) for service in SERVICES}
+    return {service: owner for service, owner in before.items() if owner not in (None, cluster)}
 
 
 async def outbox_findings(client: Client, clock: Clock) -> list[Finding]:

@@ -26,7 +26,17 @@ from shared.settings import Settings
 # Their messages say what to do and hold no personal value; those of other exceptions may quote a document. By name, because
 # importing them is half of what a small process like the mail sink would load.
 TELLING = frozenset(
-    {"TopicShorter", "ServerSelectionTimeoutError", "KafkaConnectionError", "ProgrammeError", "PolicyError", "DataNewer"}
+    {
+        "TopicShorter",
+        "ServerSelectionTimeoutError",
+        "NoReplicaSet",
+        "KafkaConnectionError",
+        "Unfit",
+        "ForeignDatabase",
+        "ProgrammeError",
+        "PolicyError",
+        "DataNewer",
+    }
 )
 
 # New containers between two looks for garbage, and looks of each generation before the next one's. A batch of 500 makes a hundred
@@ -38,11 +48,13 @@ log = structlog.get_logger()
 
 async def run_worker(service: str, settings: Settings) -> None:
     """A service's worker, until cancelled."""
+    await importlib.import_module("deploy.fitness").check_worker(settings, service)
     await importlib.import_module(f"services.{service}.app").worker(settings).run()
 
 
 async def run_web(settings: Settings) -> None:
     """The origin, until cancelled."""
+    await importlib.import_module("deploy.fitness").check_web(settings)
     await importlib.import_module("deploy.origin").serve(settings)
 
 

@@ -4,11 +4,12 @@ Everything here follows from `shared/topics.py`; a test compares what is written
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.protocol.admin import ApiVersionRequest
 
 from shared.topics import TOPICS, Topic, acknowledging
 
@@ -18,11 +19,16 @@ API_VERSION = "kafka.strimzi.io/v1"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a cluster has: how many brokers, and of each declared topic that is there its partitions and settings."""
+    """What a cluster has: how many brokers, and of each declared topic that is there its partitions and settings.
+
+    `cluster` is its id and `serves` the highest version of each kind of request, as far as it tells.
+    """
 
     brokers: int
     partitions: Mapping[str, int]
     configs: Mapping[str, Mapping[str, str]]
+    cluster: str | None = None
+    serves: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +72,19 @@ async def look(address: str) -> Standing:
     admin = AIOKafkaAdminClient(bootstrap_servers=address)
     try:
         await admin.start()
-        brokers = len((await admin.describe_cluster())["brokers"])
+        described = await admin.describe_cluster()
+        told = await admin._send_request(ApiVersionRequest())  # what it serves; aiokafka keeps that to itself
         # Only topics that are there are described: the embedded broker makes a topic that it is asked about.
         there = set(await admin.list_topics())
         here = [topic.name for topic in TOPICS if topic.name in there]
         found = await admin.describe_topics(here) if here else []
-        return Standing(brokers, {each["topic"]: len(each["partitions"]) for each in found}, await _configs(admin, here))
+        return Standing(
+            brokers=len(described["brokers"]),
+            partitions={each["topic"]: len(each["partitions"]) for each in found},
+            configs=await _configs(admin, here),
+            cluster=described.get("cluster_id"),
+            serves={request: newest for request, _, newest in told.api_versions},
+        )
     finally:
         await admin.close()
 
@@ -81,19 +94,22 @@ async def _configs(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str
     return {resource[3]: {entry[0]: entry[1] for entry in resource[4]} for answer in answers for resource in answer.resources}
 
 
-def faults(standing: Standing, address: str) -> list[Fault]:
-    """Every way in which the topics are not as declared. Settings that the broker does not tell are not held against it."""
+def faults(standing: Standing, address: str, *, groups: bool = True) -> list[Fault]:
+    """Every way in which the topics are not as declared. Settings that the broker does not tell are not held against it.
+
+    Without consumer `groups` workers read the declared partitions alone, so that more of them are not to be borne.
+    """
     found: list[Fault] = []
     for topic in TOPICS:
         if topic.name not in standing.partitions:
             found.append(Fault(topic.name, f"topic {topic.name} is missing", "`./firstmate topics create` makes it"))
             continue
-        found += _partition_fault(topic, standing.partitions[topic.name], address)
+        found += _partition_fault(topic, standing.partitions[topic.name], address, groups)
         found += _config_faults(topic, standing.configs.get(topic.name, {}), address)
     return found
 
 
-def _partition_fault(topic: Topic, partitions: int, address: str) -> list[Fault]:
+def _partition_fault(topic: Topic, partitions: int, address: str, groups: bool) -> list[Fault]:
     words = f"topic {topic.name} has {partitions} partitions, declared are {topic.partitions}"
     if partitions < topic.partitions:
         alter = f"kafka-topics.sh --bootstrap-server {address} --alter --topic {topic.name} --partitions {topic.partitions}"
@@ -102,7 +118,7 @@ def _partition_fault(topic: Topic, partitions: int, address: str) -> list[Fault]
         ]
     if partitions > topic.partitions:
         fix = f"no topic loses partitions: delete it while it is empty, then `./firstmate topics create`, or declare {partitions}"
-        return [Fault(topic.name, words, f"{fix} in shared/topics.py")]
+        return [Fault(topic.name, words, f"{fix} in shared/topics.py", bearable=groups)]
     return []
 
 
@@ -113,8 +129,8 @@ def _config_faults(topic: Topic, config: Mapping[str, str], address: str) -> lis
             topic.name,
             f"topic {topic.name} has {name}={config[name]}, declared is {value}",
             f"`{change} {name}={value}`",
-            # Compacting takes facts away that nothing can bring back; another retention only loses or keeps old ones.
-            bearable=name != "cleanup.policy",
+            # What is to be kept for ever nothing can bring back; what goes anyway only goes sooner or later.
+            bearable=name == "retention.ms" and topic.retention_ms >= 0,
         )
         for name, value in topic.config.items()
         if name in config and config[name] != value

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
 
 from bson import Binary
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
@@ -36,6 +37,7 @@ __all__ = [
     "DuplicateKeyError",
     "IndexModel",
     "InsertOne",
+    "NoReplicaSet",
     "OperationFailure",
     "PyMongoError",
     "ReplaceOne",
@@ -75,11 +77,24 @@ def unconnected() -> Client:
     return client
 
 
+class NoReplicaSet(PyMongoError):
+    """The server stands alone: it has neither transactions nor change streams."""
+
+    def __init__(self, address: str) -> None:
+        self.what = f"the database server {address} stands alone, without a replica set"
+        self.fix = (
+            "start mongod with --replSet and initiate the set (one member will do): transactions and change streams need it; "
+            "or correct FIRSTMATE_MONGO"
+        )
+        super().__init__(f"{self.what}; {self.fix}")
+
+
 async def connect(uri: str, *, name: str | None = None, within: float = WRITABLE_WITHIN_S) -> Client:
     """A client whose primary is writable. Sessions opened before that fail, so nothing else may connect by itself.
 
     `name`: what this process is called among all that connect; transactions that an earlier one of that name left open are
-    ended. Raises `ServerSelectionTimeoutError` when no writable primary answers `within` seconds.
+    ended. Raises `ServerSelectionTimeoutError` when no writable primary answers `within` seconds, `NoReplicaSet` for a server
+    that stands alone.
     """
     client: Client = AsyncIOMotorClient(
         uri,
@@ -93,7 +108,11 @@ async def connect(uri: str, *, name: str | None = None, within: float = WRITABLE
     deadline = asyncio.get_running_loop().time() + within
     while True:
         try:
-            if (await client.admin.command("hello")).get("isWritablePrimary"):
+            hello = await client.admin.command("hello")
+            if hello.get("isWritablePrimary"):
+                if "setName" not in hello and hello.get("msg") != "isdbgrid":  # nor a router of a sharded cluster
+                    client.close()
+                    raise NoReplicaSet(urlsplit(uri).netloc.rpartition("@")[2])
                 if name is not None:
                     await _end_abandoned(client, name)
                 return client

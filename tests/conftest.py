@@ -30,12 +30,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what needs consumer groups that can be relied on."""
+    """On the embedded servers: skip, with the reason, what needs consumer groups. On others: leave out what stands on none."""
     if config.getoption("--backing") == "embedded":
         reason = "several workers of one service share a consumer group, which needs Apache Kafka: --backing apache"
         for item in items:
             if item.get_closest_marker("groups"):
                 item.add_marker(pytest.mark.skip(reason=reason))
+        return
+    elsewhere = [item for item in items if "backing" not in getattr(item, "fixturenames", ())]
+    if elsewhere:
+        config.hook.pytest_deselected(items=elsewhere)
+        items[:] = [item for item in items if item not in elsewhere]
 
 
 @pytest.fixture(scope="session")
