@@ -87,21 +87,28 @@ class FromProgress(ConsumerRebalanceListener):  # type: ignore[misc]
 
 
 def subscribe(
-    kafka: KafkaBroker, settings: Settings, consumer: str, topics: Sequence[str], handler: Handler, start: FromProgress
+    kafka: KafkaBroker,
+    consumer: str,
+    topics: Sequence[str],
+    handler: Handler,
+    start: FromProgress,
+    *,
+    member: str | None = None,
 ) -> Any:
     """Register a batch subscriber of `topics`; returns FastStream's subscriber.
 
-    With `settings.kafka_groups` partitions are shared through the consumer group (static membership), and each begins where
-    `start` says; without, this process takes all of them, since the embedded broker never evicts a dead member.
+    As a `member` of the consumer group (static membership: whoever comes under the same name takes its place) it gets a share of
+    the partitions, and each begins where `start` says; else this process takes all of them, since the embedded broker never
+    evicts a dead member.
     """
-    shared_out = settings.kafka_groups
+    shared_out = member is not None
     names = tuple(topics) if shared_out else ()
     partitions = () if shared_out else [AssignedPartition(topic, number) for topic, number in places(topics)]
     subscriber = kafka.subscriber(
         *names,
         partitions=partitions,
         group_id=consumer,
-        group_instance_id=f"{consumer}-{settings.instance}" if shared_out else None,
+        group_instance_id=f"{consumer}-{member}" if shared_out else None,
         batch=True,
         max_records=BATCH_RECORDS,
         batch_timeout_ms=EMPTY_POLL_MS,

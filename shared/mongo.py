@@ -1,6 +1,7 @@
 """MongoDB: the one module that imports Motor, so that its successor can replace it in one place (docs/decisions)."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -47,6 +48,7 @@ __all__ = [
     "UpdateOne",
     "WriteOp",
     "connect",
+    "end_abandoned",
     "is_conflict",
     "is_duplicate",
     "is_outage",
@@ -114,7 +116,7 @@ async def connect(uri: str, *, name: str | None = None, within: float = WRITABLE
                     client.close()
                     raise NoReplicaSet(urlsplit(uri).netloc.rpartition("@")[2])
                 if name is not None:
-                    await _end_abandoned(client, name)
+                    await end_abandoned(client, name)
                 return client
             problem: Exception = ServerSelectionTimeoutError("the replica set has no writable primary")
         except OUTAGES as error:
@@ -127,14 +129,16 @@ async def connect(uri: str, *, name: str | None = None, within: float = WRITABLE
         await asyncio.sleep(0.05)
 
 
-async def _end_abandoned(client: Client, name: str) -> None:
-    """End transactions that a killed process of this name left open.
+async def end_abandoned(client: Client, name: str) -> None:
+    """End transactions that killed processes of this name, or of one that begins so, left open.
 
     The server does not tie a transaction to its connection: what it wrote stays locked for a minute
-    (`transactionLifetimeLimitSeconds`), and whoever takes over would meet nothing but conflicts for so long.
+    (`transactionLifetimeLimitSeconds`), and whoever takes over would meet nothing but conflicts for so long. A living one
+    that is met between two steps runs again, as after any conflict.
     """
     running = {"$currentOp": {"allUsers": False, "idleSessions": True}}
-    abandoned = {"$match": {"appName": name, "active": False, "transaction": {"$exists": True}}}
+    named = {"$regex": f"^{re.escape(name)}( |$)"}
+    abandoned = {"$match": {"appName": named, "active": False, "transaction": {"$exists": True}}}
     found = client.admin.aggregate([running, abandoned])
     sessions = [{"id": Binary.from_uuid(operation["lsid"]["id"])} async for operation in found]
     if sessions:

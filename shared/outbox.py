@@ -24,10 +24,11 @@ from shared.clock import now as system_clock
 from shared.gathering import gathered
 from shared.lease import COLLECTION as LEASES
 from shared.lease import Fence
-from shared.mongo import Database, Document, OperationFailure, UpdateMany
+from shared.mongo import Database, Document, OperationFailure, PyMongoError, UpdateMany, is_conflict
 
 DOCUMENTS_AT_ONCE = 50  # each holds up to a batch's events; enough to keep the producer busy, little to send again
 KEEP_PUBLISHED_S = 7 * 24 * 3600  # long enough to look into a problem after a week-end
+CONFLICT_PAUSE_S = 0.02  # renewing a lease is over within milliseconds
 HISTORY_LOST = 286  # ChangeStreamHistoryLost: the oplog no longer reaches back to the resume token
 
 log = structlog.get_logger()
@@ -77,14 +78,24 @@ class Relay:
         spans = [span for record in records if (span := tracing.published(record))] if tracing.is_on() else []
         await self._send(records)
         tracing.tell(spans)
-        changes = Changes()
-        self._fence.guard(changes, relay_token=token)
-        if documents:
-            ids = [document["_id"] for document in documents]
-            changes.write(OUTBOX, UpdateMany({"_id": {"$in": ids}}, {"$set": {"published_at": self._clock()}}))
-        await changes.in_transaction(self._db)
+        await self._record([document["_id"] for document in documents], token)
         for record in records:
             metrics.RELAYED.labels(self._service, record["topic"]).inc()
+
+    async def _record(self, ids: Sequence[Any], token: Any) -> None:
+        """Note what was said. A conflict is somebody renewing the lease just now: no reason to say it all again."""
+        while True:
+            changes = Changes()
+            self._fence.guard(changes, relay_token=token)
+            if ids:
+                changes.write(OUTBOX, UpdateMany({"_id": {"$in": ids}}, {"$set": {"published_at": self._clock()}}))
+            try:
+                await changes.in_transaction(self._db)
+                return
+            except PyMongoError as error:
+                if not is_conflict(error):
+                    raise
+            await asyncio.sleep(CONFLICT_PAUSE_S)
 
     async def _send(self, records: Sequence[Document]) -> None:
         sending = [(record, await self._hand_over(record, record["value"])) for record in records]

@@ -23,7 +23,7 @@ from shared.health import Failing, Pulse, health_app
 from shared.kafka import FromProgress
 from shared.lease import Fence, LeaseLost
 from shared.logs import where
-from shared.mongo import Database, PyMongoError, connect
+from shared.mongo import Database, PyMongoError, connect, end_abandoned
 from shared.processing import Processor, Work
 from shared.settings import Settings
 
@@ -117,7 +117,16 @@ class Worker:
             await kafka.align_offsets(self.settings.kafka, subscription.consumer, recorded, shared_out=self.settings.kafka_groups)
             processor = _processor(self.service, subscription, db)
             start = FromProgress(partial(progress.read, db, subscription.consumer))
-            kafka.subscribe(kafka_broker, self.settings, subscription.consumer, subscription.topics, processor.process, start)
+            # A new owner comes as the same member: the group hands it everything at once, and the old one nothing more.
+            member = "owner" if self.single_owner else self.settings.instance
+            kafka.subscribe(
+                kafka_broker,
+                subscription.consumer,
+                subscription.topics,
+                processor.process,
+                start,
+                member=member if self.settings.kafka_groups else None,
+            )
             followers.append((processor, start))
             self.pulses[subscription.consumer] = Pulse(subscription.consumer)
         await kafka_broker.start()
@@ -156,6 +165,8 @@ class Worker:
         while True:
             fence = await _take(db, self.service, holder)
             log.info("leading", fence=fence.number)
+            with suppress(PyMongoError):  # without it whoever was killed before us holds us up for a minute
+                await end_abandoned(db.client, f"firstmate {self.service}")
             metrics.LEADING.labels(self.service).set(1)
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -185,6 +196,8 @@ class Worker:
             except LeaseLost:
                 raise
             except Exception as error:
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise asyncio.CancelledError from error  # the end was asked for, and tidying up failed, as in an outage
                 name = type(error).__name__
                 log.warning("duty_failed", duty=duty.name, error=name, where=where(error), pause=pause)
                 if not _is_outage(error):
@@ -199,8 +212,8 @@ class Worker:
 
     async def _relay(self, db: Database, fence: Fence) -> None:
         producer = kafka.producer(self.settings.kafka)
-        await producer.start()
         try:
+            await producer.start()
             await outbox.Relay(service=self.service, db=db, producer=producer, fence=fence).run()
         finally:
             await producer.stop()

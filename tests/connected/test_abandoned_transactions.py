@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from shared.mongo import Client, Database, OperationFailure, Session, connect, is_conflict, transaction
+from shared.mongo import Client, Database, OperationFailure, Session, connect, end_abandoned, is_conflict, transaction
 
 NAME = "firstmate matching 0"
 
@@ -52,3 +52,17 @@ async def test_a_process_that_starts_again_ends_what_its_killed_predecessor_left
                 successor.close()
     assert await database["places"].find_one({"_id": 1}) == {"_id": 1, "next": 0}
     assert await database["places"].find_one({"_id": 2}) == {"_id": 2, "next": 5}
+
+
+async def test_who_takes_over_ends_what_a_killed_replica_of_the_service_left_open(
+    database: Database, clients: tuple[Client, Client]
+) -> None:
+    await database["places"].insert_many([{"_id": 1, "next": 0}, {"_id": 2, "next": 0}])
+    killed, other = (client[database.name] for client in clients)
+    with suppress(OperationFailure):
+        async with transaction(killed) as orphan:
+            await move(killed, 1, 7, orphan)
+            await end_abandoned(other.client, "firstmate match")  # another service
+            assert await held(other, 1)
+            await end_abandoned(other.client, "firstmate matching")
+            assert not await held(other, 1)

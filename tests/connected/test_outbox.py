@@ -12,7 +12,7 @@ from shared.changes import Changes
 from shared.events import new_event
 from shared.events.mentoring import HireUnlisted
 from shared.lease import Fence, LeaseLost
-from shared.mongo import Database
+from shared.mongo import Database, transaction
 from shared.outbox import Relay
 from tests.conftest import Until
 from tests.connected.test_worker import records_of
@@ -142,3 +142,22 @@ async def test_a_value_larger_than_the_broker_takes_is_left_out_and_does_not_blo
 
 async def _told(db: Database) -> bool:
     return await outbox.unpublished_age(db, NOW) == 0 and await db["outbox"].find_one({"published_at": None}) is None
+
+
+async def test_a_lease_that_is_renewed_just_then_makes_the_relay_say_nothing_twice(
+    database: Database, producer: Any, kafka_url: str, until: Until
+) -> None:
+    fence = await take(database)
+    async with relaying(database, producer, fence) as relay:
+        async with transaction(database) as session:  # holds the lease's document as a renewal does, only longer
+            await database[lease.COLLECTION].update_one({"_id": "tally"}, {"$set": {"touched": 1}}, session=session)
+            await say(database, "once", "A-9")
+
+            async def is_said() -> bool:
+                return bool(await ids(kafka_url, "A-9"))
+
+            await until(is_said)
+            assert not await _told(database)
+        await until(lambda: _told(database))
+        assert not relay.done()
+    assert await ids(kafka_url, "A-9") == ["once"]

@@ -210,7 +210,7 @@ async def test_every_subscriber_is_fetched_again_on_failure_and_starts_at_the_be
     for groups in (False, True):
         broker = kafka.broker(settings, "matching")
         start = kafka.FromProgress(_nothing)
-        subscriber = kafka.subscribe(broker, settings.model_copy(update={"kafka_groups": groups}), "c", [HR], _nothing, start)
+        subscriber = kafka.subscribe(broker, "c", [HR], _nothing, start, member="0" if groups else None)
         assert subscriber.ack_policy == "nack_on_error"
         assert subscriber._connection_args["auto_offset_reset"] == "earliest"
 

@@ -27,9 +27,8 @@ async def _ignore(_: Any) -> Any: ...
 def test_a_batch_is_acknowledged_after_it_is_settled_and_fetched_again_when_it_was_not(
     service: str, subscription: Subscription, groups: bool
 ) -> None:
-    settings = Settings(kafka_groups=groups)
-    broker, start = kafka.broker(settings, service), kafka.FromProgress(_ignore)
-    subscriber = kafka.subscribe(broker, settings, subscription.consumer, subscription.topics, _ignore, start)
+    broker, start, member = kafka.broker(Settings(), service), kafka.FromProgress(_ignore), "0" if groups else None
+    subscriber = kafka.subscribe(broker, subscription.consumer, subscription.topics, _ignore, start, member=member)
     assert subscriber.ack_policy is AckPolicy.NACK_ON_ERROR
     assert subscriber._connection_args["auto_offset_reset"] == "earliest"
     assert subscriber.group_id == subscription.consumer
