@@ -46,10 +46,13 @@ class ApacheKafka(Server):
     stop_seconds = 60.0
     groups = True  # consumer groups behave as documented
 
-    def __init__(self, data: Path, port: int | None = None, log: Path | None = None, say: Say = print) -> None:
-        """As `Server`; `say` is told of downloads."""
+    def __init__(
+        self, data: Path, port: int | None = None, log: Path | None = None, say: Say = print, advertised: str | None = None
+    ) -> None:
+        """As `Server`; `say` is told of downloads. `advertised`: where clients are sent, if that is another address."""
         super().__init__(data, port, log)
         self._say = say
+        self._advertised = advertised
 
     async def command(self) -> list[str]:
         """Kafka's main class, after fetching what is missing and formatting a new folder."""
@@ -107,7 +110,7 @@ class ApacheKafka(Server):
             "process.roles": "broker,controller",
             "node.id": "1",
             "listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://{self.address}",
+            "advertised.listeners": f"PLAINTEXT://{self._advertised or self.address}",
             "controller.listener.names": "CONTROLLER",
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
             "log.dirs": self._storage.resolve().as_posix(),

@@ -152,6 +152,12 @@ class Server(ABC):
         assert self.process is not None
         return await self.process.wait()
 
+    async def kill(self) -> None:
+        """End it at once (`kill -9`)."""
+        assert self.process is not None
+        self.process.send(signal.SIGKILL)
+        await self.process.wait()
+
     async def stop(self) -> None:
         """An orderly stop; a server that was never started is left alone."""
         if self.process is not None:

@@ -31,12 +31,6 @@ class Member(Mongod):
         """Whether it listens."""
         return self.process is not None and self.process.has_said(LISTENING)
 
-    async def kill(self) -> None:
-        """End it at once (`kill -9`), as a machine that loses its power would."""
-        assert self.process is not None
-        self.process.send(signal.SIGKILL)
-        await self.process.wait()
-
     def pause(self) -> None:
         """Stop it without ending it: to the others it is gone, and it will not know when it goes on."""
         assert self.process is not None
@@ -49,17 +43,23 @@ class Member(Mongod):
 
 
 class ReplicaSet:
-    """`async with ReplicaSet(folder) as mongo: ... mongo.uri`. `folder` holds no data yet; each member gets a folder in it."""
+    """`async with ReplicaSet(folder) as mongo: ... mongo.uri`. `folder` holds no data yet; each member gets a folder in it.
+
+    `addresses`, by member, are where clients and the other members find each; they may be changed before the start, to lead
+    through something between.
+    """
 
     def __init__(self, data: Path, *, folders: Mapping[str, Path] | None = None) -> None:
         """`folders`: other places for the data of some members, by name (`mongo-0` to `mongo-2`)."""
         names = [f"mongo-{number}" for number in range(MEMBERS)]
-        self.members = {name: Member((folders or {}).get(name, data / name), free_port()) for name in names}
+        homes = {name: data / name for name in names} | dict(folders or {})
+        self.members = {name: Member(homes[name], free_port(), data / f"{name}.log") for name in names}
+        self.addresses = {name: f"127.0.0.1:{member.port}" for name, member in self.members.items()}
 
     @property
     def uri(self) -> str:
         """The connection string for drivers, which names all members."""
-        return f"mongodb://{','.join(member.address for member in self.members.values())}/?replicaSet={REPLICA_SET}"
+        return f"mongodb://{','.join(self.addresses.values())}/?replicaSet={REPLICA_SET}"
 
     async def start(self) -> None:
         """Returns when one member is a writable primary and the others follow it. Raises `StartError`; nothing runs then."""
@@ -98,6 +98,13 @@ class ReplicaSet:
         await self._ask(self.members[name], {"replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 5})
         return name
 
+    async def step_up(self, name: str) -> None:
+        """Have this member elected. Raises `TimeoutError` after `PRIMARY_WITHIN_S` seconds."""
+        async with asyncio.timeout(PRIMARY_WITHIN_S):
+            while await self.primary() != name:
+                await self._ask(self.members[name], "replSetStepUp")
+                await asyncio.sleep(0.2)
+
     async def until_whole(self) -> None:
         """Wait until one is primary and all others follow. Raises `TimeoutError` after `PRIMARY_WITHIN_S` seconds."""
         async with asyncio.timeout(PRIMARY_WITHIN_S):
@@ -109,7 +116,7 @@ class ReplicaSet:
                 await asyncio.sleep(0.1)
 
     async def _initiate(self) -> None:
-        members = [{"_id": number, "host": member.address} for number, member in enumerate(self.members.values())]
+        members = [{"_id": number, "host": address} for number, address in enumerate(self.addresses.values())]
         first, *_ = self.members.values()
         done = await self._ask(first, {"replSetInitiate": {"_id": REPLICA_SET, "members": members}})
         if not done.get("ok"):
