@@ -169,8 +169,9 @@ class Load:
         self.records += 1
         topic, key, _, headers = wire
         kind = dict(headers).get("ce_type")
-        self.poison += headers[-1][0] == POISON_MARK
-        if topic == HR_TOPIC and kind == b"hr.employee.hired.v1" and key is not None:
+        is_poison = headers[-1][0] == POISON_MARK
+        self.poison += is_poison
+        if not is_poison and topic == HR_TOPIC and kind == b"hr.employee.hired.v1" and key is not None:
             self.sent_at.setdefault(key.decode(), at)
 
 
