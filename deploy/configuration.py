@@ -154,6 +154,23 @@ def _people(process: str, settings: Settings, environment: Mapping[str, str]) ->
     if process == "notifications" and settings.templates is not None and not settings.templates.is_dir():
         yield Fault("FIRSTMATE_TEMPLATES", f"there is no folder {settings.templates}; {advice}")
 
+    if process in ("notifications", "web"):
+        yield from _chat(settings, environment)
+
+
+def _chat(settings: Settings, environment: Mapping[str, str]) -> Iterator[Fault]:
+    from services.notifications.channels import chat  # noqa: PLC0415  whoever starts no messages needs none of it
+    from services.notifications.chat_services import chat_services  # noqa: PLC0415
+
+    try:
+        services = chat_services(settings.chat_file, environment)
+    except ValueError as error:
+        yield Fault("FIRSTMATE_CHAT_FILE", f"{error}; docs/guides/write-by-chat.md shows how it looks")
+        return
+    for name, service in services.items():
+        if (problem := chat.fault_in(service)) is not None:
+            yield Fault("FIRSTMATE_CHAT_FILE", f"{settings.chat_file}: {name}.url: {problem}")
+
 
 def _traces(process: str, settings: Settings, environment: Mapping[str, str]) -> Iterator[Fault]:
     for name in ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"):

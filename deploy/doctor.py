@@ -20,8 +20,10 @@ from services.matching.policies import excluding_everyone
 from services.matching.policy import Policy
 from services.matching.policy_file import PolicyError
 from services.notifications.channels import Unreachable
+from services.notifications.channels.chat import fault_in
 from services.notifications.channels.email import EmailChannel, Identity
 from services.notifications.channels.server import MailServer, advice
+from services.notifications.chat_services import chat_services
 from services.notifications.company import company
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
 from services.onboarding.read_models import READ_MODELS, SERVICE
@@ -60,6 +62,7 @@ async def examine(found: Found, data: Path, clock: Clock) -> list[Finding]:
         finding, policy = policy_finding()
         findings.append(finding)
         findings += template_findings(Settings())
+        findings += chat_findings(Settings())
     broker = await kafka_findings(found.kafka)
     findings += broker
     try:
@@ -111,6 +114,19 @@ def template_findings(settings: Settings) -> list[Finding]:
     mend = "correct the file and restart notifications; `./firstmate templates check` looks again"
     aside = [Finding("templates", "warn", f"set aside, the shipped one serves: {fault}", mend) for fault in found.set_aside]
     return aside or [Finding("templates", "ok", f"mails in {', '.join(found.renderer.languages)}")]
+
+
+def chat_findings(settings: Settings) -> list[Finding]:
+    """Whether the company's chat services can be used; nothing where there are none."""
+    if settings.chat_file is None:
+        return []
+    mend = "correct the file and restart notifications and web; docs/guides/write-by-chat.md shows how it looks"
+    try:
+        services = chat_services(settings.chat_file, os.environ)
+    except ValueError as error:
+        return [Finding("chat", "fail", str(error), mend)]
+    wrong = [f"{name}.url: {problem}" for name, each in services.items() if (problem := fault_in(each)) is not None]
+    return [Finding("chat", "fail", "; ".join(wrong), mend) if wrong else Finding("chat", "ok", f"by {', '.join(services)}")]
 
 
 async def rule_findings(client: Client, policy: Policy, clock: Clock) -> list[Finding]:

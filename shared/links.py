@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 SALT = "firstmate.answer"  # apart from sessions, which are signed with the same secret
 OWN_SALT = "firstmate.own."
 
-Own = Literal["preferences", "calendar"]
+Own = Literal["preferences", "calendar", "chat"]
 """What a link may open for the person it belongs to, for as long as the secret lasts."""
 
 

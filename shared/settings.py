@@ -73,6 +73,9 @@ class Settings(BaseSettings):
         None,
         description="Folder for traces as JSON lines, of bounded size; none are kept when unset. OTEL_ variables send them on.",
     )
+    chat_file: Path | None = Field(
+        None, description="Chat services that people may be written to by, YAML; mail alone when unset."
+    )
     log_level: str = "INFO"
 
     @field_validator("coordinators", "peers", mode="before")

@@ -48,6 +48,11 @@ class Letter(State):
         """The ledger key and the stable part of the Message-ID: 32 hex digits, the same in every replay."""
         return message_id(self.cause, self.template, self.recipient_id, self.channel)
 
+    @property
+    def key(self) -> str:
+        """What a correspondence knows the letter by, whichever channel it is on."""
+        return message_id(self.cause, self.template, self.recipient_id, EMAIL)
+
 
 class Assignment(State):
     """The mentor a hire has now; `event_id` is the fact that gave them, told at `since`, `contributions` why."""
@@ -103,7 +108,7 @@ class Correspondence(State):
     this person a mentor; `nominated` says that only their training (or a coordinator's word) is missing for that; `endings`
     maps the fact that gave a mentor to why that ended; `owners` a milestone to who owns it; `journey` counts this person's
     journeys, `resting` says that the last one is paused or over, `asks` maps its milestones to what mails ask about; `told` maps
-    "role/recipient" to the start date that person was last told; `letters` is keyed by message id. `meetings` counts those
+    "role/recipient" to the start date that person was last told; `letters` is keyed by their keys. `meetings` counts those
     held with each mentor. `summaries` are those that this person gets of others, with the day each was last due.
     `invites` are the meetings that calendars were or will be told of.
     """
@@ -134,6 +139,11 @@ class Correspondence(State):
     meetings: dict[str, int] = {}
     letters: dict[str, Letter] = {}
     told: dict[str, date] = {}
+
+    def letter(self, message_id: str) -> Letter | None:
+        """The letter that this entry of the ledger is or was about, on whichever channel."""
+        elsewhere = (each for each in self.letters.values() if each.channel != EMAIL and each.id == message_id)
+        return self.letters.get(message_id) or next(elsewhere, None)
 
     @property
     def reminds(self) -> bool:
@@ -179,7 +189,7 @@ class SendResult(BaseModel):
 
     `told` is the start date that the message named. `retry_at` is set with the outcome `deferred`. `reason` is a code.
     `attempted` says whether the message itself was tried, so that its next pause is longer. `traceparent` is where its trace
-    stands.
+    stands. `instead` is the channel by which it goes now, where it does not go by this one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -193,6 +203,7 @@ class SendResult(BaseModel):
     retry_at: datetime | None = None
     attempted: bool = False
     traceparent: str | None = None
+    instead: str | None = None
 
     @property
     def subject(self) -> str:

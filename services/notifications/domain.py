@@ -75,7 +75,8 @@ def decide(state: Correspondence, where: WhereaboutsOf, coordinators: Sequence[s
             continue
         due_at = _due_at(wish, state, where(wish.recipient_id), now)
         if letter is None or letter.status == "withdrawn":
-            decisions.append(Plan(_letter(wish, due_at), again=letter is not None))
+            channel = letter.channel if letter is not None else EMAIL
+            decisions.append(Plan(_letter(wish, due_at, channel), again=letter is not None))
         elif due_at < letter.due_at:  # never later: each new fact would put it off
             decisions.append(Hasten(letter.model_copy(update={"due_at": due_at})))
     return decisions
@@ -86,7 +87,7 @@ def settle(state: Correspondence, decision: Decision) -> Correspondence:
     letter = decision.letter
     if isinstance(decision, Withdraw):
         letter = letter.model_copy(update={"status": "withdrawn"})
-    return state.model_copy(update={"letters": state.letters | {letter.id: letter}})
+    return state.model_copy(update={"letters": state.letters | {letter.key: letter}})
 
 
 def due_at(template: Template, where: Whereabouts, now: datetime, on: date | None = None) -> datetime:
@@ -112,5 +113,6 @@ def _due_at(wish: Wanted, state: Correspondence, where: Whereabouts, now: dateti
     return due_at(wish.template, where, now, wish.on)
 
 
-def _letter(wish: Wanted, due_at: datetime) -> Letter:
-    return Letter(template=wish.template, role=wish.role, recipient_id=wish.recipient_id, cause=wish.cause, due_at=due_at)
+def _letter(wish: Wanted, due_at: datetime, channel: str) -> Letter:
+    about = {"template": wish.template, "role": wish.role, "recipient_id": wish.recipient_id, "cause": wish.cause}
+    return Letter.model_validate(about | {"channel": channel, "due_at": due_at})

@@ -1,6 +1,7 @@
 """One message as the ledger holds it, pure: where it stands and each step it took."""
 
 from datetime import datetime
+from itertools import zip_longest
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,8 +10,12 @@ from shared.events.notifications import RecipientRole
 
 LedgerState = Literal["planned", "due", "sending", "sent", "confirmed", "failed", "suppressed"]
 WAITING: tuple[LedgerState, ...] = ("planned", "due")
+PREFERS_CHAT = "prefers_chat"
+"""Why the entry for mail of a message that goes by chat is settled."""
 HELD = ("paused", "quiet_hours", "day_off", "daily_limit")
 """Reasons for which a message waits for its reader, and that their preferences may lift."""
+QUEUED = ("domain_busy", "domain_rate")
+"""Reasons for which a message waits for its turn, before it was tried at all."""
 FINAL: frozenset[LedgerState] = frozenset({"sent", "confirmed", "failed", "suppressed"})
 
 
@@ -46,8 +51,16 @@ class Entry(BaseModel):
     transitions: list[Transition] = []
 
     @property
+    def came_back(self) -> bool:
+        """Whether it was to go by chat instead, and goes by this channel after all."""
+        return any(step.reason == PREFERS_CHAT for step in self.transitions)
+
+    @property
     def first_tried_at(self) -> datetime | None:
-        """When a sender first took it since it last waited for its hour, None before that."""
+        """When a sender first took it and tried it since it last waited for its hour, None before that."""
         held = [number for number, step in enumerate(self.transitions) if step.reason in HELD]
         since = self.transitions[held[-1] + 1 if held else 0 :]
-        return next((step.at for step in since if step.state == "sending"), None)
+        taken = zip_longest(since, since[1:])
+        return next(
+            (step.at for step, after in taken if step.state == "sending" and not (after and after.reason in QUEUED)), None
+        )

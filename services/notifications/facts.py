@@ -325,12 +325,12 @@ def _journey_goes_on(state: Correspondence, event: Event[JourneyReopened]) -> Co
 
 def _result(state: Correspondence, event: Event[SendResult]) -> Correspondence:
     result = event.data
-    letter = state.letters.get(result.message_id)
+    letter = state.letter(result.message_id)
     if letter is None or result.outcome == "deferred":
         return state
     # "sent" holds even for a letter withdrawn meanwhile: it is on its way, and its reader was told.
     status = "withdrawn" if result.reason == "withdrawn" else result.outcome
-    state = _with(state, letters=state.letters | {letter.id: letter.model_copy(update={"status": status})})
+    state = _with(state, letters=state.letters | {letter.key: letter.model_copy(update={"status": status})})
     if result.outcome == "sent" and result.told is not None and letter.template in TELLS_START:
         state = _with(state, told=state.told | {f"{letter.role}/{letter.recipient_id}": result.told})
     return state

@@ -8,7 +8,7 @@ from typing import Any
 from services.notifications.bounces import Bounce, next_state
 from services.notifications.correspondence import Correspondence, Letter, SendResult, SummaryDue
 from services.notifications.domain import Decision, Hasten, Plan, Whereabouts, decide, settle
-from services.notifications.entry import LedgerState
+from services.notifications.entry import Entry, LedgerState
 from services.notifications.facts import evolve
 from services.notifications.store import CORRESPONDENCES, Ledger
 from services.notifications.suppression import COLLECTION as SUPPRESSED
@@ -129,16 +129,27 @@ class CorrespondenceWork:
         entry = self._ledger.open_entry(result.message_id)
         if entry is None:
             return
-        letter = stream.state.letters.get(result.message_id) if stream.state else None
-        if letter is not None and letter.status == "withdrawn" and result.outcome == "deferred":
-            result = result.model_copy(update={"outcome": "suppressed", "reason": "withdrawn", "retry_at": None})
+        letter = stream.state.letter(result.message_id) if stream.state else None
+        if letter is not None and letter.status == "withdrawn" and (result.outcome == "deferred" or result.instead):
+            settled = {"outcome": "suppressed", "reason": "withdrawn", "retry_at": None, "instead": None}
+            result = result.model_copy(update=settled)
         self._ledger.settle(entry, result, now)
+        if result.instead is not None and letter is not None:
+            self._divert(stream, entry, letter.model_copy(update={"channel": result.instead}), now)
+            return
         if result.outcome == "deferred" or letter is None or stream.state is None:
             return
         if letter.status != "withdrawn" or result.reason != "withdrawn":  # the withdrawal was told when it was decided
             stream.emit(_outcome(letter, result), now, event)
         stream.put(evolve(stream.state, event, now))
         self._catch_up(stream, event, now)
+
+    def _divert(self, stream: CorrespondenceStream, entry: Entry, letter: Letter, now: datetime) -> None:
+        """The letter goes by another channel: for the other services nothing is decided yet."""
+        if stream.state is None:
+            return
+        self._ledger.divert(entry, letter, now)
+        stream.put(stream.state.model_copy(update={"letters": stream.state.letters | {letter.key: letter}}))
 
     def record_report_on_bounce(self, stream: CorrespondenceStream, event: Event[Bounce], now: datetime) -> None:
         """What a mail server said of a message after it had accepted it: lost for good, late, or arrived."""

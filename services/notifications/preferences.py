@@ -1,7 +1,7 @@
 """How a person wants to be written to, pure: in which language, when, and what they can do without."""
 
 from collections.abc import Mapping
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, model_validator
@@ -56,5 +56,35 @@ class Preferences(BaseModel):
         return self
 
 
-USUAL = Preferences()
+class Chat(BaseModel):
+    """Where somebody is reached by chat: `handle` on `channel`, theirs as they proved at `confirmed_at`."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    channel: str
+    handle: str
+    confirmed_at: datetime
+
+
+class Asked(BaseModel):
+    """A handle that nobody has proved yet: the message sent to it at `asked_at` holds `code`."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    channel: str
+    handle: str
+    code: str
+    asked_at: datetime
+
+
+class Chosen(Preferences):
+    """What one person chose, and where they are reached by chat; `asked` is what they have to confirm, `asks` are when they asked
+    before."""
+
+    chat: Chat | None = None
+    asked: Asked | None = None
+    asks: tuple[datetime, ...] = ()
+
+
+USUAL = Chosen()
 """What holds for whoever chose nothing."""

@@ -7,10 +7,12 @@ from datetime import datetime, time
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from services.notifications.chat_services import ChatServices
 from services.notifications.correspondence import Letter
 from services.notifications.entry import Entry
 from services.notifications.letters import Person, is_expected
-from services.notifications.preferences import USUAL, Preferences
+from services.notifications.preferences import USUAL, Chat, Chosen, Preferences
+from services.notifications.routing import chat_for
 from services.notifications.store import preferences_of, sent_since
 from services.notifications.timing import URGENT, Hindrance, Reader, Timing
 from shared.calendar import place
@@ -24,14 +26,16 @@ class Readers:
         self,
         timing: Timing,
         people: Mapping[str, Person],
-        chose: Mapping[str, Preferences],
+        chose: Mapping[str, Chosen],
         got: Mapping[str, int],
         now: datetime,
+        services: ChatServices,
     ) -> None:
         self._timing = timing
         self._chose = chose
         self._got = Counter(got)
         self._now = now
+        self._services = services
         self.people = {id: as_they_wish(person, chose.get(id)) for id, person in people.items()}
 
     @classmethod
@@ -43,12 +47,19 @@ class Readers:
         people: Mapping[str, Person],
         on_the_way_to: Iterable[str],
         now: datetime,
+        services: ChatServices,
     ) -> Self:
-        """Read what these messages' readers chose and got today; what is on its way to them counts as got."""
+        """Read what these messages' readers chose and got today; what is on its way to them counts as got. `services` are those
+        that they may be reached by."""
         counted = {each.recipient_id for each in entries if each.template not in URGENT} if timing.per_day else set()
         days = {id: _day_begun(people.get(id, {}), now) for id in counted}
         chose, got = await asyncio.gather(preferences_of(db, {each.recipient_id for each in entries}), sent_since(db, days))
-        return cls(timing, people, chose, Counter(got) + Counter(on_the_way_to), now)
+        return cls(timing, people, chose, Counter(got) + Counter(on_the_way_to), now, services)
+
+    def chat(self, letter: Letter) -> Chat | None:
+        """Where this message's reader gets it by chat; None where it goes by mail."""
+        id = letter.recipient_id
+        return chat_for(letter.template, self.people.get(id, {}), self._chose.get(id, USUAL), self._services, self._now)
 
     def hindrance(self, letter: Letter) -> Hindrance | None:
         """What keeps this message from its reader now; None lets it go, and counts it."""

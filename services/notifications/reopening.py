@@ -22,7 +22,7 @@ async def reopened(db: Database, entry: Entry, renderer: Renderer, web_url: str,
     """
     found = await db[CORRESPONDENCES].find_one({"_id": entry.employee_id}, {"state": 1})
     state = Correspondence.model_validate(found["state"]) if found and found["state"] else None
-    letter = state.letters.get(entry.message_id) if state else None
+    letter = state.letter(entry.message_id) if state else None
     if state is None or letter is None:
         return None
     summaries = await gather(db, [entry], now)

@@ -30,9 +30,9 @@ def _doubled(first: timedelta, times: int, longest: timedelta) -> timedelta:
     return min(first * float(1 << min(times - 1, 20)), longest)  # twenty doublings pass any pause here
 
 
-def is_over(first_tried_at: datetime | None, now: datetime) -> bool:
+def is_over(first_tried_at: datetime | None, now: datetime, patience: timedelta = GIVE_UP_AFTER) -> bool:
     """Whether a message has been tried for long enough."""
-    return first_tried_at is not None and now - first_tried_at >= GIVE_UP_AFTER
+    return first_tried_at is not None and now - first_tried_at >= patience
 
 
 @dataclass(slots=True)
@@ -41,6 +41,7 @@ class Breaker:
 
     failures: int = 0
     rests_until: datetime | None = None
+    failing_since: datetime | None = None
 
     def is_resting(self, now: datetime) -> bool:
         """Whether nothing may be sent now."""
@@ -55,9 +56,10 @@ class Breaker:
         """The channel failed: rest, longer each time. Failures of what was sent together count once. Gives the rest's end."""
         if not self.is_resting(now):
             self.failures += 1
+            self.failing_since = self.failing_since or now
             self.rests_until = now + _doubled(FIRST_REST, self.failures, LONGEST_REST)
         return self.rests_until or now
 
     def mend(self) -> None:
         """The channel accepted something."""
-        self.failures, self.rests_until = 0, None
+        self.failures, self.rests_until, self.failing_since = 0, None, None

@@ -19,13 +19,16 @@ from pydantic import SecretStr
 from services.notifications import store
 from services.notifications.channels import Channel, Later, Permanent, Temporary, Unreachable
 from services.notifications.channels.server import advice
-from services.notifications.correspondence import Correspondence, Letter, SendResult
+from services.notifications.chat_services import ChatServices
+from services.notifications.correspondence import EMAIL, Correspondence, Letter, SendResult
 from services.notifications.digest import Digest, Trouble
 from services.notifications.entry import HELD, WAITING, Entry
 from services.notifications.letters import Outgoing, Person, compose
+from services.notifications.preferences import Chat
 from services.notifications.readers import Readers
 from services.notifications.rendering import Renderer
 from services.notifications.retries import Breaker, is_over, pause
+from services.notifications.routing import diversion
 from services.notifications.sending import address_or_hindrance, people_needed
 from services.notifications.summaries import gather
 from services.notifications.suppression import Suppression
@@ -66,17 +69,24 @@ class Draft:
     hindrance: Hindrance | None = None
     summary: Digest | Trouble | None = None
     bounced: frozenset[str] = frozenset()
+    chat: Chat | None = None
 
     @property
     def letter(self) -> Letter | None:
         """The letter, while it is still wanted."""
-        letter = self.state.letters.get(self.entry.message_id) if self.state else None
-        return letter if letter is not None and letter.status == "planned" else None
+        letter = self.state.letter(self.entry.message_id) if self.state else None
+        here = letter is not None and letter.status == "planned" and letter.channel == self.entry.channel
+        return letter if here else None
 
     @property
     def counts_for(self) -> str:
         """The reader whose messages of the day it counts among, if it goes."""
-        return "" if self.hindrance or self.entry.template in URGENT else self.entry.recipient_id
+        return "" if self.hindrance or self.diversion or self.entry.template in URGENT else self.entry.recipient_id
+
+    @property
+    def diversion(self) -> tuple[str, str] | None:
+        """Why and by which other channel it goes; None where it goes by this one."""
+        return diversion(self.entry, self.chat)
 
 
 class Sender:
@@ -94,6 +104,7 @@ class Sender:
         fence: Fence,
         timing: Timing = WHENEVER,
         suppression: Suppression | None = None,
+        services: ChatServices | None = None,
         clock: Clock = system_clock,
     ) -> None:
         self._db = db
@@ -105,8 +116,10 @@ class Sender:
         self._fence = fence
         self._timing = timing
         self._suppression = suppression or Suppression(SecretStr(""))
+        self._services = services or {}
         self._clock = clock
         self._breaker = Breaker()
+        self._fallback = EMAIL if channel.name != EMAIL else None
         self._slots = asyncio.Semaphore(channel.width)
         self._on_the_way: set[asyncio.Task[SendResult | None]] = set()
         self._arrived: set[asyncio.Task[SendResult | None]] = set()  # what is being recorded
@@ -118,7 +131,7 @@ class Sender:
 
         Raises `LeaseLost`, and PyMongoError as it comes.
         """
-        await store.give_back(self._db, self._fence.number, self._clock(), own=True)
+        await store.give_back(self._db, self._channel.name, self._fence.number, self._clock(), own=True)
         async with self._db[store.MESSAGES].watch(WAKING, max_await_time_ms=1_000) as changes:
             await changes.try_next()  # opens the stream before the first look, so that nothing falls between
             waking = asyncio.create_task(self._wake_on(changes))
@@ -135,7 +148,7 @@ class Sender:
 
     async def drain(self) -> None:
         """Send until nothing is due, nothing is on the way and everything is recorded."""
-        await store.give_back(self._db, self._fence.number, self._clock(), own=False)
+        await store.give_back(self._db, self._channel.name, self._fence.number, self._clock(), own=False)
         more_due = True
         while True:
             if room := self._room() if more_due else 0:
@@ -150,9 +163,14 @@ class Sender:
         """How many to take now: none before half is done, so that the queries of a taking serve many messages."""
         if self._breaker.is_resting(self._clock()):
             return 0
-        most = ON_THE_WAY * self._channel.width if self._breaker.is_whole else 1
+        most = ON_THE_WAY * self._channel.width if self._breaker.is_whole or self._is_given_up() else 1
         room = most - len(self._on_the_way) - len(self._arrived)
         return room if room * 2 >= most else 0
+
+    def _is_given_up(self) -> bool:
+        """Whether this channel is away for so long that its messages go by mail."""
+        since = self._breaker.failing_since
+        return self._fallback is not None and since is not None and self._clock() - since >= self._channel.patience
 
     async def _collect(self) -> bool:
         """Wait for the first result, the end of a recording or new mail. True when there may be more to take.
@@ -233,7 +251,7 @@ class Sender:
         recipients = [known[each.recipient_id] for each in entries if each.recipient_id in known]
         bounced, readers = await asyncio.gather(
             self._suppression.among(self._db, recipients),
-            Readers.load(self._db, self._timing, entries, known, self._counted(), now),
+            Readers.load(self._db, self._timing, entries, known, self._counted(), now, self._services),
         )
         drafts = [
             Draft(
@@ -246,7 +264,7 @@ class Sender:
             )
             for entry in entries
         ]
-        return [replace(each, hindrance=readers.hindrance(each.letter)) if each.letter else each for each in drafts]
+        return [_as_reader_wishes(draft, readers) for draft in drafts]
 
     def _counted(self) -> list[str]:
         """The readers of what is on its way or not recorded yet, urgent messages aside."""
@@ -258,7 +276,9 @@ class Sender:
             waited = asyncio.get_running_loop().time() - draft.taken_at
             if waited > FRESH_S and not await store.is_held(self._db, draft.entry):
                 return None
-            if self._breaker.is_resting(self._clock()):  # it broke while this message waited its turn
+            if self._breaker.is_resting(self._clock()) and not draft.diversion:  # it broke while this message waited its turn
+                if self._is_given_up():
+                    return _result(draft.entry, "failed", "channel_away", instead=self._fallback)
                 return _result(draft.entry, "deferred", "channel_resting", retry_at=self._breaker.rests_until)
             return await self._traced_attempt(draft)
 
@@ -284,12 +304,13 @@ class Sender:
         entry, now = draft.entry, self._clock()
         if draft.state is None or draft.letter is None:
             return _result(entry, "suppressed", "withdrawn")
-        if draft.summary is not None and not draft.summary.says_anything:
-            return _result(entry, "suppressed", "nothing_to_tell")
-        found = draft.hindrance or address_or_hindrance(entry, draft.state, draft.people, now)
+        if (unsent := _without_sending(draft)) is not None:
+            return unsent
+        handle = draft.chat.handle if draft.chat and entry.channel != EMAIL else None
+        found = draft.hindrance or address_or_hindrance(entry, draft.state, draft.people, now, handle)
         if isinstance(found, Hindrance):
             return _hindered(entry, found)
-        if draft.bounced and self._suppression.digest(found) in draft.bounced:
+        if draft.bounced and handle is None and self._suppression.digest(found) in draft.bounced:
             return _result(entry, "suppressed", "address_bounced")
         try:
             message = self._compose(draft, draft.letter, draft.state, found, now)
@@ -306,7 +327,7 @@ class Sender:
         try:
             await self._channel.send(message, self._clock())
         except Permanent as error:
-            return _result(entry, "failed", error.reason, attempted=True)
+            return _result(entry, "failed", error.reason, attempted=True, instead=self._fallback)
         except Later as error:
             return _result(entry, "deferred", error.reason, retry_at=self._clock() + error.after)
         except Temporary as error:
@@ -322,13 +343,13 @@ class Sender:
         if not self._breaker.is_resting(now):
             log.warning("channel_unreachable", channel=self._channel.name, reason=reason, advice=advice(reason))
         until = self._breaker.trip(now)
-        if is_over(entry.first_tried_at, now):
-            return _result(entry, "failed", reason)
+        if is_over(entry.first_tried_at, now, self._channel.patience):
+            return _result(entry, "failed", reason, instead=self._fallback)
         return _result(entry, "deferred", reason, retry_at=until)
 
     def _later(self, entry: Entry, reason: str, now: datetime) -> SendResult:
-        if is_over(entry.first_tried_at, now):
-            return _result(entry, "failed", reason, attempted=True)
+        if is_over(entry.first_tried_at, now, self._channel.patience):
+            return _result(entry, "failed", reason, attempted=True, instead=self._fallback)
         retry_at = now + pause(entry.attempts + 1, entry.message_id)
         return _result(entry, "deferred", reason, retry_at=retry_at, attempted=True)
 
@@ -382,6 +403,24 @@ WAKING: list[dict[str, Any]] = [
 """What wakes a sender: a message that is new, or waits again."""
 
 
+def _as_reader_wishes(draft: Draft, readers: Readers) -> Draft:
+    """With where and when its reader gets it."""
+    if draft.letter is None:
+        return draft
+    routed = replace(draft, chat=readers.chat(draft.letter))
+    return routed if routed.diversion else replace(routed, hindrance=readers.hindrance(draft.letter))
+
+
+def _without_sending(draft: Draft) -> SendResult | None:
+    """What becomes of a message that goes by another channel, or has nothing to say; None for one that is to be sent."""
+    if draft.diversion is not None:
+        reason, channel = draft.diversion
+        return _result(draft.entry, "suppressed", reason, instead=channel)
+    if draft.summary is not None and not draft.summary.says_anything:
+        return _result(draft.entry, "suppressed", "nothing_to_tell")
+    return None
+
+
 def _results(tasks: Iterable[asyncio.Task[SendResult | None]]) -> list[SendResult]:
     return [result for task in tasks if (result := task.result()) is not None]
 
@@ -401,6 +440,7 @@ def _result(
     told: Any = None,
     retry_at: datetime | None = None,
     attempted: bool = False,
+    instead: str | None = None,
 ) -> SendResult:
     return SendResult(
         employee_id=entry.employee_id,
@@ -411,4 +451,5 @@ def _result(
         retry_at=retry_at,
         attempted=attempted,
         traceparent=entry.traceparent,
+        instead=instead,
     )

@@ -23,17 +23,19 @@ def people_needed(entry: Entry, state: Correspondence | None) -> set[str]:
     return {entry.employee_id, entry.recipient_id, *mentor_ids, *current, *invited, *manager}
 
 
-def address_or_hindrance(entry: Entry, state: Correspondence, people: Mapping[str, Person], now: datetime) -> str | Hindrance:
-    """The address to write to now, or what is in the way."""
+def address_or_hindrance(
+    entry: Entry, state: Correspondence, people: Mapping[str, Person], now: datetime, handle: str | None = None
+) -> str | Hindrance:
+    """The address to write to now, or what is in the way; of a message that goes by chat, the `handle`."""
     reader = people.get(entry.recipient_id)
     if reader is None:
         return _await(entry, READER_AWAITED, now) or Hindrance("no_address")
     if reader.get("left"):
         return Hindrance("recipient_left")
-    address = address_of(reader, now)
+    address = handle or address_of(reader, now)
     if address is None:
         return Hindrance("no_address")
-    if not is_possible(address):
+    if handle is None and not is_possible(address):
         return Hindrance("bad_address")
     if _named(entry, state) - people.keys():
         return _await(entry, NAMED_AWAITED, now) or address

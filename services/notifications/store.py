@@ -12,10 +12,10 @@ from typing import Any
 
 from bson import ObjectId
 
-from services.notifications.correspondence import Letter, SendResult
+from services.notifications.correspondence import EMAIL, Letter, SendResult
 from services.notifications.domain import Hasten, Plan, Withdraw
-from services.notifications.entry import FINAL, HELD, WAITING, Entry, LedgerState
-from services.notifications.preferences import Preferences
+from services.notifications.entry import FINAL, HELD, PREFERS_CHAT, WAITING, Entry, LedgerState
+from services.notifications.preferences import Asked, Chosen, Preferences
 from services.notifications.timing import URGENT
 from shared import tracing
 from shared.changes import Changes
@@ -79,6 +79,17 @@ class Ledger:
             return
         document = {**_document(employee_id, letter, step, now), **traced}
         self._ops.append(UpdateOne({"_id": letter.id}, {"$setOnInsert": document}, upsert=True))
+
+    def divert(self, entry: Entry, letter: Letter, now: datetime) -> None:
+        """Enter this entry's letter on the channel it goes by now: anew by chat, or again by mail, which it was planned for."""
+        if letter.channel != EMAIL:
+            traced = {"traceparent": entry.traceparent} if entry.traceparent else {}
+            document = _document(entry.employee_id, letter, _waiting(letter, now), now) | traced
+            self._ops.append(UpdateOne({"_id": letter.id}, {"$setOnInsert": document}, upsert=True))
+            return
+        left = {"_id": letter.id, "state": "suppressed", "reason": PREFERS_CHAT}
+        back = _moved("due", now, f"instead_of_{entry.channel}", {"due_at": now, "settled_at": None})
+        self._ops.append(UpdateOne(left, back))
 
     def hasten(self, hasten: Hasten, now: datetime) -> None:
         """Make the letter due earlier."""
@@ -179,15 +190,20 @@ async def is_held(db: Database, entry: Entry) -> bool:
     )
 
 
-async def give_back(db: Database, fence: int, now: datetime, *, own: bool) -> int:
-    """Make due again what senders took and never settled: those before this taking of the lease, and `own` ones too at the
-    start of a run. Returns how many; each may have been accepted already, and goes again under the same Message-ID."""
-    abandoned = {"state": "sending", "fence": {"$lte" if own else "$lt": fence}}
+async def give_back(db: Database, channel: str, fence: int, now: datetime, *, own: bool) -> int:
+    """Make due again what this channel's senders took and never settled: those before this taking of the lease, and `own` ones
+    too at the start of a run. Returns how many; each may have been accepted already, and goes again under the same Message-ID."""
+    abandoned = {"state": "sending", "channel": channel, "fence": {"$lte" if own else "$lt": fence}}
     return (await db[MESSAGES].update_many(abandoned, _moved("due", now, "abandoned", {"due_at": now}))).modified_count
 
 
 async def settle_alone(db: Database, result: SendResult, now: datetime) -> None:
-    """Record a final result in the ledger without the correspondence: the last resort against sending the same for ever."""
+    """Record a final result in the ledger without the correspondence: the last resort against sending the same for ever.
+
+    One that goes by another channel instead was not sent, and is looked at again with the next taking of the lease.
+    """
+    if result.instead is not None:
+        return
     await db[MESSAGES].update_one({"_id": result.message_id, "state": "sending"}, _outcome(result, now))
 
 
@@ -210,17 +226,43 @@ async def sent_since(db: Database, days: Mapping[str, datetime]) -> dict[str, in
     return {found["_id"]: found["count"] async for found in db[MESSAGES].aggregate(counted)}
 
 
-async def preferences_of(db: Database, ids: Iterable[str]) -> dict[str, Preferences]:
+async def stranded(db: Database, channels: Iterable[str], limit: int) -> list[Entry]:
+    """What waits on a channel that is none of these: nobody would ever send it."""
+    open_states = [*WAITING, "sending"]
+    return await entries(db, {"channel": {"$nin": sorted(channels)}, "state": {"$in": open_states}}, limit)
+
+
+async def preferences_of(db: Database, ids: Iterable[str]) -> dict[str, Chosen]:
     """What these people chose; those who chose nothing are not in it."""
     query = {"_id": {"$in": sorted(set(ids))}}
-    return {found["_id"]: Preferences.model_validate(found) async for found in db[PREFERENCES].find(query)}
+    return {found["_id"]: Chosen.model_validate(found) async for found in db[PREFERENCES].find(query)}
 
 
 async def prefer(db: Database, employee_id: str, preferences: Preferences, now: datetime) -> None:
     """Keep what a person chose, and look again at what waits for them because of what they had chosen before."""
-    await db[PREFERENCES].replace_one({"_id": employee_id}, preferences.model_dump(mode="json"), upsert=True)
+    chosen = preferences.model_dump(mode="json", include=set(Preferences.model_fields))
+    await db[PREFERENCES].update_one({"_id": employee_id}, {"$set": chosen}, upsert=True)
     waits = {"recipient_id": employee_id, "state": "due", "reason": {"$in": list(HELD)}}
     await db[MESSAGES].update_many(waits, _moved("due", now, "preferences_changed", {"due_at": now}))
+
+
+async def ask_for_chat(db: Database, employee_id: str, asked: Asked, asks: Sequence[datetime]) -> None:
+    """Keep a handle until it is proved, with when this person asked lately."""
+    kept = {"asked": asked.model_dump(), "asks": list(asks)}
+    await db[PREFERENCES].update_one({"_id": employee_id}, {"$set": kept}, upsert=True)
+
+
+async def confirm_chat(db: Database, employee_id: str, code: str, since: datetime, now: datetime) -> bool:
+    """Write to the handle that was asked about since then with this code from now on; False where there is none."""
+    asked = {"_id": employee_id, "asked.code": code, "asked.asked_at": {"$gte": since}}
+    proved = {"channel": "$asked.channel", "handle": "$asked.handle", "confirmed_at": now}
+    steps: list[Document] = [{"$set": {"chat": proved}}, {"$unset": ["asked"]}]
+    return (await db[PREFERENCES].update_one(asked, steps)).modified_count == 1
+
+
+async def forget_chat(db: Database, employee_id: str) -> None:
+    """Write to this person by mail alone."""
+    await db[PREFERENCES].update_one({"_id": employee_id}, {"$unset": {"chat": "", "asked": ""}})
 
 
 async def inbox(db: Database, employee_id: str, limit: int) -> list[Entry]:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from services.notifications.correspondence import Correspondence, Summary, SummaryDue
+from services.notifications.correspondence import EMAIL, Correspondence, Summary, SummaryDue
 from services.notifications.digest import FIRST_DAYS, UNREACHED, Digest, Trouble, digest, trouble
 from services.notifications.entry import Entry
 from services.notifications.letters import Person
@@ -128,6 +128,7 @@ async def _unreached(db: Database, before: datetime, limit: int = 0) -> list[Ent
         "reason": {"$type": "string"},
         "settled_at": {"$gte": before - A_DAY, "$lt": before},
         "recipient_role": {"$ne": "coordinator"},
+        "channel": EMAIL,  # what chat refused goes by mail
         "$or": [{"reason": {"$in": list(UNREACHED)}}, {"state": "failed"}],
     }
     return await entries(db, query, limit)

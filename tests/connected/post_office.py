@@ -17,6 +17,7 @@ from deploy.ports import free_port
 from services.notifications import store
 from services.notifications.channels.email import EmailChannel, Identity
 from services.notifications.channels.server import MailServer
+from services.notifications.chat_services import ChatServices
 from services.notifications.entry import Entry
 from services.notifications.handlers import SERVICE, CorrespondenceWork
 from services.notifications.rendering import Renderer
@@ -127,6 +128,7 @@ class Office:
     post: PostOffice
     now: datetime = START
     timing: Timing = field(default_factory=Timing)
+    services: ChatServices = field(default_factory=dict)
     fence: Fence = field(init=False)
     _numbers: Any = field(default_factory=lambda: count(1))
 
@@ -204,6 +206,7 @@ class Office:
             links=LINKS,
             fence=self.fence,
             timing=self.timing,
+            services=self.services,
             clock=self.clock,
         )
         try:

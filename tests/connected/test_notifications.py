@@ -11,6 +11,7 @@ from email.message import EmailMessage
 import pytest
 
 from services.notifications import store
+from services.notifications.correspondence import EMAIL
 from services.notifications.retries import GIVE_UP_AFTER
 from shared.events.hr import EmployeeRehired, EmployeeTerminated, EmployeeUpdated, HireRescinded, StartDateChanged
 from shared.events.mentoring import HireWaitlisted, MentorReleased
@@ -298,7 +299,7 @@ async def test_a_stale_senders_result_counts_and_the_new_one_changes_nothing(off
         (draft,) = await stale._take(10)
         result = await stale._deliver(draft)
         await office.take_over()
-        await store.give_back(office.db, office.fence.number, office.now, own=True)
+        await store.give_back(office.db, EMAIL, office.fence.number, office.now, own=True)
         await stale._record([result])
         assert (await office.entry("welcome")).state == "sent"
     await office.send()

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date, time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +14,7 @@ from pydantic import SecretStr
 
 from services.notifications import store
 from services.notifications import web as notifications
-from services.notifications.preferences import OPTIONAL, Preferences
+from services.notifications.preferences import OPTIONAL, USUAL, Chat, Preferences
 from shared.access import Gate, Viewer, install_access
 from shared.events.hr import EmployeeUpdated
 from shared.links import Links
@@ -20,6 +22,7 @@ from shared.mongo import Database
 from shared.pages import install_pages
 from shared.settings import Settings
 from shared.web import make_app
+from tests.connected.chat_server import ChatServer, chat_server
 from tests.connected.post_office import LINKS, Office, PostOffice, post_office
 
 SETTINGS = Settings(secret=SecretStr("of the tests"), token=SecretStr("operator-token"), coordinators=["C-1"])
@@ -43,12 +46,18 @@ async def office(database: Database, post: PostOffice) -> Office:
     return office
 
 
+@asynccontextmanager
+async def serving(office: Office, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    app = make_app("notifications", notifications.web(office.db, settings, office.clock))
+    install_access(app, settings)
+    install_pages(app, settings)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://firstmate.test") as client:
+        yield client
+
+
 @pytest.fixture
 async def http(office: Office) -> AsyncIterator[httpx.AsyncClient]:
-    app = make_app("notifications", notifications.web(office.db, SETTINGS, office.clock))
-    install_access(app, SETTINGS)
-    install_pages(app, SETTINGS)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://firstmate.test") as client:
+    async with serving(office, SETTINGS) as client:
         yield client
 
 
@@ -70,7 +79,8 @@ def form(**more: Any) -> dict[str, Any]:
 
 
 async def chosen(office: Office, employee_id: str = "M-1") -> Preferences | None:
-    return (await store.preferences_of(office.db, {employee_id})).get(employee_id)
+    found = (await store.preferences_of(office.db, {employee_id})).get(employee_id)
+    return Preferences.model_validate(found.model_dump()) if found else None
 
 
 async def test_every_mail_carries_its_readers_own_link_and_the_link_opens_their_form(
@@ -191,3 +201,84 @@ async def test_the_form_speaks_the_readers_language(office: Office, http: httpx.
     assert "Wie wir dir schreiben" in page
     assert "Montag" in page
     assert "wie im Personalsystem: Französisch" in page
+
+
+@pytest.fixture
+async def chatty(office: Office, tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, ChatServer]]:
+    with chat_server() as server:
+        file = tmp_path / "chat.yaml"
+        file.write_text(f"ntfy: {{url: 'ntfy://127.0.0.1:{server.port}/{{handle}}', title: ntfy}}")
+        settings = SETTINGS.model_copy(update={"chat_file": file})
+        async with serving(office, settings) as client:
+            yield client, server
+
+
+async def ask(http: httpx.AsyncClient, handle: str = "noemie-7Yt4", **more: str) -> httpx.Response:
+    return await http.post(f"{link()}/chat", data={"channel": "ntfy", "handle": handle} | more)
+
+
+def link_in(server: ChatServer) -> str:
+    found = re.search(r"/chat/\S+", server.accepted[-1]["message"])
+    assert found is not None
+    return found[0]
+
+
+async def chat_of(office: Office, employee_id: str = "M-1") -> Chat | None:
+    return (await store.preferences_of(office.db, {employee_id})).get(employee_id, USUAL).chat
+
+
+async def test_chat_is_taken_up_by_whoever_reads_the_handle_and_looking_changes_nothing(
+    office: Office, chatty: tuple[httpx.AsyncClient, ChatServer]
+):
+    http, server = chatty
+    assert "By chat" in (await http.get(link())).text
+    assert (await ask(http)).status_code == 303
+    assert "noemie-7Yt4" in (await http.get(link())).text
+    assert await chat_of(office) is None
+    page = await http.get(link_in(server))
+    assert "Noémie" in page.text
+    assert await chat_of(office) is None
+    assert (await http.post(link_in(server))).status_code == 200
+    chat = await chat_of(office)
+    assert chat is not None
+    assert (chat.channel, chat.handle) == ("ntfy", "noemie-7Yt4")
+    assert (await http.post(link_in(server))).status_code == 404
+    assert (await http.post(f"{link()}/chat", data={"by": "mail"})).status_code == 303
+    assert await chat_of(office) is None
+
+
+async def test_a_link_counts_for_a_day_and_only_the_last_one_does(office: Office, chatty: tuple[httpx.AsyncClient, ChatServer]):
+    http, server = chatty
+    await ask(http)
+    first = link_in(server)
+    await ask(http)
+    assert (await http.get(first)).status_code == 404
+    office.pass_time(hours=25)
+    assert (await http.post(link_in(server))).status_code == 404
+    assert (await http.post("/chat/forged")).status_code == 404
+    assert await chat_of(office) is None
+
+
+async def test_what_is_wrong_with_a_handle_is_said_and_nobody_is_rung_for_ever(
+    office: Office, chatty: tuple[httpx.AsyncClient, ChatServer]
+):
+    http, server = chatty
+    for handle, channel in (("@noemie", "ntfy"), ("a b", "ntfy"), ("noemie", "slack")):
+        refused = await ask(http, handle, channel=channel)
+        assert refused.status_code == 422
+        assert 'role="alert"' in refused.text
+    assert server.asked == 0
+    server.status = 404
+    assert "takes no message for" in (await ask(http)).text
+    server.status = 503
+    assert "does not answer us just now" in (await ask(http)).text
+    server.status = 200
+    for _ in range(5):
+        await ask(http)
+    assert len(server.accepted) == 3
+    assert "look for the last one" in (await ask(http)).text
+
+
+async def test_without_chat_services_the_page_offers_none(http: httpx.AsyncClient):
+    assert "By chat" not in (await http.get(link())).text
+    assert (await ask(http)).status_code == 422

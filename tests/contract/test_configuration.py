@@ -86,6 +86,8 @@ def test_one_machine_needs_to_be_told_nothing(monkeypatch: pytest.MonkeyPatch, p
         ("notifications", {"secret": RANDOM, "smtp_user": "firstmate"}, "smtp_password"),
         ("notifications", {"secret": RANDOM, "smtp_ca_file": "/nowhere/ca.pem"}, "smtp_ca_file"),
         ("notifications", {"secret": RANDOM, "templates": "/nowhere"}, "templates"),
+        ("notifications", {"secret": RANDOM, "chat_file": "/nowhere/chat.yaml"}, "chat_file"),
+        ("web", {"secret": RANDOM, "chat_file": "/nowhere/chat.yaml"}, "chat_file"),
         ("matching", {"office_zone": "Mars/Olympus"}, "office_zone"),
     ],
 )

@@ -36,10 +36,12 @@ class Permanent(Exception):
 
 
 class Channel(Protocol):
-    """One way to send. `name` stands in the ledger; `width` is how many messages it takes at once."""
+    """One way to send. `name` stands in the ledger; `width` is how many messages it takes at once, `patience` for how long
+    one that fails for now is tried again."""
 
     name: str
     width: int
+    patience: timedelta
 
     async def send(self, message: Outgoing, now: datetime) -> None:
         """Hand the message over; returns once it is accepted. Raises `Later`, `Temporary`, `Unreachable` or `Permanent`.

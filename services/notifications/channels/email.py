@@ -23,6 +23,7 @@ from services.notifications.channels.pace import PATIENCE_S, Pace
 from services.notifications.channels.server import MailServer
 from services.notifications.invitations import calendar_of
 from services.notifications.letters import Outgoing, one_line
+from services.notifications.retries import GIVE_UP_AFTER
 from shared.settings import Settings
 
 CONNECT_TIMEOUT_S = 10.0
@@ -291,6 +292,7 @@ class EmailChannel:
         command_timeout: float = COMMAND_TIMEOUT_S,
     ) -> None:
         self.width = server.connections
+        self.patience = GIVE_UP_AFTER
         self._sender = sender
         self._pace = Pace(server.per_domain)
         self._at_once = server.domain_connections

@@ -27,6 +27,9 @@ ADVICE: Mapping[str, str] = {
     "smtp_auth_refused": "it refuses FIRSTMATE_SMTP_USER with this FIRSTMATE_SMTP_PASSWORD: correct them, or unlock the account",
     "smtp_auth_unsupported": "it offers no sign-in that we know (PLAIN, LOGIN, CRAM-MD5) here: use its submission port, mostly "
     "587 or 465",
+    "chat_unreachable": "nobody answers there: is its address in FIRSTMATE_CHAT_FILE right, and may this machine reach it? "
+    "After an hour its messages go by mail",
+    "chat_timeout": "it answers too slowly; after an hour its messages go by mail",
     "smtp_421": "it closes for now: we go on once it is back",
 }
 """What to do, by the reason for which the channel is away."""

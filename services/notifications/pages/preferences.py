@@ -11,9 +11,10 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from pydantic import ValidationError
 
+from services.notifications.chat_desk import ChatDesk
 from services.notifications.choosing import choose, fault_in
 from services.notifications.letters import today
-from services.notifications.preferences import OPTIONAL, USUAL, WEEKDAYS, Kind, Preferences
+from services.notifications.preferences import OPTIONAL, USUAL, WEEKDAYS, Chosen, Kind, Preferences
 from services.notifications.store import preferences_of
 from services.notifications.timing import Hours
 from shared.access import CurrentViewer, Viewer
@@ -38,6 +39,7 @@ ALWAYS = (
     N_("Who mentors whom, and when that ends"),
     N_("What is late, to whoever sees to it"),
 )
+FIELDS = set(Preferences.model_fields) - {"declined"}
 Fields = dict[str, Any]
 
 
@@ -53,8 +55,11 @@ class Chooser:
 class Forms:
     """Shows and keeps what people choose."""
 
-    def __init__(self, db: Database, settings: Settings, languages: Sequence[str], clock: Clock, pages: Templates) -> None:
+    def __init__(
+        self, db: Database, settings: Settings, languages: Sequence[str], clock: Clock, pages: Templates, desk: ChatDesk
+    ) -> None:
         self._db = db
+        self._desk = desk
         self._hours = Hours.read(settings.mail_hours)
         self._clock = clock
         self._tongues = languages
@@ -62,8 +67,11 @@ class Forms:
         self._web = settings.web_url.rstrip("/")
         self._pages = pages
 
-    async def show(self, request: Request, who: Chooser, fields: Fields | None = None, wrong: str = "") -> HTMLResponse:
-        """The form with what is chosen, or as it was sent with what is `wrong` about it."""
+    async def show(
+        self, request: Request, who: Chooser, fields: Fields | None = None, wrong: str = "", wrong_chat: str = ""
+    ) -> HTMLResponse:
+        """The form with what is chosen, or as it was sent with what is `wrong` about it, or about the handle for chat."""
+        chose = await self._chose(who)
         person = (await people(self._db, {who.employee_id})).get(who.employee_id, {})
         context = {
             "reader": name_of(person, who.employee_id),
@@ -73,7 +81,12 @@ class Forms:
             "zone": (person.get("time_zone") or "UTC").replace("_", " "),
             "kinds": [(kind, _(title), _(words)) for kind, (title, words) in KINDS.items()],
             "always": [_(words) for words in ALWAYS],
-            "form": _form(await self._chose(who)) if fields is None else fields,
+            "form": _form(chose) if fields is None or wrong_chat else fields,
+            "services": self._desk.services,
+            "chat": chose.chat,
+            "asked": chose.asked,
+            "tried": fields if fields and wrong_chat else chose.asked or chose.chat or {"channel": "", "handle": ""},
+            "wrong_chat": wrong_chat,
             "today": today(person, self._clock()).isoformat(),
             "saved": "saved" in request.query_params and not wrong,
             "wrong": wrong,
@@ -81,7 +94,9 @@ class Forms:
             "feed": self.links.own("calendar", who.employee_id),
             "web": self._web,
         }
-        return self._pages.render(request, "preferences.html", viewer=who.viewer, status=422 if wrong else 200, **context)
+        return self._pages.render(
+            request, "preferences.html", viewer=who.viewer, status=422 if wrong or wrong_chat else 200, **context
+        )
 
     async def save(self, request: Request, who: Chooser) -> Response:
         """Keep what the form says, or show it again."""
@@ -93,6 +108,19 @@ class Forms:
         except (ValidationError, Refused) as error:
             return await self.show(request, who, _form(USUAL) | fields, fault_in(error))
         return RedirectResponse(f"{who.path}?saved", status_code=303)
+
+    async def take_up_chat(self, request: Request, who: Chooser) -> Response:
+        """Send a message to the handle that the form says, or go back to mail."""
+        async with request.form(max_files=0, max_fields=5) as form:
+            fields: Fields = {name: str(form.get(name, "")).strip() for name in ("channel", "handle", "by")}
+        try:
+            if fields["by"] == "mail":
+                await self._desk.forget(who.employee_id)
+            else:
+                await self._desk.ask(who.employee_id, fields["channel"], fields["handle"])
+        except Refused as error:
+            return await self.show(request, who, fields, wrong_chat=error.detail)
+        return RedirectResponse(f"{who.path}#chat", status_code=303)
 
     async def do_without(self, who: Chooser, kind: Kind) -> None:
         """Turn one kind off."""
@@ -110,14 +138,16 @@ class Forms:
         title = _(KINDS[kind][0])
         return self._pages.render(request, "without.html", viewer=None, title=title, done=done, action=who.path)
 
-    async def _chose(self, who: Chooser) -> Preferences:
+    async def _chose(self, who: Chooser) -> Chosen:
         return (await preferences_of(self._db, {who.employee_id})).get(who.employee_id, USUAL)
 
 
-def preference_pages(db: Database, settings: Settings, languages: Sequence[str], clock: Clock, pages: Templates) -> APIRouter:
+def preference_pages(
+    db: Database, settings: Settings, languages: Sequence[str], clock: Clock, pages: Templates, desk: ChatDesk
+) -> APIRouter:
     """The form for whoever is signed in, and for whoever holds a link."""
     router = APIRouter()
-    forms = Forms(db, settings, languages, clock, pages)
+    forms = Forms(db, settings, languages, clock, pages, desk)
     router.include_router(_own(forms))
     router.include_router(_linked(forms))
     return router
@@ -138,6 +168,10 @@ def _own(forms: Forms) -> APIRouter:
     @router.post("/preferences")
     async def save(request: Request, who: Annotated[Chooser, Depends(chooser)]) -> Response:
         return await forms.save(request, who)
+
+    @router.post("/preferences/chat")
+    async def chat(request: Request, who: Annotated[Chooser, Depends(chooser)]) -> Response:
+        return await forms.take_up_chat(request, who)
 
     return router
 
@@ -162,6 +196,10 @@ def _linked(forms: Forms) -> APIRouter:
     async def save(request: Request, who: Held) -> Response:
         return await forms.save(request, who)
 
+    @router.post("/preferences/{token}/chat")
+    async def chat(request: Request, who: Held) -> Response:
+        return await forms.take_up_chat(request, who)
+
     @router.get("/preferences/{token}/without/{kind}")
     async def ask(request: Request, who: Held, kind: Kind) -> HTMLResponse:
         # Mail scanners follow links: looking changes nothing.
@@ -184,7 +222,7 @@ def _chosen(fields: Mapping[str, Any]) -> Preferences:
 
 
 def _form(chose: Preferences) -> dict[str, Any]:
-    given = {name: value or "" for name, value in chose.model_dump(mode="json", exclude={"declined"}).items()}
+    given = {name: value or "" for name, value in chose.model_dump(mode="json", include=FIELDS).items()}
     return given | {"wants": [kind for kind in OPTIONAL if kind not in chose.declined]}
 
 
