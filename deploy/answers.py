@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -45,7 +46,7 @@ def found(data: Path | None, *needed: Literal["KAFKA", "MONGO"]) -> "Found":
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
     """Run to the end; what can go wrong in the ordinary way becomes words and exit code 1."""
-    from aiokafka.errors import KafkaError  # noqa: PLC0415
+    from aiokafka.errors import KafkaConnectionError, KafkaError  # noqa: PLC0415
 
     from deploy.endpoints import NotRunning  # noqa: PLC0415
     from deploy.process import StartError  # noqa: PLC0415
@@ -57,8 +58,19 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
         fail(str(error))
     except OSError as error:
         fail(f"{error.filename or ''}: {error.strerror or error}")
+    except KafkaConnectionError as error:
+        fail(f"{asyncio.run(_why(error))}; `./firstmate doctor` looks closer")
     except (KafkaError, PyMongoError) as error:
         fail(f"{type(error).__name__}: {error}; `./firstmate doctor` looks closer")
+
+
+async def _why(error: Exception) -> str:
+    """A failed connection in words: a secured cluster's reason, where it was one."""
+    from shared import kafka_access  # noqa: PLC0415
+
+    address = os.environ.get("FIRSTMATE_KAFKA", "")
+    words = await kafka_access.trouble(address) if kafka_access.security(address) else None
+    return words or f"{type(error).__name__}: {error}"
 
 
 def result(summary: dict[str, Any], words: str, as_json: bool, problem: str | None = None) -> None:

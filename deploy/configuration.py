@@ -1,12 +1,14 @@
 """What a process is told, looked at as a whole before it connects to anything: every fault at once, by name, with its fix."""
 
 import difflib
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
+from shared import kafka_access
 from shared.settings import Settings
 from shared.tracing import OTLP
 
@@ -18,6 +20,7 @@ SIGNING = frozenset({"web", "notifications"})  # sessions; links in mails
 SHARING = frozenset(
     {"onboarding", "notifications"}
 )  # several at work at once; matching has one owner, the web is asked and not fed
+SIGN_IN = ("FIRSTMATE_KAFKA_USER", "FIRSTMATE_KAFKA_PASSWORD", "FIRSTMATE_KAFKA_PASSWORD_FILE")
 LOOPBACK = ("127.", "localhost", "[::1]")
 
 
@@ -59,6 +62,7 @@ def contradictions(process: str, settings: Settings, environment: Mapping[str, s
     """What is missing for this process, can't be what it should be, or can't be true together with another setting."""
     checks: list[Callable[[str, Settings, Mapping[str, str]], Iterator[Fault]]] = [
         _addresses,
+        kafka_faults,
         _mail,
         _secrets,
         _replicas,
@@ -89,6 +93,41 @@ def _addresses(process: str, settings: Settings, environment: Mapping[str, str])
         if not name or not url.startswith(("http://", "https://")):
             yield Fault("FIRSTMATE_PEERS", "give name=URL, several with commas between, such as matching=http://matching:8081")
             return
+
+
+def kafka_faults(process: str, settings: Settings, environment: Mapping[str, str]) -> Iterator[Fault]:
+    """What can't be true together of how Kafka is spoken to, and files that can't be read."""
+    how, secured = settings.kafka_security, settings.kafka_security != "plaintext"
+    if secured and "FIRSTMATE_KAFKA" not in environment:
+        yield Fault("FIRSTMATE_KAFKA", f"is missing, and FIRSTMATE_KAFKA_SECURITY={how} is about it; give the brokers' addresses")
+    used = {"FIRSTMATE_KAFKA_CA_FILE": secured, **dict.fromkeys(SIGN_IN, how == "sasl_tls")}
+    for name, is_used in used.items():
+        if environment.get(name) and not is_used:
+            needed = "sasl_tls" if name in SIGN_IN else "tls or sasl_tls"
+            unused = f"is given, but with FIRSTMATE_KAFKA_SECURITY={how} nothing uses it"
+            yield Fault(name, f"{unused}; set that to {needed}, or remove it")
+    if secured:
+        try:
+            kafka_access.trusting(settings.kafka_ca_file)
+        except OSError as error:
+            words = "holds no certificate in PEM" if isinstance(error, ssl.SSLError) else f"can't be read ({error.strerror})"
+            yield Fault("FIRSTMATE_KAFKA_CA_FILE", f"{settings.kafka_ca_file} {words}; correct the path, or mount it")
+    if how == "sasl_tls":
+        yield from _sign_in(settings)
+
+
+def _sign_in(settings: Settings) -> Iterator[Fault]:
+    if not settings.kafka_user:
+        yield Fault("FIRSTMATE_KAFKA_USER", "is missing, and FIRSTMATE_KAFKA_SECURITY is sasl_tls; give it, or set that to tls")
+    if settings.kafka_password_file is not None and settings.kafka_password.get_secret_value():
+        yield Fault("FIRSTMATE_KAFKA_PASSWORD", "is given beside FIRSTMATE_KAFKA_PASSWORD_FILE; remove one of them")
+        return
+    name = "FIRSTMATE_KAFKA_PASSWORD" if settings.kafka_password_file is None else "FIRSTMATE_KAFKA_PASSWORD_FILE"
+    try:
+        if not kafka_access.password(settings):
+            yield Fault(name, "is empty, and FIRSTMATE_KAFKA_SECURITY=sasl_tls signs in with it; give the user's password")
+    except (OSError, UnicodeDecodeError):
+        yield Fault(name, f"{settings.kafka_password_file} can't be read; correct the path, or mount the secret there")
 
 
 def _mail(process: str, settings: Settings, environment: Mapping[str, str]) -> Iterator[Fault]:

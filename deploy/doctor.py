@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from aiokafka.errors import KafkaError
 from pydantic import ValidationError
 
 from deploy import fitness, policies, topics
-from deploy.configuration import unknown
+from deploy.configuration import kafka_faults, unknown
 from deploy.found import Found
 from services.matching.memory import Memory
 from services.matching.policies import excluding_everyone
@@ -27,7 +28,7 @@ from services.notifications.chat_services import chat_services
 from services.notifications.company import company
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
 from services.onboarding.read_models import READ_MODELS, SERVICE
-from shared import dead_letters, deployment, hold, kafka, outbox, progress
+from shared import dead_letters, deployment, hold, kafka, kafka_access, outbox, progress
 from shared.clock import Clock
 from shared.events import describe
 from shared.mongo import Client, NoReplicaSet, PyMongoError, connect
@@ -96,6 +97,8 @@ def settings_findings(environment: Mapping[str, str]) -> list[Finding]:
     except ValidationError as error:
         wrong = [f"FIRSTMATE_{(fault.field or '').upper()}: {fault.detail}" for fault in describe(error)]
         return [*findings, Finding("settings", "fail", "; ".join(wrong), "correct these variables")]
+    wrong = [str(fault) for fault in kafka_faults("doctor", Settings(), environment)]
+    findings += [Finding("settings", "fail", "; ".join(wrong), "correct these variables")] if wrong else []
     return findings or [Finding("settings", "ok", "readable")]
 
 
@@ -141,14 +144,22 @@ async def rule_findings(client: Client, policy: Policy, clock: Clock) -> list[Fi
     ]
 
 
+async def broker_problem(address: str, error: Exception) -> tuple[str, str]:
+    """Why no broker lets us in, and what to do."""
+    with suppress(OSError, ValidationError):  # the settings' own finding tells
+        if kafka_access.security(address) and (words := await kafka_access.trouble(address)):
+            problem, _, advice = words.partition("; ")
+            return problem, advice
+    return f"no broker answers on {address} ({type(error).__name__})", "start the broker, or correct FIRSTMATE_KAFKA"
+
+
 async def kafka_findings(address: str) -> list[Finding]:
     """Whether a broker answers and the topics are as declared."""
     try:
         async with asyncio.timeout(WITHIN_S):
             standing = await topics.look(address)
-    except (KafkaError, TimeoutError, OSError) as error:
-        problem = f"no broker answers on {address} ({type(error).__name__})"
-        return [Finding("kafka", "fail", problem, "start the broker, or correct FIRSTMATE_KAFKA")]
+    except (KafkaError, TimeoutError, OSError, ValidationError) as error:
+        return [Finding("kafka", "fail", *await broker_problem(address, error))]
     answer = Finding("kafka", "ok", f"{standing.brokers} broker{'s' * (standing.brokers != 1)} on {address}")
     findings = [Finding("kafka", "fail", lack.what, lack.fix) for lack in fitness.broker_lacks(standing)] or [answer]
     faults = [

@@ -12,6 +12,8 @@ import os
 import shutil
 import subprocess
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.kafka_jars import Say, fetch
@@ -37,6 +39,41 @@ def java() -> str:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Secured:
+    """Clients come over TLS and sign in. `certificate` and `key` are PEM files (the key PKCS 8), `users` passwords by name.
+
+    Each may prove the password by SCRAM-SHA-512 or PLAIN.
+    """
+
+    certificate: Path
+    key: Path
+    users: Mapping[str, str]
+
+    def properties(self) -> dict[str, str]:
+        """Of the listener SECURED."""
+        module = "org.apache.kafka.common.security"
+        known = " ".join(f'user_{name}="{password}"' for name, password in self.users.items())
+        own = {
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.certificate.chain": _one_line(self.certificate),
+            "ssl.keystore.key": _one_line(self.key),
+            "sasl.enabled.mechanisms": "SCRAM-SHA-512,PLAIN",
+            "scram-sha-512.sasl.jaas.config": f"{module}.scram.ScramLoginModule required;",
+            "plain.sasl.jaas.config": f"{module}.plain.PlainLoginModule required {known};",
+        }
+        return {f"listener.name.secured.{name}": value for name, value in own.items()}
+
+    def formatting(self) -> list[str]:
+        """Arguments for a new folder: SCRAM's users are kept in Kafka's own records."""
+        scram = [f"SCRAM-SHA-512=[name={name},password={password}]" for name, password in self.users.items()]
+        return [argument for user in scram for argument in ("--add-scram", user)]
+
+
+def _one_line(file: Path) -> str:
+    return "\\n".join(file.read_text().strip().splitlines())
+
+
 class ApacheKafka(Server):
     """`async with ApacheKafka(folder) as kafka: ... kafka.address` (a bootstrap address)."""
 
@@ -47,12 +84,20 @@ class ApacheKafka(Server):
     groups = True  # consumer groups behave as documented
 
     def __init__(
-        self, data: Path, port: int | None = None, log: Path | None = None, say: Say = print, advertised: str | None = None
+        self,
+        data: Path,
+        port: int | None = None,
+        log: Path | None = None,
+        say: Say = print,
+        advertised: str | None = None,
+        secured: Secured | None = None,
     ) -> None:
-        """As `Server`; `say` is told of downloads. `advertised`: where clients are sent, if that is another address."""
+        """As `Server`; `say` is told of downloads. `advertised`: where clients are sent, if that is another address. With
+        `secured`, `address` takes nobody who does not sign in."""
         super().__init__(data, port, log)
         self._say = say
         self._advertised = advertised
+        self._secured = secured
 
     async def command(self) -> list[str]:
         """Kafka's main class, after fetching what is missing and formatting a new folder."""
@@ -99,6 +144,7 @@ class ApacheKafka(Server):
     def _format(self, base: list[str], properties: Path) -> None:
         cluster = cluster_id(uuid.uuid4().bytes)
         command = [*base, "kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", str(properties)]
+        command += self._secured.formatting() if self._secured else []
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             last = (done.stdout + done.stderr).strip().splitlines()[-1:]
@@ -125,6 +171,15 @@ class ApacheKafka(Server):
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",  # there is no fleet of members to wait for
         }
+        if self._secured is not None:
+            inner = f"PLAINTEXT://127.0.0.1:{free_port()}"  # the broker's own; nobody is told of it
+            lines |= {
+                "listeners": f"SECURED://{self.address},{inner},CONTROLLER://127.0.0.1:{controller}",
+                "advertised.listeners": f"SECURED://{self.address},{inner}",
+                "listener.security.protocol.map": "SECURED:SASL_SSL,PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+                "inter.broker.listener.name": "PLAINTEXT",
+                **self._secured.properties(),
+            }
         return "".join(f"{key}={value}\n" for key, value in lines.items())
 
 

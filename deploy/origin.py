@@ -23,7 +23,7 @@ from services.intake import web as intake
 from services.matching import web as matching
 from services.notifications import web as notifications
 from services.onboarding import web as onboarding
-from shared import schema
+from shared import kafka_access, schema
 from shared.access import install_access, viewer_or_none
 from shared.asyncapi import asyncapi_document
 from shared.health import exposition
@@ -130,7 +130,7 @@ async def problem(question: Awaitable[Any]) -> str | None:
 
 async def reach_kafka(address: str) -> None:
     """Raises when no broker answers."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    admin = AIOKafkaAdminClient(**kafka_access.client(address))
     try:
         await admin.start()
     finally:

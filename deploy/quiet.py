@@ -7,6 +7,7 @@ from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared import kafka_access
 from shared.clock import Clock
 from shared.mongo import Client, Database, connect
 from shared.topics import SERVICES
@@ -18,7 +19,7 @@ LOOK_EVERY_S = 0.2  # what one service does next begins within it
 @asynccontextmanager
 async def following(kafka: str) -> AsyncIterator[AIOKafkaConsumer]:
     """A client that can tell where topics end; it reads nothing."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**kafka_access.client(kafka), enable_auto_commit=False)
     await consumer.start()
     try:
         yield consumer

@@ -157,6 +157,7 @@ class System:
         common = {
             "kafka": ends.kafka,
             "kafka_groups": str(ends.kafka_groups).lower(),
+            "kafka_security": _kafka_security(),
             "mongo": ends.mongo,
             "smtp": ends.smtp,
             "mail_hours": os.environ.get("FIRSTMATE_MAIL_HOURS", "always"),  # tried at night, it should answer at night
@@ -283,6 +284,12 @@ def alone(data: Path) -> Iterator[None]:
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _kafka_security() -> str:
+    """How the given cluster is spoken to; the brokers that we start ourselves are plain, whatever the environment says."""
+    given = "FIRSTMATE_KAFKA" in os.environ and os.environ.get("FIRSTMATE_KAFKA_SECURITY")
+    return given or "plaintext"
 
 
 def secret_file(path: Path) -> Path:

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.protocol.admin import ApiVersionRequest
 
+from shared import kafka_access
 from shared.topics import TOPICS, Topic, acknowledging
 
 REPLICAS = 3  # one may be away for repair and one fail meanwhile
@@ -69,7 +70,7 @@ def _resource(topic: Topic, cluster: str, replicas: int) -> dict[str, Any]:
 
 async def look(address: str) -> Standing:
     """What the cluster has. Raises KafkaError, OSError."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    admin = AIOKafkaAdminClient(**kafka_access.client(address))
     try:
         await admin.start()
         described = await admin.describe_cluster()

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from shared import kafka_access
 from shared.events import EVENT_TYPES, Fact, HrEvent
 from shared.events.envelope import JSON, MAX_ATTRIBUTE, MAX_RECORD_BYTES, STRUCTURED
 from shared.topics import TOPICS, Topic
@@ -45,8 +46,9 @@ def asyncapi_document(kafka: str | None = None) -> Json:
         },
     }
     if kafka:
+        protocol = "kafka-secure" if kafka_access.security(kafka) else "kafka"
         document["servers"] = {
-            f"kafka-{number}": {"host": host.strip(), "protocol": "kafka"} for number, host in enumerate(kafka.split(","), 1)
+            f"kafka-{number}": {"host": host.strip(), "protocol": protocol} for number, host in enumerate(kafka.split(","), 1)
         }
     return document
 

@@ -18,6 +18,7 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 from faststream.kafka import TopicPartition as AssignedPartition
 
+from shared import kafka_access
 from shared.mongo import PyMongoError
 from shared.processing import BATCH_RECORDS, PATIENCE_S
 from shared.progress import Place, TopicShorter
@@ -39,7 +40,7 @@ Handler = Callable[[Sequence[Record]], Awaitable[None]]
 def producer(address: str) -> AIOKafkaProducer:
     """An idempotent producer that waits for all replicas; `start()` it before use, `stop()` it after."""
     return AIOKafkaProducer(
-        bootstrap_servers=address, enable_idempotence=True, acks="all", linger_ms=0, max_request_size=MAX_REQUEST_BYTES
+        **kafka_access.client(address), enable_idempotence=True, acks="all", linger_ms=0, max_request_size=MAX_REQUEST_BYTES
     )
 
 
@@ -47,6 +48,7 @@ def broker(settings: Settings, service: str) -> KafkaBroker:
     """FastStream's broker for a service's worker. Types are applied by the processor, per record."""
     return KafkaBroker(
         settings.kafka,
+        security=kafka_access.security(settings.kafka),
         client_id=f"{service}-{settings.instance}",
         apply_types=False,
         allow_auto_create_topics=False,
@@ -163,9 +165,9 @@ async def align_offsets(address: str, consumer: str, progress: dict[Place, int],
     `shared_out` seek by themselves (`FromProgress`): a broker takes no commit from outside while one of them is there, or was
     there a moment ago. Raises `TopicShorter` when a topic ends before the progress.
     """
-    client = AIOKafkaConsumer(bootstrap_servers=address, group_id=consumer, enable_auto_commit=False)
-    await client.start()
+    client = AIOKafkaConsumer(**kafka_access.client(address), group_id=consumer, enable_auto_commit=False)
     try:
+        await client.start()
         assigned = {place: TopicPartition(*place) for place in progress}
         client.assign(list(assigned.values()))
         ends = await client.end_offsets(list(assigned.values()))
@@ -184,7 +186,7 @@ async def ends(address: str, wanted: Iterable[Place]) -> dict[Place, int]:
     partitions = [TopicPartition(*place) for place in sorted(wanted)]
     if not partitions:
         return {}  # and no consumer: aiokafka 0.14 fails when one is stopped before it did anything
-    consumer = AIOKafkaConsumer(bootstrap_servers=address, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**kafka_access.client(address), enable_auto_commit=False)
     try:
         await consumer.start()
         found = await consumer.end_offsets(partitions)

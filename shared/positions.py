@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from shared import progress
+from shared import kafka_access, progress
 from shared.mongo import Database
 from shared.progress import Place
 
@@ -55,7 +55,7 @@ async def positions(db: Database, address: str, consumers: Iterable[str], places
 async def _looked_up(
     address: str, places: Sequence[Place], done: Mapping[str, Mapping[Place, int]]
 ) -> tuple[dict[Place, int], dict[str, dict[Place, datetime]]]:
-    client = AIOKafkaConsumer(bootstrap_servers=address, enable_auto_commit=False)
+    client = AIOKafkaConsumer(**kafka_access.client(address), enable_auto_commit=False)
     try:
         await client.start()
         found = await client.end_offsets([TopicPartition(*place) for place in places])

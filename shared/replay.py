@@ -6,6 +6,7 @@ from typing import Self
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from shared import kafka_access
 from shared.kafka import places
 from shared.progress import Place, TopicShorter
 
@@ -34,7 +35,7 @@ class Replay:
         self._name = consumer
         self._times = dict.fromkeys(self.positions, 0)  # of the record last read, in ms
         self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=address, enable_auto_commit=False, auto_offset_reset="none", max_poll_records=BATCH_RECORDS
+            **kafka_access.client(address), enable_auto_commit=False, auto_offset_reset="none", max_poll_records=BATCH_RECORDS
         )
 
     async def __aenter__(self) -> Self:

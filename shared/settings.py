@@ -25,6 +25,18 @@ class Settings(BaseSettings):
     kafka_groups: bool = Field(
         False, description="Share partitions through consumer groups. Off: one worker per service with all partitions assigned."
     )
+    kafka_security: Literal["plaintext", "tls", "sasl_tls"] = Field(
+        "plaintext", description="How FIRSTMATE_KAFKA is spoken to: plaintext, tls, or sasl_tls (with user and password)."
+    )
+    kafka_ca_file: Path | None = Field(
+        None, description="Authorities that may sign the brokers' certificates, PEM; the system's when unset."
+    )
+    kafka_user: str = Field("", description="Sign in to Kafka as this user.")
+    kafka_password: SecretStr = Field(SecretStr(""), description="Its password.")
+    kafka_password_file: Path | None = Field(None, description="A file that holds the password, in place of the setting.")
+    kafka_sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", description="How the user proves the password: as the brokers' listener has enabled."
+    )
     mongo: str = Field("mongodb://127.0.0.1:27017/?directConnection=true", description="A replica set's URI.")
     instance: str = Field("0", description="This replica's stable name: static group membership and lease holder.")
     smtp: str = Field("127.0.0.1:1025", description="host:port of the mail server.")
@@ -77,6 +89,11 @@ class Settings(BaseSettings):
         None, description="Chat services that people may be written to by, YAML; mail alone when unset."
     )
     log_level: str = "INFO"
+
+    @field_validator("kafka_ca_file", "kafka_password_file", mode="before")
+    @classmethod
+    def _no_path(cls, value: object) -> object:
+        return None if value == "" else value  # a compose file can't leave a variable out
 
     @field_validator("coordinators", "peers", mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from shared import kafka_access
 from shared.events import hr, mentoring, notifications, onboarding
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -60,7 +61,7 @@ def acknowledging(replication: int) -> Mapping[str, str]:
 
 async def ensure_topics(address: str, *, replication: int = 1) -> list[str]:
     """Create the declared topics that are missing; returns their names. Raises a KafkaError when one can't be made."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=address)
+    admin = AIOKafkaAdminClient(**kafka_access.client(address))
     await admin.start()
     try:
         missing = [topic for topic in TOPICS if topic.name not in set(await admin.list_topics())]

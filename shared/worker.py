@@ -17,7 +17,7 @@ import uvicorn
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
-from shared import dead_letters, directory, kafka, lease, metrics, outbox, progress, schema
+from shared import dead_letters, directory, kafka, kafka_access, lease, metrics, outbox, progress, schema
 from shared.clock import now
 from shared.health import Failing, Pulse, health_app
 from shared.kafka import FromProgress
@@ -114,7 +114,10 @@ class Worker:
         followers: list[tuple[Processor, FromProgress]] = []
         for subscription in self.subscriptions:
             recorded = await progress.read(db, subscription.consumer, kafka.places(subscription.topics))
-            await kafka.align_offsets(self.settings.kafka, subscription.consumer, recorded, shared_out=self.settings.kafka_groups)
+            async with kafka_access.explained(self.settings.kafka):
+                await kafka.align_offsets(
+                    self.settings.kafka, subscription.consumer, recorded, shared_out=self.settings.kafka_groups
+                )
             processor = _processor(self.service, subscription, db)
             start = FromProgress(partial(progress.read, db, subscription.consumer))
             # A new owner comes as the same member: the group hands it everything at once, and the old one nothing more.
@@ -260,7 +263,7 @@ async def _problem(question: Awaitable[Any]) -> str | None:
 
 
 async def _reach(address: str) -> None:
-    probe = KafkaBroker(address, logger=None)
+    probe = KafkaBroker(address, security=kafka_access.security(address), logger=None)
     try:
         await probe.connect()
         if not await probe.ping(timeout=4):

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.intake.publisher import KafkaUnavailable
-from shared import kafka
+from shared import kafka, kafka_access
 from shared.events import Event
 
 Told = dict[tuple[str, str], list[str]]
@@ -19,7 +19,7 @@ WAIT_MS = 200
 
 async def told_before(address: str, source: str, topics: Iterable[str]) -> Told:
     """Read the topics from their beginning to their present end. Raises `KafkaUnavailable`."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=address, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**kafka_access.client(address), enable_auto_commit=False)
     told: Told = {}
     try:
         await consumer.start()

@@ -88,6 +88,27 @@ def test_what_a_pod_is_told_are_settings_and_secrets_are_references(charts: dict
                 assert "secretKeyRef" in variable["valueFrom"]
 
 
+def test_a_secured_cluster_is_signed_in_to_by_pods_and_by_keda() -> None:
+    given = "keda.enabled=true,settings.kafka_security=sasl_tls,settings.kafka_user=firstmate"
+    resources = rendered("production", "--set", given)
+    for name, pod in pods(resources):
+        variables = {each["name"]: each for each in pod["containers"][0]["env"]}
+        assert variables["FIRSTMATE_KAFKA_SECURITY"]["value"] == "sasl_tls", name
+        assert variables["FIRSTMATE_KAFKA_PASSWORD"]["valueFrom"]["secretKeyRef"]["key"] == "kafka_password"
+    signing = of_kind(resources, "TriggerAuthentication")
+    for scaled in of_kind(resources, "ScaledObject").values():
+        for trigger in scaled["spec"]["triggers"]:
+            assert trigger["metadata"] | {"tls": "enable", "sasl": "scram_sha512"} == trigger["metadata"]
+            asked = signing[trigger["authenticationRef"]["name"]]["spec"]["env"]
+            assert {each["parameter"] for each in asked} == {"username", "password"}
+
+
+def test_strimzi_s_plain_inner_listener_and_a_secured_cluster_exclude_each_other() -> None:
+    done = helm("--set", "settings.kafka_security=tls", values="everything")
+    assert done.returncode != 0
+    assert "inner listener" in done.stderr
+
+
 def test_traces_are_sent_on_where_a_collector_is_named(charts: dict[str, Any]) -> None:
     def told(values: str) -> set[str]:
         return {each["name"] for _, pod in pods(charts[values]) for each in pod["containers"][0]["env"]}

@@ -16,6 +16,7 @@ VALUES = ROOT / "deploy" / "helm" / "firstmate" / "values.schema.json"
 # What the chart says itself, and folders that it mounts.
 CHARTS_OWN = {"kafka", "kafka_groups", "mongo", "instance", "secret", "token", "listen", "health_port", "data_dir", "mail_dir"}
 CHARTS_OWN |= {"peers", "policy_file", "programmes_dir", "sample_sign_in", "smtp_password", "traces_dir"}
+CHARTS_OWN |= {"kafka_password", "kafka_password_file"}
 RANDOM = "0123456789abcdef0123456789abcdef"
 
 
@@ -53,6 +54,43 @@ def test_everything_wrong_is_told_at_once_also_beside_values_that_cannot_be_read
     assert set(found) == {f"FIRSTMATE_{name.upper()}" for name in names.split()}
     assert "07:00-20:00" in found["FIRSTMATE_MAIL_HOURS"]
     assert "FIRSTMATE_KAFKA_GROUPS=true" in found["FIRSTMATE_INSTANCE"]
+
+
+def test_all_that_is_wrong_about_a_secured_kafka_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    found = faults(monkeypatch, "matching", kafka_security="sasl_tls", kafka_ca_file=str(tmp_path / "ca.pem"))
+    names = {"KAFKA", "KAFKA_CA_FILE", "KAFKA_USER", "KAFKA_PASSWORD"}
+    assert set(found) == {f"FIRSTMATE_{name}" for name in names}
+    assert "no certificate in PEM" in found["FIRSTMATE_KAFKA_CA_FILE"]
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ({"kafka_security": "ssl"}, {"KAFKA_SECURITY"}),
+        (
+            {"kafka_user": "hr", "kafka_password": "x", "kafka_ca_file": "ca.pem"},
+            {"KAFKA_USER", "KAFKA_PASSWORD", "KAFKA_CA_FILE"},
+        ),
+        ({"kafka_security": "tls", "kafka_user": "hr", "kafka_password_file": "f"}, {"KAFKA_USER", "KAFKA_PASSWORD_FILE"}),
+        ({"kafka_security": "tls", "kafka_ca_file": "/nowhere/ca.pem"}, {"KAFKA_CA_FILE"}),
+        ({"kafka_security": "sasl_tls", "kafka_user": "hr", "kafka_password_file": "/nowhere"}, {"KAFKA_PASSWORD_FILE"}),
+        (
+            {"kafka_security": "sasl_tls", "kafka_user": "hr", "kafka_password": "x", "kafka_password_file": "/nowhere"},
+            {"KAFKA_PASSWORD"},
+        ),
+        (
+            {"kafka_security": "sasl_tls", "kafka_user": "hr", "kafka_password": "x", "kafka_sasl_mechanism": "GSSAPI"},
+            {"KAFKA_SASL_MECHANISM"},
+        ),
+        ({"kafka_security": "sasl_tls", "kafka_user": "hr", "kafka_password": "x"}, set()),
+        ({"kafka_security": "plaintext", "kafka_ca_file": "", "kafka_user": "", "kafka_password": ""}, set()),
+    ],
+)
+def test_what_can_t_be_true_together_about_kafka_is_named(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], wrong: set[str]
+) -> None:
+    assert set(faults(monkeypatch, "matching", kafka="kafka:9093", **given)) == {f"FIRSTMATE_{name}" for name in wrong}
 
 
 def test_traces_are_sent_to_a_url_and_by_http_alone(monkeypatch: pytest.MonkeyPatch) -> None:

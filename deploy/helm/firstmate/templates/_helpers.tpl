@@ -30,9 +30,29 @@ app.kubernetes.io/component: {{ .name }}
 {{- $fewest }}
 {{- end }}
 
+{{- define "firstmate.kafkaSecurity" -}}
+{{- $how := .Values.settings.kafka_security | default "plaintext" }}
+{{- if and .Values.strimzi.enabled (ne $how "plaintext") }}
+{{- fail "settings.kafka_security is for brokers of your own (kafka.bootstrap): with strimzi.enabled our pods use the inner listener, which is plain and open to them alone" }}
+{{- end }}
+{{- $how }}
+{{- end }}
+
+{{/* Where the brokers are and how they are spoken to. */}}
+{{- define "firstmate.kafka" -}}
+- {name: FIRSTMATE_KAFKA, value: {{ include "firstmate.bootstrap" . | quote }}}
+{{- if eq (include "firstmate.kafkaSecurity" .) "sasl_tls" }}
+- name: FIRSTMATE_KAFKA_PASSWORD
+  valueFrom: {secretKeyRef: {name: {{ .Values.secretName }}, key: kafka_password}}
+{{- end }}
+{{- range $name, $value := .Values.settings }}{{ if hasPrefix "kafka_" $name }}
+- {name: FIRSTMATE_{{ $name | upper }}, value: {{ $value | toString | quote }}}
+{{- end }}{{ end }}
+{{- end }}
+
 {{/* Variables of every process; the pod's own name is its stable name, since workers are StatefulSets. */}}
 {{- define "firstmate.environment" -}}
-- {name: FIRSTMATE_KAFKA, value: {{ include "firstmate.bootstrap" . | quote }}}
+{{ include "firstmate.kafka" . }}
 - {name: FIRSTMATE_KAFKA_GROUPS, value: "true"}
 {{- if .Values.mongo.uri }}
 - {name: FIRSTMATE_MONGO, value: {{ .Values.mongo.uri | quote }}}
@@ -42,9 +62,9 @@ app.kubernetes.io/component: {{ .name }}
 {{- end }}
 - name: FIRSTMATE_SECRET
   valueFrom: {secretKeyRef: {name: {{ .Values.secretName }}, key: secret}}
-{{- range $name, $value := .Values.settings }}
+{{- range $name, $value := .Values.settings }}{{ if not (hasPrefix "kafka_" $name) }}
 - {name: FIRSTMATE_{{ $name | upper }}, value: {{ $value | toString | quote }}}
-{{- end }}
+{{- end }}{{ end }}
 {{- if .Values.traces.endpoint }}
 - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ .Values.traces.endpoint | quote }}}
 - {name: OTEL_TRACES_SAMPLER, value: parentbased_traceidratio}
