@@ -19,12 +19,14 @@ class Conflict(Exception):
 
 @dataclass(slots=True)
 class Changes:
-    """Writes by collection, and the records for the outbox. `spans` are the steps that traces show once it is committed."""
+    """Writes by collection, and the records for the outbox. `spans` are the steps that traces show once it is committed,
+    `facts` the events among the records."""
 
     _guarded: dict[str, list[WriteOp]] = field(default_factory=lambda: defaultdict(list))
     _unguarded: dict[str, list[WriteOp]] = field(default_factory=lambda: defaultdict(list))
     _records: list[Document] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
+    facts: list[Event[Any]] = field(default_factory=list)
 
     def guarded(self, collection: str, op: WriteOp) -> None:
         """A write that must insert or match exactly one document; otherwise the attempt is a conflict."""
@@ -36,6 +38,7 @@ class Changes:
 
     def publish(self, event: Event[Any]) -> None:
         """An event for the outbox; its topic and key follow from its data."""
+        self.facts.append(event)
         key, value, headers = to_record(event)
         self.publish_raw(event.data.TOPIC, key, value, headers)
 

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from shared.progress import Place
 
 MENDED_AFTER_S = 30.0  # three times the longest pause between two tries of a duty
+MARKS_KEPT = 600
 STUCK_AFTER_S = 90.0  # longer than one batch may wait for an outage (60 s), so that waiting is not called being stuck
 
 
@@ -47,6 +48,27 @@ class Pulse:
         if waiting > 0 and at - self.moved_at > STUCK_AFTER_S:
             return f"{waiting} records wait and nothing has moved for {at - self.moved_at:.0f} s"
         return None
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Since when records have waited for a consumer, from where its topics ended at each look. Times as in `Pulse`.
+
+    Exact to the pause between two looks; what waited before the first look counts from that on.
+    """
+
+    ends: dict[Place, list[tuple[int, float]]] = field(default_factory=dict)
+
+    def observe(self, lag: Mapping[Place, int], progress: Mapping[Place, int], at: float) -> float:
+        """Seconds that the oldest waiting record has been seen to wait, 0 when none waits."""
+        for place, behind in lag.items():
+            end = progress[place] + behind
+            seen = [(offset, since) for offset, since in self.ends.get(place, []) if offset > progress[place]]
+            if behind > 0 and (not seen or end > seen[-1][0]):
+                seen.append((end, at))
+            # The oldest matter: where there are too many, the newest two become one.
+            self.ends[place] = seen if len(seen) <= MARKS_KEPT else [*seen[:-2], (seen[-1][0], seen[-2][1])]
+        return max((at - seen[0][1] for seen in self.ends.values() if seen), default=0.0)
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ step 2 on (`execute`), with an idempotency key instead of an offset.
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -124,6 +125,8 @@ class Processor:
             return
         started = perf_counter()
         items = [read_record(record, self.consumer) for record in records]
+        metrics.BATCH_RECORDS.labels(self.service, self.consumer).observe(len(records))
+        self._took("read", perf_counter() - started)
         if tracing.is_on():
             items = [_followed(item, self.consumer) for item in items]
         await self._settle(items)
@@ -198,6 +201,9 @@ class Processor:
             decided = time_ns()
             await changes.in_transaction(self._db)
             self._places |= after
+            self._took("decide", (decided - started) / 1e9)
+            self._took("commit", (time_ns() - decided) / 1e9)
+            metrics.count_facts(self.service, changes.facts)
             if tracing.is_on():
                 self._tell([_faulty(item) for item in fresh if item.span is not None], changes, started, decided)
         self._report(items, fresh)
@@ -240,6 +246,7 @@ class Processor:
             fence.guard(changes)
         decided = time_ns()
         await changes.in_transaction(self._db)
+        metrics.count_facts(self.service, changes.facts)
         if spans:
             self._tell(spans, changes, started, decided)
         return work
@@ -258,6 +265,9 @@ class Processor:
             [Span("transaction", own, above, started=decided, attributes=told) for above, own in shares], ended=committed
         )
 
+    def _took(self, stage: str, seconds: float) -> None:
+        metrics.STAGE_SECONDS.labels(self.service, self.consumer, stage).observe(seconds)
+
     def _report(self, items: Sequence[Item], fresh: Sequence[Item]) -> None:
         buried = [item for item in fresh if item.fault is not None]
         outcomes = {
@@ -268,6 +278,8 @@ class Processor:
         for outcome, count in outcomes.items():
             if count:
                 metrics.RECORDS.labels(self.service, self.consumer, outcome).inc(count)
+        for kind, count in Counter(item.event.type for item in fresh if item.event is not None).items():
+            metrics.EVENTS.labels(self.service, self.consumer, kind).inc(count)
         for item in buried:
             _log_burial(self.consumer, item)
         ids = [item.event.id for item in fresh if item.event is not None]

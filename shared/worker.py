@@ -19,7 +19,7 @@ from faststream.kafka import KafkaBroker
 
 from shared import dead_letters, directory, kafka, kafka_access, lease, metrics, outbox, progress, schema
 from shared.clock import now
-from shared.health import Failing, Pulse, health_app
+from shared.health import Failing, Pulse, Waiting, health_app
 from shared.kafka import FromProgress
 from shared.lease import Fence, LeaseLost
 from shared.logs import where
@@ -28,6 +28,7 @@ from shared.processing import Processor, Work
 from shared.settings import Settings
 
 WATCH_EVERY_S = 1.0
+MEASURE_EVERY_S = 30.0  # how things stand is looked at by Prometheus about as often
 LONGEST_PAUSE_S = 10.0
 REQUESTS_KEPT_S = 30 * 24 * 3600  # an HTTP client that repeats itself after a month means something new
 
@@ -84,6 +85,7 @@ class Worker:
     version: int | None = None
     pulses: dict[str, Pulse] = field(default_factory=dict)
     failing: dict[str, Failing] = field(default_factory=dict)
+    waiting: dict[str, Waiting] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -159,6 +161,9 @@ class Worker:
             metrics.LAG.labels(self.service, processor.consumer, *place).set(max(records, 0))
         for place, offset in done.items():
             metrics.POSITION.labels(self.service, processor.consumer, *place).set(offset)
+        waiting = self.waiting.setdefault(processor.consumer, Waiting())
+        oldest = waiting.observe(behind, done, monotonic())
+        metrics.UNPROCESSED_SECONDS.labels(self.service, processor.consumer).set(oldest)
         running = any(not task.done() for task in subscriber.tasks)
         self.pulses[processor.consumer].observe(behind, done, running=running, at=monotonic())
 

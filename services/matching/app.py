@@ -8,13 +8,14 @@ from services.matching.handlers import MatchingWork
 from services.matching.memory import Memory
 from services.matching.policy_file import load_policy
 from services.matching.reoptimisation.reoptimising import Nightly
-from services.matching.store import SERVICE, ensure_indexes
+from services.matching.store import SERVICE, ensure_indexes, measure
 from services.matching.waitlist import Waitlist
 from shared.clock import now
 from shared.events import hr, mentoring, onboarding
+from shared.lease import Fence
 from shared.mongo import Database
 from shared.settings import Settings
-from shared.worker import Duty, Subscription, Worker, every
+from shared.worker import MEASURE_EVERY_S, Duty, Subscription, Worker, every
 
 TOPICS = (hr.TOPIC, mentoring.MENTORS_TOPIC, onboarding.TOPIC)
 WAITLIST_EVERY_S = 2.0  # a place freed by a coordinator should not seem lost to the person who waits for it
@@ -33,6 +34,11 @@ def worker(settings: Settings) -> Worker:
     if settings.reoptimise_hour >= 0:
         nightly = Nightly(policy, now, settings.reoptimise_hour, settings.office_zone)
         duties.append(Duty("reoptimisation", every(NIGHT_LOOKED_FOR_EVERY_S, nightly.propose_if_due)))
+
+    async def measured(db: Database, _: Fence) -> None:
+        await measure(db, now())
+
+    duties.append(Duty("measures", every(MEASURE_EVERY_S, measured)))
 
     async def prepare(db: Database) -> None:
         await ensure_indexes(db)

@@ -13,6 +13,7 @@ from typing import Any
 
 from services.matching.domain import Hire, Mentor
 from services.matching.reoptimisation.moves import Reoptimisation
+from shared import metrics
 from shared.changes import Changes
 from shared.mongo import ASCENDING, DESCENDING, Database, Document, IndexModel, InsertOne, ReplaceOne, UpdateOne
 from shared.streams import Stream, Streams
@@ -36,6 +37,24 @@ async def ensure_indexes(db: Database) -> None:
     made = IndexModel([("state.made_at", DESCENDING), ("_id", DESCENDING)], name="by_making")
     await db[REOPTIMISATIONS].create_indexes([made, IndexModel("state.open", partialFilterExpression={"state.open": True})])
     await db[POOL].update_one({"_id": "pool"}, {"$setOnInsert": {"version": 0, "log": []}}, upsert=True)
+
+
+async def measure(db: Database, now: datetime) -> None:
+    """Tell how many wait and how long, and how many places are free."""
+    waiting: Document = {"state.status": "waitlisted"}
+    metrics.WAITING_HIRES.set(await db[HIRES].count_documents(waiting))
+    longest = await db[HIRES].find_one(waiting, {"state.waiting.since": 1}, sort=[("state.waiting.since", ASCENDING)])
+    since = datetime.fromisoformat(longest["state"]["waiting"]["since"]) if longest else now
+    metrics.WAITING_SECONDS.set(max(0.0, (now - since).total_seconds()))
+    sums: list[Document] = [
+        {"$match": {"state.status": "active"}},
+        {"$group": {"_id": None, "places": {"$sum": "$state.capacity"}, "taken": {"$sum": "$state.load"}}},
+    ]
+    places, taken = 0, 0
+    async for found in db[MENTORS].aggregate(sums):
+        places, taken = found["places"], found["taken"]
+    metrics.PLACES.labels("taken").set(taken)
+    metrics.PLACES.labels("free").set(max(0, places - taken))
 
 
 def mentors() -> Streams[Mentor]:

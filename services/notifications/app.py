@@ -12,6 +12,7 @@ from services.notifications.channels.server import MailServer
 from services.notifications.chat_services import ChatService, chat_services
 from services.notifications.checking import check
 from services.notifications.company import company
+from services.notifications.correspondence import EMAIL
 from services.notifications.handlers import SERVICE, CorrespondenceWork
 from services.notifications.rendering import Renderer
 from services.notifications.sender import Sender
@@ -26,7 +27,7 @@ from shared.links import Links
 from shared.mongo import Database
 from shared.processing import Processor
 from shared.settings import Settings
-from shared.worker import Duty, Subscription, Worker, every
+from shared.worker import MEASURE_EVERY_S, Duty, Subscription, Worker, every
 
 log = structlog.get_logger()
 
@@ -83,6 +84,9 @@ def worker(settings: Settings) -> Worker:
         processor = Processor(service=SERVICE, consumer="notifications.summaries", db=db, work=lambda: work(db))
         await plan_due(db, processor, fence, settings.coordinators, now)
 
+    async def measure(db: Database, _: Fence) -> None:
+        await store.measure(db, (EMAIL, *services))
+
     return Worker(
         service=SERVICE,
         settings=settings,
@@ -92,6 +96,7 @@ def worker(settings: Settings) -> Worker:
             *(by_chat(name, service) for name, service in services.items()),
             Duty("stranded", every(STRANDED_EVERY_S, bring_back)),
             Duty("summaries", every(SUMMARIES_EVERY_S, plan_summaries)),
+            Duty("measures", every(MEASURE_EVERY_S, measure)),
         ],
         prepare=store.ensure_indexes,
     )

@@ -17,7 +17,7 @@ from services.notifications.domain import Hasten, Plan, Withdraw
 from services.notifications.entry import FINAL, HELD, PREFERS_CHAT, WAITING, Entry, LedgerState
 from services.notifications.preferences import Asked, Chosen, Preferences
 from services.notifications.timing import URGENT
-from shared import tracing
+from shared import metrics, tracing
 from shared.changes import Changes
 from shared.mongo import ASCENDING, DESCENDING, Database, Document, IndexModel, UpdateOne, WriteOp
 from shared.tracing import Span
@@ -291,6 +291,14 @@ async def messages_about(db: Database, employee_id: str, after: tuple[datetime, 
         query["$or"] = [{"planned_at": {"$gt": planned_at}}, {"planned_at": planned_at, "_id": {"$gt": message_id}}]
     cursor = db[MESSAGES].find(query).sort([("planned_at", ASCENDING), ("_id", ASCENDING)]).limit(limit)
     return [Entry.model_validate(found) async for found in cursor]
+
+
+async def measure(db: Database, channels: Iterable[str]) -> None:
+    """Tell how many messages wait, by channel and state."""
+    for channel in channels:
+        for state in (*WAITING, "sending"):
+            waiting = await db[MESSAGES].count_documents({"channel": channel, "state": state})
+            metrics.MAILS.labels(channel, state).set(waiting)
 
 
 async def ensure_indexes(db: Database) -> None:

@@ -4,13 +4,13 @@ from services.onboarding.handlers import JourneyWork, review_due_days
 from services.onboarding.programme_files import read_programmes
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
 from services.onboarding.read_models import BOARD, OUTCOMES, SERVICE, TIMELINE
-from services.onboarding.store import ensure_indexes
+from services.onboarding.store import ensure_indexes, measure
 from shared.clock import now
 from shared.events import hr, mentoring, notifications
 from shared.lease import Fence
 from shared.mongo import Database
 from shared.settings import Settings
-from shared.worker import Duty, Subscription, Worker, every
+from shared.worker import MEASURE_EVERY_S, Duty, Subscription, Worker, every
 
 JOURNEY_TOPICS = (hr.TOPIC, mentoring.ASSIGNMENTS_TOPIC, notifications.TOPIC)
 REVIEW_EVERY_S = 30.0  # a due day ends at midnight somewhere; nobody needs to know within the second
@@ -23,6 +23,9 @@ def worker(settings: Settings) -> Worker:
     async def review(db: Database, fence: Fence) -> None:
         await review_due_days(db, fence, programmes, now)
 
+    async def measured(db: Database, _: Fence) -> None:
+        await measure(db)
+
     return Worker(
         service=SERVICE,
         settings=settings,
@@ -32,6 +35,6 @@ def worker(settings: Settings) -> Worker:
             Subscription(TIMELINE.consumer, READ_MODEL_TOPICS, TIMELINE.work),
             Subscription(OUTCOMES.consumer, READ_MODEL_TOPICS, OUTCOMES.work),
         ],
-        duties=[Duty("late-milestones", every(REVIEW_EVERY_S, review))],
+        duties=[Duty("late-milestones", every(REVIEW_EVERY_S, review)), Duty("measures", every(MEASURE_EVERY_S, measured))],
         prepare=ensure_indexes,
     )

@@ -20,6 +20,7 @@ from services.onboarding.journey import Journey, JourneyStatus
 from services.onboarding.programme import Programme, Programmes
 from services.onboarding.projections.board import Attention, Board, Standing
 from services.onboarding.projections.timeline import Timeline
+from shared import metrics
 from shared.changes import Changes
 from shared.directory import below, name_of, people
 from shared.mongo import ASCENDING, Database, Document, IndexModel, UpdateOne
@@ -32,6 +33,12 @@ ACTIVE: Sequence[Standing] = ("late", "attention", "track")
 SHOWN: Sequence[Standing] = (*ACTIVE, "paused", "completed", "left", "cancelled")  # `expected` is no journey yet
 PAGE = 50
 MENTEES_LIMIT = 200  # a mentor has at most 20 at a time; ended journeys keep their row
+
+
+async def measure(db: Database) -> None:
+    """Tell how many journeys stand how, as the board counts them."""
+    for standing in get_args(Standing):
+        metrics.JOURNEYS.labels(standing).set(await db[BOARD].count_documents({"state.standing": standing}))
 
 
 async def ensure_indexes(db: Database) -> None:

@@ -9,7 +9,9 @@ import prometheus_client
 import pytest
 import yaml
 
+from deploy.metrics_page import page
 from shared import metrics
+from shared.events import EVENT_TYPES
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "deploy" / "helm" / "firstmate" / "files"
@@ -69,3 +71,26 @@ def test_a_dashboard_asks_for_what_there_is(file: Path) -> None:
             assert names, panel["title"]
             assert names <= set(known)
             assert grouped_by(target["expr"]) <= {"instance"} | {label for name in names for label in known[name]}
+
+
+def test_the_types_that_a_dashboard_asks_for_are_events_that_there_are() -> None:
+    asked_for = [
+        pattern
+        for file in DASHBOARDS
+        for panel in json.loads(file.read_text())["panels"]
+        for target in panel["targets"]
+        for pattern in re.findall(r'type=~"([^"]+)"', target["expr"])
+    ]
+    assert len(asked_for) >= 5
+    for pattern in asked_for:
+        for each in re.sub(r"(.*)\((.*)\)(.*)", lambda m: "\n".join(m[1] + one + m[3] for one in m[2].split("|")), pattern).split(
+            "\n"
+        ):
+            assert any(re.fullmatch(each, kind) for kind in EVENT_TYPES), each
+
+
+def test_the_page_of_metrics_is_what_is_declared_and_nothing_is_declared_elsewhere() -> None:
+    assert (ROOT / "docs" / "metrics.md").read_text() == page(), "run: python -m deploy.metrics_page > docs/metrics.md"
+    declared = re.compile(r"\b(Counter|Gauge|Histogram|Summary)\(\s*\"")
+    sources = [path for room in ("shared", "services", "deploy") for path in (ROOT / room).rglob("*.py")]
+    assert [path.name for path in sources if declared.search(path.read_text())] == ["metrics.py"]
