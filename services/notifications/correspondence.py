@@ -189,7 +189,8 @@ class SendResult(BaseModel):
 
     `told` is the start date that the message named. `retry_at` is set with the outcome `deferred`. `reason` is a code.
     `attempted` says whether the message itself was tried, so that its next pause is longer. `traceparent` is where its trace
-    stands. `instead` is the channel by which it goes now, where it does not go by this one.
+    stands. `instead` is the channel by which it goes now, where it does not go by this one. `rendered_at` is when it was
+    written, where it was, and `written_in` the language where that is not its reader's.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -204,6 +205,8 @@ class SendResult(BaseModel):
     attempted: bool = False
     traceparent: str | None = None
     instead: str | None = None
+    rendered_at: datetime | None = None
+    written_in: str | None = None
 
     @property
     def subject(self) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.notifications import RecipientRole
 
-LedgerState = Literal["planned", "due", "sending", "sent", "confirmed", "failed", "suppressed"]
+LedgerState = Literal["planned", "due", "sending", "rendered", "sent", "confirmed", "failed", "suppressed"]
 WAITING: tuple[LedgerState, ...] = ("planned", "due")
 PREFERS_CHAT = "prefers_chat"
 """Why the entry for mail of a message that goes by chat is settled."""
@@ -20,7 +20,11 @@ FINAL: frozenset[LedgerState] = frozenset({"sent", "confirmed", "failed", "suppr
 
 
 class Transition(BaseModel):
-    """One step of a message: the state it came to, when, and why where a reason is known."""
+    """One step of a message: the state it came to, when, and why where a reason is known.
+
+    `sending` says that a sender took it, `rendered` that it was written then: that step is kept with the result of the attempt,
+    and its reason names the language where that is not its reader's.
+    """
 
     state: LedgerState
     at: datetime
@@ -59,7 +63,7 @@ class Entry(BaseModel):
     def first_tried_at(self) -> datetime | None:
         """When a sender first took it and tried it since it last waited for its hour, None before that."""
         held = [number for number, step in enumerate(self.transitions) if step.reason in HELD]
-        since = self.transitions[held[-1] + 1 if held else 0 :]
+        since = [step for step in self.transitions[held[-1] + 1 if held else 0 :] if step.state != "rendered"]
         taken = zip_longest(since, since[1:])
         return next(
             (step.at for step, after in taken if step.state == "sending" and not (after and after.reason in QUEUED)), None

@@ -12,6 +12,7 @@ from services.notifications.correspondence import Letter
 from services.notifications.entry import Entry
 from services.notifications.letters import Person, is_expected
 from services.notifications.preferences import USUAL, Chat, Chosen, Preferences
+from services.notifications.rendering import language_of
 from services.notifications.routing import chat_for
 from services.notifications.store import preferences_of, sent_since
 from services.notifications.timing import URGENT, Hindrance, Reader, Timing
@@ -76,7 +77,7 @@ class Readers:
 def as_they_wish(person: Person, chose: Preferences | None) -> Person:
     """In the language they chose; HR's locale goes on saying how dates are written where it is one of that language."""
     language = chose.language if chose else None
-    if language is None or (person.get("locale") or "").replace("_", "-").split("-")[0].lower() == language:
+    if language is None or language_of(person.get("locale")) == language:
         return person
     return {**person, "locale": language}
 

@@ -85,6 +85,11 @@ class Tongue:
         return name
 
 
+def language_of(locale: str | None, otherwise: str = "") -> str:
+    """The language of a BCP 47 tag, such as `de` of de-AT."""
+    return (locale or otherwise).replace("_", "-").split("-")[0].lower()
+
+
 def tongue_of(locale: str | None, languages: Iterable[str], available: Iterable[str]) -> Tongue:
     """The reader's own language if there are templates in it, else the first they speak, else English.
 
@@ -92,7 +97,7 @@ def tongue_of(locale: str | None, languages: Iterable[str], available: Iterable[
     """
     known = frozenset(available)
     tag = (locale or "").replace("_", "-")
-    spoken = [tag.split("-")[0].lower(), *languages]
+    spoken = [language_of(tag), *languages]
     language = next((code for code in spoken if code in known), FALLBACK_LANGUAGE)
     return Tongue(language, _locale(language, tag))
 

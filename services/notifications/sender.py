@@ -26,7 +26,7 @@ from services.notifications.entry import HELD, WAITING, Entry
 from services.notifications.letters import Outgoing, Person, compose
 from services.notifications.preferences import Chat
 from services.notifications.readers import Readers
-from services.notifications.rendering import Renderer
+from services.notifications.rendering import Renderer, language_of
 from services.notifications.retries import Breaker, is_over, pause
 from services.notifications.routing import diversion
 from services.notifications.sending import address_or_hindrance, people_needed
@@ -317,7 +317,10 @@ class Sender:
         except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
             log.error("template_failed", template=entry.template, message_id=entry.message_id, error=type(error).__name__)
             return self._later(entry, "template_failed", now)
-        return await self._hand_over(entry, message)
+        result = await self._hand_over(entry, message)
+        language = message.rendered.language
+        missed = language if language != language_of(draft.people.get(entry.recipient_id, {}).get("locale"), language) else None
+        return result.model_copy(update={"rendered_at": now, "written_in": missed})
 
     def _compose(self, draft: Draft, letter: Letter, state: Correspondence, address: str, now: datetime) -> Outgoing:
         about = {"summary": draft.summary}

@@ -1,17 +1,24 @@
 """Reports that mail servers send back: what each changes, once, and whom mail goes to no more."""
 
+import asyncio
+import os
 import re
+import sys
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from deploy.ports import free_port
 from services.notifications.bounces import read_report
 from services.notifications.correspondence import message_id
 from services.notifications.suppression import COLLECTION
@@ -25,6 +32,7 @@ from shared.settings import Settings
 from shared.web import make_app
 from tests.connected.post_office import COORDINATOR, Office, PostOffice, post_office
 
+ROOT = Path(__file__).parents[2]
 SETTINGS = Settings(token=SecretStr("operators-token"), secret=SecretStr(""), coordinators=[COORDINATOR])
 OPERATOR = {"authorization": "Bearer operators-token"}
 MAIL = {"content-type": "message/rfc822"}
@@ -245,3 +253,50 @@ async def test_a_coordinator_sees_whom_mail_does_not_reach_and_lets_it_go_again(
     await office.hear(office.assigned())
     await office.send()
     assert (await office.entry("mentor_introduction")).state == "sent"
+
+
+@pytest.fixture
+async def origin(office: Office) -> AsyncIterator[str]:
+    """The address of a real web server with this service's API."""
+    app = make_app("notifications", web(office.db, SETTINGS, office.clock))
+    install_access(app, SETTINGS)
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, lifespan="off"))
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    serving = asyncio.create_task(server._serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await serving
+
+
+async def bounce(origin: str, report: bytes, token: str = "operators-token") -> tuple[int, str]:
+    """`firstmate bounce -`, as a mail server's pipe calls it: its exit code and all that it said."""
+    variables = {**os.environ, "FIRSTMATE_WEB_URL": origin, "FIRSTMATE_TOKEN": token}
+    running = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "deploy.cli", "bounce", "-"), stdin=PIPE, stdout=PIPE, stderr=STDOUT, cwd=ROOT, env=variables
+    )
+    said, _ = await running.communicate(report)
+    return running.returncode or 0, said.decode()
+
+
+async def test_the_command_hands_a_report_to_the_running_origin_and_says_what_is_wrong_with_it(
+    office: Office, post: PostOffice, origin: str
+):
+    await office.hear(office.hired(manager_id=None))
+    await office.send()
+    report = dsn(post.accepted[0][1], "failed", "5.1.1")
+    code, said = await bounce(origin, report, token="another")
+    assert code != 0
+    assert (await office.entry("welcome")).state == "sent"
+    code, said = await bounce(origin, report)
+    assert (code, "failed" in said) == (0, True), said
+    entry = await office.entry("welcome")
+    assert (entry.state, entry.reason) == ("failed", "bounced_5_1_1")
+    code, said = await bounce(origin, b"Subject: lunch\r\n\r\nAt noon?")
+    assert code != 0
+    assert "report" in said
+    code, said = await bounce(f"http://127.0.0.1:{free_port()}", report)
+    assert code != 0
+    assert "does not answer" in said

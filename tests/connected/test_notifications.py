@@ -44,7 +44,7 @@ async def test_a_hire_their_mentor_and_their_manager_get_their_mail_and_the_ledg
     assert post.templates == ["manager_notice", "mentor_brief", "mentor_introduction", "welcome"]
     assert {entry.state for entry in await office.ledger()} == {"sent"}
     welcome = await office.entry("welcome")
-    assert [step.state for step in welcome.transitions] == ["planned", "due", "sending", "sent"]
+    assert [step.state for step in welcome.transitions] == ["planned", "due", "sending", "rendered", "sent"]
     ids = {mail["X-Firstmate-Template"]: mail["Message-ID"] for _, mail in post.accepted}
     assert ids["welcome"] == f"<{welcome.message_id}@firstmate.example>"
 
@@ -258,10 +258,11 @@ async def test_a_crash_between_acceptance_and_record_sends_again_under_the_same_
     first, second = (mail for _, mail in post.accepted)
     assert first["Message-ID"] == second["Message-ID"]
     entry = await office.entry("welcome")
-    assert [(step.state, step.reason) for step in entry.transitions][-4:] == [
+    assert [(step.state, step.reason) for step in entry.transitions][-5:] == [
         ("sending", None),
         ("due", "abandoned"),
         ("sending", None),
+        ("rendered", None),
         ("sent", None),
     ]
 
@@ -423,7 +424,7 @@ async def test_a_reminder_waits_for_the_readers_morning_and_is_withdrawn_when_it
     await office.send()
     assert "First meeting between mentor and mentee" in post.to("noemie@acme.example")[-1].get_body(("html",)).get_content()
     steps = (await office.ledger(_id=waiting.message_id))[0].transitions
-    assert [step.state for step in steps] == ["planned", "due", "sending", "sent"]
+    assert [step.state for step in steps] == ["planned", "due", "sending", "rendered", "sent"]
 
 
 async def test_reminders_of_one_time_are_one_mail_and_whoever_else_is_to_know_gets_another(office: Office, post: PostOffice):
@@ -497,3 +498,13 @@ async def _state(office: Office, employee_id: str, state: str) -> bool:
 
 
 MOVED = {"employee_id": "E-1", "start_date": "2027-02-01"}
+
+
+async def test_the_ledger_says_in_which_language_a_message_was_written_where_its_readers_is_missing(office: Office):
+    await office.hear(office.hired(locale="sv-SE", languages=["fi", "de"]), office.hired("E-2", locale="fr-CA"))
+    await office.send()
+    written = {
+        entry.employee_id: next(step.reason for step in entry.transitions if step.state == "rendered")
+        for entry in await office.ledger(template="welcome")
+    }
+    assert written == {"E-1": "written_in_de", "E-2": None}

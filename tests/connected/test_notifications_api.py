@@ -58,7 +58,7 @@ async def test_messages_are_listed_with_reader_channel_state_and_steps_and_witho
         "email",
         "sent",
     )
-    assert [step["state"] for step in brief["transitions"]] == ["planned", "due", "sending", "sent"]
+    assert [step["state"] for step in brief["transitions"]] == ["planned", "due", "sending", "rendered", "sent"]
     assert "example" not in answer.text, "an address"
     assert "Noémie" not in answer.text, "a name"
 

@@ -59,7 +59,7 @@ async def test_a_mentor_of_many_gets_no_more_than_a_days_share_even_when_all_are
         days.append(len(post.to("noemie@acme.example")))
         office.pass_time(days=1)
     assert days == [4, 8, 10, 10]
-    waited = [entry for entry in await office.ledger(template="mentor_brief") if entry.transitions[-3].reason == "daily_limit"]
+    waited = [entry for entry in await office.ledger(template="mentor_brief") if entry.transitions[-4].reason == "daily_limit"]
     assert len(waited) == 6
 
 

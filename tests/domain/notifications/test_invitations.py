@@ -185,7 +185,7 @@ def test_the_hour_is_one_of_the_hires_working_day_and_of_the_mentors_where_there
     assert start.hour in HOURS
     assert start == start_of(day, hire, mentor, key)
     if (hire, mentor) == ("Europe/Paris", "America/New_York"):
-        assert start.hour in (15, 16)
+        assert start.hour in (14, 15, 16)  # five hours apart while one of them has not changed its clocks yet
 
 
 def test_several_mentees_of_one_day_are_spread_over_the_hours():

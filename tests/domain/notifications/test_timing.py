@@ -174,7 +174,11 @@ def test_waiting_for_ones_hour_is_no_failed_attempt():
         step("planned", 1),
         step("sending", 2),
         step("due", 2, "quiet_hours"),
+        step("sending", 5),
+        step("rendered", 5),
+        step("due", 5, "domain_rate"),
         step("sending", 7),
+        step("rendered", 7, "written_in_en"),
         step("due", 7, "smtp_451"),
     ]
     fields = {"_id": "1", "employee_id": "E-1", "template": "welcome", "recipient_id": "E-1", "recipient_role": "hire"}
