@@ -6,7 +6,7 @@ recorded progress; they never decide what is processed.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -67,6 +67,7 @@ class FromProgress(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, recorded: Callable[[Iterable[Place]], Awaitable[dict[Place, int]]]) -> None:
         self.subscriber: Any = None
         self._recorded = recorded
+        self._asked_for: set[Place] = set()
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Nothing to do: a batch that still runs is settled or meets the successor's progress."""
@@ -86,6 +87,19 @@ class FromProgress(ConsumerRebalanceListener):  # type: ignore[misc]
         for partition in waiting & consumer.paused():  # another rebalance may have taken some away meanwhile
             consumer.seek(partition, recorded[partition.topic, partition.partition])
             consumer.resume(partition)
+
+    def take_up(self, known: Container[Place]) -> None:
+        """Have the group share out partitions that were added to its topics: those that nobody has a progress in.
+
+        aiokafka's group leader notices them by itself only after it has made an assignment; a leader that was restarted as a
+        static member has made none, and they would be read by nobody. Asking makes one assignment, hence once for each.
+        """
+        consumer = self.subscriber.consumer
+        here = {(topic, number) for topic in consumer.subscription() for number in consumer.partitions_for_topic(topic) or ()}
+        unread = {place for place in here if place not in known}
+        if unread - self._asked_for:
+            consumer._coordinator.request_rejoin()
+        self._asked_for = unread
 
 
 def subscribe(

@@ -34,7 +34,7 @@ def _id(consumer: str, place: Place) -> str:
 async def read(db: Database, consumer: str, places: Iterable[Place]) -> dict[Place, int]:
     """The next offset of each place; a place never read before gets its document with 0."""
     wanted = sorted(set(places))
-    found = await _find(db, consumer)
+    found = await known(db, consumer)
     missing = [place for place in wanted if place not in found]
     if missing:
         ops = [
@@ -46,11 +46,12 @@ async def read(db: Database, consumer: str, places: Iterable[Place]) -> dict[Pla
             for place in missing
         ]
         await db[COLLECTION].bulk_write(ops, ordered=False)
-        found = await _find(db, consumer)
+        found = await known(db, consumer)
     return {place: found[place] for place in wanted}
 
 
-async def _find(db: Database, consumer: str) -> dict[Place, int]:
+async def known(db: Database, consumer: str) -> dict[Place, int]:
+    """The next offset of each place that was ever read."""
     cursor = db[COLLECTION].find({"consumer": consumer})
     return {(document["topic"], document["partition"]): document["next"] async for document in cursor}
 

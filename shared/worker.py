@@ -145,6 +145,8 @@ class Worker:
                 for processor, start in followers:
                     with suppress(PyMongoError):  # an outage shows elsewhere
                         await start.go_on()
+                        if self.settings.kafka_groups:
+                            start.take_up(await progress.known(db, processor.consumer))
                         await self._watch(db, processor, start.subscriber)
         finally:
             await kafka_broker.stop()

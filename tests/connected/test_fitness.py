@@ -47,6 +47,8 @@ class Standalone(Mongod):
 @pytest.fixture
 async def settings(kafka_url: str, mongo_url: str, mongo_client: Client) -> AsyncIterator[Settings]:
     """The settings of a process, on databases that are nobody's yet."""
+    for service in SERVICES:
+        await mongo_client.drop_database(service)
     yield Settings(kafka=kafka_url, mongo=mongo_url)
     for service in SERVICES:
         await mongo_client.drop_database(service)
