@@ -25,8 +25,7 @@ from services.onboarding import store
 from services.onboarding import web as onboarding
 from services.onboarding.handlers import JourneyWork
 from services.onboarding.programme_files import read_programmes
-from services.onboarding.read_models import BOARD as BOARD_MODEL
-from services.onboarding.read_models import SERVICE
+from services.onboarding.read_models import SERVICE, ReadModelWork
 from shared.access import SESSION_COOKIE, Viewer, install_access
 from shared.changes import OUTBOX
 from shared.clock import now
@@ -89,7 +88,7 @@ def _below(event: Event[Any], manager_id: str) -> Event[Any]:
 async def _tell(db: Database, events: Sequence[Event[Any]]) -> None:
     programmes = read_programmes()
     journeys = Processor(service=SERVICE, consumer="bench", db=db, work=lambda: JourneyWork(db, programmes))
-    board = Processor(service=SERVICE, consumer="bench.board", db=db, work=lambda: BOARD_MODEL.work(db))
+    board = Processor(service=SERVICE, consumer="bench.board", db=db, work=lambda: ReadModelWork(db))
     for first in range(0, len(events), BATCH_RECORDS):
         await journeys.execute(events[first : first + BATCH_RECORDS])
     async for document in db[OUTBOX].find({}).sort("_id"):

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from bench.chain import command, cores, servers
 from bench.lives import records
 from services.onboarding.projections.reading import TOPICS
-from services.onboarding.read_models import READ_MODELS, SERVICE
+from services.onboarding.read_models import CONSUMER, READ_MODELS, SERVICE, ReadModelWork
 from services.onboarding.rebuilding import Workers, rebuild
 from services.onboarding.store import ensure_indexes
 from shared import kafka, progress
@@ -51,14 +51,14 @@ async def publish(address: str, count: int) -> None:
 
 async def live(address: str, mongo: str) -> dict[str, Any]:
     """Let onboarding's worker make its read models, up to the ends of the topics."""
-    following = [Subscription(model.consumer, TOPICS, model.work) for model in READ_MODELS.values()]
+    following = [Subscription(CONSUMER, TOPICS, ReadModelWork)]
     settings = Settings(kafka=address, mongo=mongo, log_level="WARNING")
     working = asyncio.create_task(Worker(SERVICE, settings, following, prepare=ensure_indexes).run())
     client = await connect(mongo)
     ends = await kafka.ends(address, kafka.places(TOPICS))
     started = perf_counter()
     async with asyncio.timeout(PATIENCE_S):
-        while not all([await progress.read(client[SERVICE], model.consumer, ends) == ends for model in READ_MODELS.values()]):
+        while await progress.read(client[SERVICE], CONSUMER, ends) != ends:
             if working.done():
                 working.result()
             await asyncio.sleep(0.2)

@@ -27,7 +27,7 @@ from services.notifications.channels.server import MailServer, advice
 from services.notifications.chat_services import chat_services
 from services.notifications.company import company
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
-from services.onboarding.read_models import READ_MODELS, SERVICE
+from services.onboarding.read_models import CONSUMER, READ_MODELS, SERVICE
 from shared import dead_letters, deployment, hold, kafka, kafka_access, outbox, progress
 from shared.clock import Clock
 from shared.events import describe
@@ -258,19 +258,15 @@ async def lag_findings(client: Client, address: str) -> list[Finding]:
 
 
 async def read_model_findings(client: Client, address: str) -> list[Finding]:
-    """How far each read model has come, and whether one stands still for a rebuild."""
-    db, findings = client[SERVICE], []
-    consumers = [model.consumer for model in READ_MODELS.values()]
-    standing = await positions(db, address, consumers, kafka.places(READ_MODEL_TOPICS))
-    for model in READ_MODELS.values():
-        found = standing[model.consumer]
-        told = f"{model.name} has read {sum(each.next for each in found)} records, {sum(each.lag or 0 for each in found)} wait"
-        if await hold.is_held(db, model.consumer):
-            advice = f"it is over within {hold.TTL_S:.0f} s of the rebuild's end, however that ended"
-            findings.append(Finding("read models", "warn", f"{told}; it stands still while a rebuild swaps it", advice))
-        else:
-            findings.append(Finding("read models", "ok", told))
-    return findings
+    """How far the read models have come, and whether they stand still for a rebuild."""
+    db = client[SERVICE]
+    standing = (await positions(db, address, [CONSUMER], kafka.places(READ_MODEL_TOPICS)))[CONSUMER]
+    read, waiting = sum(each.next for each in standing), sum(each.lag or 0 for each in standing)
+    told = f"{', '.join(READ_MODELS)} have read {read} records, {waiting} wait"
+    if not await hold.is_held(db, CONSUMER):
+        return [Finding("read models", "ok", told)]
+    advice = f"it is over within {hold.TTL_S:.0f} s of the rebuild's end, however that ended"
+    return [Finding("read models", "warn", f"{told}; they stand still while a rebuild swaps one", advice)]
 
 
 async def mail_finding(settings: Settings) -> Finding:

@@ -37,15 +37,7 @@ async def read(db: Database, consumer: str, places: Iterable[Place]) -> dict[Pla
     found = await known(db, consumer)
     missing = [place for place in wanted if place not in found]
     if missing:
-        ops = [
-            UpdateOne(
-                {"_id": _id(consumer, place)},
-                {"$setOnInsert": {"consumer": consumer, "topic": place[0], "partition": place[1], "next": 0}},
-                upsert=True,
-            )
-            for place in missing
-        ]
-        await db[COLLECTION].bulk_write(ops, ordered=False)
+        await db[COLLECTION].bulk_write([_beginning(consumer, place, 0) for place in missing], ordered=False)
         found = await known(db, consumer)
     return {place: found[place] for place in wanted}
 
@@ -54,6 +46,17 @@ async def known(db: Database, consumer: str) -> dict[Place, int]:
     """The next offset of each place that was ever read."""
     cursor = db[COLLECTION].find({"consumer": consumer})
     return {(document["topic"], document["partition"]): document["next"] async for document in cursor}
+
+
+def begin(changes: Changes, consumer: str, at: Mapping[Place, int]) -> None:
+    """Let a consumer that has no progress yet begin at these offsets; one that has stays where it is."""
+    for place, offset in sorted(at.items()):
+        changes.write(COLLECTION, _beginning(consumer, place, offset))
+
+
+def _beginning(consumer: str, place: Place, offset: int) -> UpdateOne:
+    content = {"consumer": consumer, "topic": place[0], "partition": place[1], "next": offset}
+    return UpdateOne({"_id": _id(consumer, place)}, {"$setOnInsert": content}, upsert=True)
 
 
 def advance(changes: Changes, consumer: str, before: Mapping[Place, int], after: Mapping[Place, int]) -> None:

@@ -3,7 +3,8 @@
 from services.onboarding.handlers import JourneyWork, review_due_days
 from services.onboarding.programme_files import read_programmes
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
-from services.onboarding.read_models import BOARD, OUTCOMES, SERVICE, TIMELINE
+from services.onboarding.read_models import CONSUMER as READ_MODELS_CONSUMER
+from services.onboarding.read_models import SERVICE, ReadModelWork, take_over
 from services.onboarding.store import ensure_indexes, measure
 from shared.clock import now
 from shared.events import hr, mentoring, notifications
@@ -26,15 +27,17 @@ def worker(settings: Settings) -> Worker:
     async def measured(db: Database, _: Fence) -> None:
         await measure(db)
 
+    async def prepare(db: Database) -> None:
+        await ensure_indexes(db)
+        await take_over(db)
+
     return Worker(
         service=SERVICE,
         settings=settings,
         subscriptions=[
             Subscription("onboarding", JOURNEY_TOPICS, lambda db: JourneyWork(db, programmes)),
-            Subscription(BOARD.consumer, READ_MODEL_TOPICS, BOARD.work),
-            Subscription(TIMELINE.consumer, READ_MODEL_TOPICS, TIMELINE.work),
-            Subscription(OUTCOMES.consumer, READ_MODEL_TOPICS, OUTCOMES.work),
+            Subscription(READ_MODELS_CONSUMER, READ_MODEL_TOPICS, ReadModelWork),
         ],
         duties=[Duty("late-milestones", every(REVIEW_EVERY_S, review)), Duty("measures", every(MEASURE_EVERY_S, measured))],
-        prepare=ensure_indexes,
+        prepare=prepare,
     )

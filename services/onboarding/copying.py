@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 from pymongo.write_concern import WriteConcern
 
 from services.onboarding.projections.stored import Stored
-from services.onboarding.read_models import SERVICE, ReadModel
+from services.onboarding.read_models import CONSUMER, SERVICE, ReadModel
 from shared.events.own import own_fact
 from shared.kafka import to_record
 from shared.logs import where
@@ -63,7 +63,7 @@ class Copy:
         for record in records:
             event = own_fact(record.topic, record.value, record.headers)
             if event is None:
-                item = read_record(to_record(record), self._model.consumer)
+                item = read_record(to_record(record), CONSUMER)
                 event, skipped = item.event, skipped + (item.fault is not None)
             if event is not None:
                 events.append(event)

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from services.onboarding.projections.reading import TOPICS
-from services.onboarding.read_models import READ_MODELS
+from services.onboarding.read_models import CONSUMER, READ_MODELS
 from shared import hold
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
@@ -57,24 +57,23 @@ class ProjectionsView(BaseModel):
 
 
 async def look_up(db: Database, kafka: str, now: datetime) -> list[ProjectionView]:
-    """Where every read model stands."""
-    found = []
-    standing = await positions(db, kafka, [model.consumer for model in READ_MODELS.values()], places(TOPICS))
-    for model in READ_MODELS.values():
-        partitions = [_partition(each, now) for each in standing[model.consumer]]
-        lags = [each.lag for each in partitions if each.lag is not None]
-        waits = [each.oldest_waiting_seconds for each in partitions if each.oldest_waiting_seconds is not None]
-        found.append(
-            ProjectionView(
-                name=model.name,
-                consumer=model.consumer,
-                held=await hold.is_held(db, model.consumer),
-                lag=sum(lags) if len(lags) == len(partitions) else None,
-                oldest_waiting_seconds=max(waits, default=None),
-                partitions=partitions,
-            )
+    """Where every read model stands: they share a reader, and so they stand alike."""
+    standing = (await positions(db, kafka, [CONSUMER], places(TOPICS)))[CONSUMER]
+    partitions = [_partition(each, now) for each in standing]
+    lags = [each.lag for each in partitions if each.lag is not None]
+    waits = [each.oldest_waiting_seconds for each in partitions if each.oldest_waiting_seconds is not None]
+    held = await hold.is_held(db, CONSUMER)
+    return [
+        ProjectionView(
+            name=name,
+            consumer=CONSUMER,
+            held=held,
+            lag=sum(lags) if len(lags) == len(partitions) else None,
+            oldest_waiting_seconds=max(waits, default=None),
+            partitions=partitions,
         )
-    return found
+        for name in READ_MODELS
+    ]
 
 
 def _partition(position: Position, now: datetime) -> PartitionView:

@@ -1,5 +1,11 @@
-"""The read models: of each its name, its fold, its collection, and the part it has in one batch."""
+"""The read models: of each its name, its fold and its collection; and what becomes of a batch in all of them.
 
+One consumer reads the topics for all: a record is fetched and decoded once, and a batch is one transaction, which is most of
+what it costs.
+"""
+
+import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,12 +16,15 @@ from services.onboarding.projections.board import finish_board, fold_board
 from services.onboarding.projections.outcomes import fold_outcomes
 from services.onboarding.projections.stored import Stored
 from services.onboarding.projections.timeline import fold_timeline
+from shared import dead_letters, progress
 from shared.changes import Changes
 from shared.events import Event
-from shared.mongo import Database
+from shared.mongo import Database, DeleteMany, UpdateMany
+from shared.progress import Place
 from shared.streams import Stream, Streams
 
 SERVICE = "onboarding"
+CONSUMER = f"{SERVICE}.read-models"
 
 
 def _as_it_is(row: Stored) -> Stored:
@@ -38,11 +47,6 @@ class ReadModel:
     finish: Callable[[Stored], Stored] = _as_it_is
     ensure_indexes: Callable[[Database, str], Awaitable[None]] = _no_indexes
 
-    @property
-    def consumer(self) -> str:
-        """Who reads the topics for it."""
-        return f"{SERVICE}.{self.name}"
-
     def apply(self, row: Stream[Stored], event: Event[Any]) -> None:
         """Fold one event into a person's row, unless it was folded before or the model does not show it."""
         if row.is_repeat(event):
@@ -51,10 +55,6 @@ class ReadModel:
         if state is not row.state:
             row.remember(event)
             row.put(state)
-
-    def work(self, db: Database) -> "ReadModelWork":
-        """Its part of one batch."""
-        return ReadModelWork(db, self)
 
     def complete(self, row: Stream[Stored]) -> None:
         """Make a changed row whole, for it to be written."""
@@ -69,28 +69,48 @@ READ_MODELS: Mapping[str, ReadModel] = {model.name: model for model in (BOARD, T
 
 
 class ReadModelWork:
-    """One read model's part of one batch."""
+    """The rows of all models that one batch touches."""
 
-    def __init__(self, db: Database, model: ReadModel) -> None:
+    def __init__(self, db: Database) -> None:
         self._db = db
-        self._model = model
-        self._rows: Streams[Stored] = Streams(model.name, dict, SERVICE)
+        self._models = [(model, Streams[Stored](model.name, dict, SERVICE)) for model in READ_MODELS.values()]
 
     async def load(self, events: Sequence[Event[Any]]) -> None:
-        """The documents of everybody in the batch: one query."""
-        await self._rows.load(self._db, {event.subject for event in events})
+        """The rows of everybody in the batch: one query a model."""
+        ids = {event.subject for event in events}
+        await asyncio.gather(*(rows.load(self._db, ids) for _, rows in self._models))
 
     def decide(self, event: Event[Any], now: datetime) -> None:
         """Fold one event."""
-        self._model.apply(self._rows[event.subject], event)
+        for model, rows in self._models:
+            model.apply(rows[event.subject], event)
 
     def conclude(self, now: datetime) -> None:
         """Nothing is decided for a batch as a whole."""
 
     def changes(self) -> Changes:
-        """The changed documents."""
+        """The changed rows."""
         changes = Changes()
-        for row in self._rows:
-            self._model.complete(row)
-        self._rows.add_to(changes)
+        for model, rows in self._models:
+            for row in rows:
+                model.complete(row)
+            rows.add_to(changes)
         return changes
+
+
+async def take_over(db: Database) -> None:
+    """Go on where the models stood when each had a reader of its own: with the one that was furthest behind.
+
+    What the others have seen repeats nothing. Safe to call again, and beside readers of before.
+    """
+    former = [f"{SERVICE}.{name}" for name in READ_MODELS]
+    stood: dict[Place, list[int]] = defaultdict(list)
+    async for each in db[progress.COLLECTION].find({"consumer": {"$in": former}}):
+        stood[each["topic"], each["partition"]].append(each["next"])
+    if not stood:
+        return
+    changes = Changes()
+    progress.begin(changes, CONSUMER, {place: min(offsets) for place, offsets in stood.items()})
+    changes.write(progress.COLLECTION, DeleteMany({"consumer": {"$in": former}}))
+    changes.write(dead_letters.COLLECTION, UpdateMany({"consumer": {"$in": former}}, {"$set": {"consumer": CONSUMER}}))
+    await changes.in_transaction(db)

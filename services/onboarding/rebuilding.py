@@ -1,7 +1,7 @@
 """A read model made again from the topics, beside the live one, and swapped in (docs/decisions/0020-rebuild-beside.md).
 
 1. *Read* the topics from their beginning, up to the live model's progress, through the same fold into a collection of its own;
-2. *hold* the live model's progress (`shared.hold`): pages go on being served, from rows that stand still for some seconds;
+2. *hold* the live models' progress (`shared.hold`): pages go on being served, from rows that stand still for some seconds;
 3. *reach*: read up to exactly the held progress;
 4. *settle*: count and compare, swap, release. The live reader goes on from where it was held.
 
@@ -21,7 +21,7 @@ from bson.raw_bson import RawBSONDocument
 
 from services.onboarding.copying import Copy, collected_by_batches
 from services.onboarding.projections.reading import TOPICS
-from services.onboarding.read_models import ReadModel
+from services.onboarding.read_models import CONSUMER, ReadModel
 from services.onboarding.rebuilding_part import Part, PartFailed, divided, read_in_parts
 from shared import hold, lease, progress
 from shared.kafka import places
@@ -34,6 +34,8 @@ KEEP_ROWS = 4_000  # in memory, those used last: whoever joins at one time is to
 ENOUGH_RECORDS = 50_000  # a process takes a second to start
 NEAR_RECORDS = 2_000  # so few are read within a moment: hold then
 ROUNDS = 20  # a live model that runs ahead for ever is held nevertheless
+
+LEASE = "rebuild"  # one at a time: the models share a reader, which only one may hold
 
 Tell = Callable[[int, int], None]
 log = structlog.get_logger()
@@ -84,10 +86,10 @@ async def rebuild(
     With `workers` so many processes read at once, where there is enough to read.
     Raises `RebuildRefused` (another rebuild runs, rows were lost), `TopicBegun`, `TopicShorter`, KafkaError, PyMongoError.
     """
-    fence = await lease.take(db, f"rebuild {model.name}", holder)
+    fence = await lease.take(db, LEASE, holder)
     if fence is None:
         raise RebuildRefused(
-            f"the {model.name} is being rebuilt already; wait for that (one that died makes room in {lease.TTL_S:.0f} s)"
+            f"a read model is being rebuilt already; wait for that (one that died makes room in {lease.TTL_S:.0f} s)"
         )
     with collected_by_batches():
         return await _Rebuild(db, kafka, model, fence, now, tell, workers).run()
@@ -126,7 +128,7 @@ class _Rebuild:
             copy = Copy(self.db, self.model, self.name, self._born, KEEP_ROWS)
             await self.db.create_collection(self.name)
             await self.model.ensure_indexes(self.db, self.name)
-            async with Replay(self.kafka, self.model.consumer, TOPICS) as replay:
+            async with Replay(self.kafka, CONSUMER, TOPICS) as replay:
                 await self._read_nearly_all(replay, copy)
                 held_at = clock()
                 await self._reach(replay, copy)
@@ -155,7 +157,7 @@ class _Rebuild:
                 with suppress(PyMongoError):
                     await lease.renew(self.db, self.fence)
                     if self._holding:
-                        await hold.renew(self.db, self.model.consumer, self.name)
+                        await hold.renew(self.db, CONSUMER, self.name)
             except (LeaseLost, hold.HoldLost) as error:
                 self._lost.append(error)
 
@@ -168,17 +170,17 @@ class _Rebuild:
 
     async def _discard_remains(self) -> None:
         """Of rebuilds that died. The lease is ours: none of them is alive, and one that only stalled finds no copy to swap."""
-        await hold.end(self.db, self.model.consumer)
+        await hold.end(self.db, CONSUMER)
         remains = {"name": {"$regex": f"^{re.escape(self.model.name)}\\.rebuilding\\."}}
         for name in await self.db.list_collection_names(filter=remains):
             await self.db.drop_collection(name)
 
     async def _read_nearly_all(self, replay: Replay, copy: Copy) -> None:
-        target = await progress.read(self.db, self.model.consumer, places(TOPICS))
+        target = await progress.read(self.db, CONSUMER, places(TOPICS))
         if self.workers is not None and self.workers.processes > 1 and sum(target.values()) > ENOUGH_RECORDS:
             await self._read_in_parts(replay, copy, target, self.workers)
         for _ in range(ROUNDS):
-            target = await progress.read(self.db, self.model.consumer, places(TOPICS))
+            target = await progress.read(self.db, CONSUMER, places(TOPICS))
             await self._read(replay, copy, target)
             if await self._behind(replay) < NEAR_RECORDS:
                 break
@@ -201,7 +203,7 @@ class _Rebuild:
         self._check()
 
     async def _behind(self, replay: Replay) -> int:
-        live = await progress.read(self.db, self.model.consumer, places(TOPICS))
+        live = await progress.read(self.db, CONSUMER, places(TOPICS))
         return sum(live.values()) - sum(replay.positions.values())
 
     async def _read(self, replay: Replay, copy: Copy, target: dict[Place, int]) -> None:
@@ -213,7 +215,7 @@ class _Rebuild:
             self.tell(self.records, known)
 
     async def _reach(self, replay: Replay, copy: Copy) -> None:
-        held = await hold.place(self.db, self.model.consumer, places(TOPICS), self.name)
+        held = await hold.place(self.db, CONSUMER, places(TOPICS), self.name)
         self._holding = True
         await self._read(replay, copy, held)
         await copy.finish()
@@ -234,7 +236,7 @@ class _Rebuild:
     async def _clean_up(self) -> None:
         """The copy goes before the hold, as anybody who ends a hold does; swapped in, it has another name already."""
         await self.db.drop_collection(self.name)
-        await hold.release(self.db, self.model.consumer, self.name)
+        await hold.release(self.db, CONSUMER, self.name)
         await lease.release(self.db, self.fence)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from services.onboarding.copying import Copy, collected_by_batches
 from services.onboarding.projections.reading import TOPICS
-from services.onboarding.read_models import READ_MODELS, SERVICE
+from services.onboarding.read_models import CONSUMER, READ_MODELS, SERVICE
 from shared.mongo import connect
 from shared.progress import Place
 from shared.replay import Replay
@@ -99,7 +99,7 @@ async def read_part(part: Part) -> None:
     client = await connect(part.mongo)
     copy = Copy(client[SERVICE], model, part.copy, part.born, part.rows)
     records = skipped = 0
-    async with Replay(part.kafka, model.consumer, TOPICS, of=target) as replay:
+    async with Replay(part.kafka, CONSUMER, TOPICS, of=target) as replay:
         number = 0
         async for batch in replay.up_to(target):
             skipped += await copy.fold(batch)

@@ -3,7 +3,7 @@
 import random
 from datetime import UTC, date, datetime, timedelta
 
-from services.onboarding.read_models import OUTCOMES, SERVICE
+from services.onboarding.read_models import SERVICE, ReadModelWork
 from shared.directory import COLLECTION as DIRECTORY
 from shared.events import Event, Fact, new_event
 from shared.events.mentoring import MentorAssigned
@@ -59,7 +59,7 @@ def _life(id: str, start: date, dice: random.Random) -> list[Event[Fact]]:
 async def tell(db: Database, people: int) -> None:
     """Let the read model process the cohort, and know where they work."""
     facts, entries = lives(people)
-    reading = Processor(service=SERVICE, consumer="cohort", db=db, work=lambda: OUTCOMES.work(db), clock=lambda: TODAY)
+    reading = Processor(service=SERVICE, consumer="cohort", db=db, work=lambda: ReadModelWork(db), clock=lambda: TODAY)
     for begin in range(0, len(facts), 500):
         await reading.execute(facts[begin : begin + 500])
     await db[DIRECTORY].insert_many([entry | {"left": False} for entry in entries])

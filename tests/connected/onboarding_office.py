@@ -9,7 +9,7 @@ from services.onboarding import store
 from services.onboarding.handlers import JourneyWork
 from services.onboarding.programme import Programmes
 from services.onboarding.programme_files import read_programmes
-from services.onboarding.read_models import BOARD, TIMELINE
+from services.onboarding.read_models import CONSUMER, ReadModelWork
 from shared.events import Event, decode_record, to_record
 from shared.mongo import Database
 from shared.processing import Processor, Work
@@ -48,10 +48,7 @@ class Office:
 
     async def project(self, events: Sequence[Event[Any]]) -> None:
         """Let the read models process facts of our own topics."""
-        await self.processor("onboarding.board", lambda: BOARD.work(self.db)).process(self.records("onboarding.board", events))
-        await self.processor("onboarding.timeline", lambda: TIMELINE.work(self.db)).process(
-            self.records("onboarding.timeline", events)
-        )
+        await self.processor(CONSUMER, lambda: ReadModelWork(self.db)).process(self.records(CONSUMER, events))
 
     async def project_published(self) -> None:
         """Let the read models process everything that onboarding has published: what was seen before is dropped."""

@@ -15,7 +15,7 @@ from services.onboarding import store
 from services.onboarding import web as onboarding
 from services.onboarding.handlers import JourneyWork, as_event
 from services.onboarding.programme_files import read_programmes
-from services.onboarding.read_models import BOARD, TIMELINE
+from services.onboarding.read_models import ReadModelWork
 from shared.access import install_access
 from shared.changes import OUTBOX
 from shared.events import decode_record, new_event
@@ -52,8 +52,8 @@ class Told:
         self.db = db
         self.now = NOW
         programmes = read_programmes()
-        works = (lambda: JourneyWork(db, programmes), lambda: BOARD.work(db), lambda: TIMELINE.work(db))
-        self._journeys, *self._models = (
+        works = (lambda: JourneyWork(db, programmes), lambda: ReadModelWork(db))
+        self._journeys, self._read_models = (
             Processor(service="onboarding", consumer=f"test {number}", db=db, work=work, clock=lambda: self.now)
             for number, work in enumerate(works)
         )
@@ -92,8 +92,7 @@ class Told:
                 await self._read([decode_record(each["topic"], each["value"], each["headers"], self.now) for each in records])
 
     async def _read(self, events: list[Any]) -> None:
-        for model in self._models:
-            await model.execute(events)
+        await self._read_models.execute(events)
 
     async def hire(self, id: str, manager_id: str, start: date | None = None) -> None:
         """A hire below a manager."""

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 def pulse(*, moved_at: float) -> Pulse:
     return Pulse(
-        "onboarding.board", lag={("onboarding.journeys", 0): 3}, progress={("onboarding.journeys", 0): 7}, moved_at=moved_at
+        "onboarding.read-models", lag={("onboarding.journeys", 0): 3}, progress={("onboarding.journeys", 0): 7}, moved_at=moved_at
     )
 
 
@@ -74,7 +74,7 @@ async def test_a_consumer_that_moves_is_well(mongo_client: Client, until: Until)
                     "web": {"status": "ok"},
                     "onboarding": {
                         "status": "ok",
-                        "consumers": {"onboarding.board": {"lag": 3, "problem": None}},
+                        "consumers": {"onboarding.read-models": {"lag": 3, "problem": None}},
                         "duties": {},
                     },
                 },

@@ -42,7 +42,7 @@ async def write(address: str, records: int) -> None:
 
 
 async def read_up_to(client: Client, offset: int) -> None:
-    where = {"consumer": "onboarding.board", "topic": JOURNEYS, "partition": 0}
+    where = {"consumer": "onboarding.read-models", "topic": JOURNEYS, "partition": 0}
     await client["onboarding"][progress.COLLECTION].update_one(where, {"$set": {"next": offset}}, upsert=True)
 
 
@@ -51,7 +51,7 @@ async def test_it_tells_rates_and_what_is_behind(client: Client, kafka_url: str)
     end = (await kafka.ends(kafka_url, [(JOURNEYS, 0)]))[JOURNEYS, 0]
     await read_up_to(client, end - 10)
     first = await top.look(client, kafka_url, lambda: NOW)
-    assert [(each.name, each.behind, each.rate) for each in first.consumers] == [("onboarding.board", 10, None)]
+    assert [(each.name, each.behind, each.rate) for each in first.consumers] == [("onboarding.read-models", 10, None)]
     await read_up_to(client, end - 4)
     second = await top.look(client, kafka_url, lambda: NOW + timedelta(seconds=2), first)
     assert [(each.behind, each.rate) for each in second.consumers] == [(4, 3.0)]
