@@ -28,7 +28,7 @@ SENT = "notifications.message.sent.v1"
 WAYS = [
     ["matching " + HR, "transaction"],
     ["matching " + HR, "publish " + ASSIGNED, "onboarding " + ASSIGNED, "transaction"],
-    ["matching " + HR, "publish " + ASSIGNED, "onboarding.board " + ASSIGNED],
+    ["matching " + HR, "publish " + ASSIGNED, "onboarding.read-models " + ASSIGNED],
     ["onboarding " + HR, "publish " + STARTED, "notifications " + STARTED],
     ["notifications " + HR, "plan welcome", "send welcome", "notifications.email notifications.record_result", "publish " + SENT],
 ]
