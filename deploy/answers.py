@@ -48,13 +48,14 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
     """Run to the end; what can go wrong in the ordinary way becomes words and exit code 1."""
     from aiokafka.errors import KafkaConnectionError, KafkaError  # noqa: PLC0415
 
+    from deploy.backup import BackupError  # noqa: PLC0415
     from deploy.endpoints import NotRunning  # noqa: PLC0415
     from deploy.process import StartError  # noqa: PLC0415
     from shared.mongo import PyMongoError  # noqa: PLC0415
 
     try:
         return asyncio.run(work)
-    except (NotRunning, StartError) as error:
+    except (NotRunning, StartError, BackupError) as error:
         fail(str(error))
     except OSError as error:
         fail(f"{error.filename or ''}: {error.strerror or error}")

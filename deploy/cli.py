@@ -213,6 +213,29 @@ def doctor(
 
 
 @app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A folder that is new.")], data: Data = None, as_json: Json = False
+) -> None:
+    """Write every service's database, as of one moment, into a folder. Everything goes on working meanwhile."""
+    from deploy.backup import back_up  # noqa: PLC0415
+
+    counts = with_database(data, lambda client: back_up(client, folder, now))
+    result({"documents": counts}, f"{sum(counts.values())} documents in {folder}", as_json)
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(help="What `backup` wrote.")], data: Data = None, as_json: Json = False
+) -> None:
+    """Put a backup into empty databases, with all processes stopped."""
+    from deploy.backup import restore as restore_all  # noqa: PLC0415
+
+    counts = with_database(data, lambda client: restore_all(client, folder))
+    words = f"{sum(counts.values())} documents; on another Kafka cluster go on with `./firstmate doctor --adopt-database`"
+    result({"documents": counts}, words, as_json)
+
+
+@app.command()
 def top(
     one: Annotated[bool, typer.Option("--once", help="Look once, print it, and end.")] = False,
     data: Data = None,
