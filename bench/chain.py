@@ -54,6 +54,10 @@ class Chain:
         times = {name: psutil.Process(pid).cpu_times() for name, pid in self.processes.items()}
         return {name: used.user + used.system for name, used in times.items()}
 
+    def disk_writes(self) -> int:
+        """How often the database has written to its files so far."""
+        return int(psutil.Process(self.processes["mongod"]).io_counters().write_count)
+
     def memory_mb(self) -> dict[str, float]:
         """Resident memory of each process."""
         return {name: psutil.Process(pid).memory_info().rss / 1e6 for name, pid in self.processes.items()}
