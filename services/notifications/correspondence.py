@@ -20,8 +20,8 @@ EMAIL = "email"
 TELLS_START: frozenset[Template] = frozenset({"welcome", "mentor_brief", "manager_notice", "plans_changed"})
 """Templates that name the start date: after one of them its recipient has been told."""
 
-Summary = Literal["manager_digest", "undelivered"]
-"""A letter about many people, and so written to somebody on a day rather than because of a fact."""
+Summary = Literal["manager_digest", "undelivered", "week_ahead"]
+"""A letter about many people or many days, and so written to somebody on a day rather than because of a fact."""
 
 LetterStatus = Literal["planned", "sent", "failed", "suppressed", "withdrawn"]
 

@@ -1,4 +1,5 @@
-"""What a summary says of many people, pure: to a manager how their people are doing, to a coordinator whom we could not reach."""
+"""What a summary says, pure: to a manager how their people are doing, to a coordinator whom we could not reach, to a hire what
+comes this week."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -86,6 +87,41 @@ class Trouble:
     def says_anything(self) -> bool:
         """Whether it is worth a mail."""
         return bool(self.people)
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """A milestone of the hire's coming days: a `meeting` with their mentor, or something they are asked."""
+
+    milestone: str
+    day: date
+    meeting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A hire's week, day by day."""
+
+    coming: Sequence[Coming] = ()
+
+    @property
+    def says_anything(self) -> bool:
+        """Whether it is worth a mail."""
+        return bool(self.coming)
+
+
+Told = Digest | Trouble | Ahead
+"""What a summary tells."""
+
+
+def ahead(state: Correspondence | None, reader: Person, now: datetime) -> Ahead:
+    """What comes to a hire within a week, today included."""
+    if state is None or state.resting or state.status != "expected":
+        return Ahead()
+    day = today(reader, now)
+    week = [(id, ask) for id, ask in state.asks.items() if ask.open and day <= ask.due < day + A_WEEK]
+    coming = [Coming(id, ask.due, bool(ask.meeting)) for id, ask in week if ask.survey or state.assignment is not None]
+    return Ahead(sorted(coming, key=lambda each: (each.day, each.milestone))[:MOST])
 
 
 def digest(team: Sequence[Correspondence], people: Mapping[str, Person], reader: Person, now: datetime) -> Digest:

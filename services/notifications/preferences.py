@@ -17,7 +17,7 @@ OPTIONAL: Mapping[Kind, frozenset[Template]] = {
     "reminders": frozenset({"milestone_reminder", "meeting_question"}),
     "surveys": frozenset({"survey_invitation"}),
     "invitations": frozenset({"meeting_invitation"}),
-    "digest": frozenset({"manager_digest"}),
+    "digest": frozenset({"manager_digest", "week_ahead"}),
 }
 """What a reader may do without, by kind. Everything else says what they have to know: a mentor, a moved start, what is late."""
 

@@ -17,6 +17,7 @@ IN_CHAT: frozenset[Template] = frozenset(
         "survey_invitation",
         "meeting_question",
         "manager_digest",
+        "week_ahead",
         "waitlisted",
         "undelivered",
     }

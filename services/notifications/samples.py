@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from services.notifications.asking import Ask
 from services.notifications.correspondence import Assignment, Correspondence, Escalation, LateMilestone, Letter, Reminder
-from services.notifications.digest import Digest, News, Overdue, Starter, Trouble, Unreached
+from services.notifications.digest import Ahead, Coming, Digest, News, Overdue, Starter, Told, Trouble, Unreached
 from services.notifications.invitations import Invite
 from services.notifications.letters import Outgoing, Person, compose
 from services.notifications.rendering import Renderer
@@ -46,7 +46,7 @@ _CAUSES: Mapping[Template, str] = {
     "meeting_cancelled": Correspondence(employee_id="E-1").invitation(MEETING, 0),
     "meeting_question": Correspondence(employee_id="E-1", journey=1).asking(ASKS["first_mentor_meeting"]),
 }
-SUMMARIES: Mapping[str, Digest | Trouble] = {
+SUMMARIES: Mapping[str, Told] = {
     "manager_digest": Digest(
         starting=[Starter("Ada Okafor", START, "Noémie Laurent-Brückner"), Starter("Bo Berg", START, "")],
         late=[Overdue("Ada Okafor", "goals_30", START, owner, who) for owner, who in OWNERS],
@@ -54,6 +54,13 @@ SUMMARIES: Mapping[str, Digest | Trouble] = {
         waiting=["Bo Berg", "Cy <Chen>"],
         news=[News("Ada Okafor", mentor="Noémie Laurent-Brückner"), News("Bo Berg", start=START)],
         well=2,
+    ),
+    "week_ahead": Ahead(
+        [
+            Coming("first_mentor_meeting", START, meeting=True),
+            Coming("pulse_7", date(2027, 1, 15), meeting=False),
+            Coming("mentor_meeting_2", date(2027, 1, 17), meeting=True),
+        ]
     ),
     "undelivered": Trouble(
         [Unreached("E-1", "Ada Okafor", reason, 2) for reason in ("no_address", "bad_address", "bounced_5_1_1", "smtp_554")],

@@ -21,7 +21,7 @@ from services.notifications.channels import Channel, Later, Permanent, Temporary
 from services.notifications.channels.server import advice
 from services.notifications.chat_services import ChatServices
 from services.notifications.correspondence import EMAIL, Correspondence, Letter, SendResult
-from services.notifications.digest import Digest, Trouble
+from services.notifications.digest import Told
 from services.notifications.entry import HELD, WAITING, Entry
 from services.notifications.letters import Outgoing, Person, compose
 from services.notifications.preferences import Chat
@@ -67,7 +67,7 @@ class Draft:
     people: Mapping[str, Person]
     taken_at: float
     hindrance: Hindrance | None = None
-    summary: Digest | Trouble | None = None
+    summary: Told | None = None
     bounced: frozenset[str] = frozenset()
     chat: Chat | None = None
 

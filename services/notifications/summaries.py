@@ -8,11 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.notifications.correspondence import EMAIL, Correspondence, Summary, SummaryDue
-from services.notifications.digest import FIRST_DAYS, UNREACHED, Digest, Trouble, digest, trouble
+from services.notifications.digest import FIRST_DAYS, UNREACHED, Told, ahead, digest, trouble
 from services.notifications.entry import Entry
 from services.notifications.letters import Person
 from services.notifications.preferences import USUAL, WEEKDAYS, Preferences
 from services.notifications.store import CORRESPONDENCES, entries, preferences_of
+from services.notifications.wishes import SUMMARY_TO
 from shared.clock import Clock
 from shared.directory import people
 from shared.events import new_event
@@ -33,6 +34,7 @@ class Material:
 
     teams: Mapping[str, Sequence[Correspondence]] = field(default_factory=dict)
     unreached: Mapping[str, Sequence[Entry]] = field(default_factory=dict)
+    own: Mapping[str, Correspondence] = field(default_factory=dict)
 
     @property
     def people(self) -> set[str]:
@@ -42,8 +44,10 @@ class Material:
         unreached = {entry.recipient_id for each in self.unreached.values() for entry in each}
         return {state.employee_id for state in hires} | mentors | unreached
 
-    def about(self, entry: Entry, people: Mapping[str, Person], now: datetime) -> Digest | Trouble | None:
+    def about(self, entry: Entry, people: Mapping[str, Person], now: datetime) -> Told | None:
         """What the summary with this entry says; None for another message."""
+        if entry.template == "week_ahead":
+            return ahead(self.own.get(entry.recipient_id), people.get(entry.recipient_id, {}), now)
         if entry.template == "manager_digest":
             return digest(self.teams.get(entry.recipient_id, ()), people, people.get(entry.recipient_id, {}), now)
         return trouble(self.unreached.get(entry.recipient_id, ()), people) if entry.template == "undelivered" else None
@@ -56,18 +60,22 @@ async def plan_due(db: Database, processor: Processor, fence: Fence, coordinator
     """
     await fence.check(db)
     now = clock()
-    wanted = [*await _digests(db, now), *await _troubles(db, coordinators, now)]
+    wanted = [*await _digests(db, now), *await _weeks(db, now), *await _troubles(db, coordinators, now)]
     for batch in _batches(wanted):
         await processor.execute([_event(each, now) for each in batch])
 
 
 async def gather(db: Database, taken: Iterable[Entry], now: datetime) -> Material:
     """Read what the summaries among these messages are about."""
-    of = {summary: [each for each in taken if each.template == summary] for summary in ("manager_digest", "undelivered")}
+    of = {summary: [each for each in taken if each.template == summary] for summary in SUMMARY_TO}
     if not any(of.values()):
         return Material()
     teams = {entry.recipient_id: await _team(db, entry.recipient_id, now) for entry in of["manager_digest"]}
-    return Material(teams, {entry.recipient_id: await _unreached(db, entry.planned_at) for entry in of["undelivered"]})
+    unreached = {entry.recipient_id: await _unreached(db, entry.planned_at) for entry in of["undelivered"]}
+    hires: Document = {"_id": {"$in": sorted({entry.recipient_id for entry in of["week_ahead"]})}}
+    found = db[CORRESPONDENCES].find(hires, {"state": 1})
+    own = {each["_id"]: Correspondence.model_validate(each["state"]) async for each in found if each["state"]}
+    return Material(teams, unreached, own)
 
 
 async def _digests(db: Database, now: datetime) -> list[SummaryDue]:
@@ -78,6 +86,18 @@ async def _digests(db: Database, now: datetime) -> list[SummaryDue]:
     for batch in _batches(managers):
         chose = await preferences_of(db, batch)
         due += await _not_yet(db, "manager_digest", batch, chose, now)
+    return due
+
+
+async def _weeks(db: Database, now: datetime) -> list[SummaryDue]:
+    """Hires within their first ninety days who have a plan that goes on, on the weekday of their choice."""
+    began: Document = {"$gte": (now.date() - FIRST_DAYS).isoformat(), "$lte": (now.date() + A_DAY).isoformat()}
+    here: Document = {"state.status": "expected", "state.start_date": began, "state.resting": {"$ne": True}}
+    by_team = [("state.manager_id", 1), ("state.start_date", 1)]  # not sought by manager, but far smaller than the collection
+    hires = [found["_id"] async for found in db[CORRESPONDENCES].find(here, {"_id": 1}).hint(by_team)]
+    due: list[SummaryDue] = []
+    for batch in _batches(hires):
+        due += await _not_yet(db, "week_ahead", batch, await preferences_of(db, batch), now)
     return due
 
 

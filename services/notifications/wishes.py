@@ -13,7 +13,7 @@ from shared.events.onboarding import EscalatedTo, Owner
 WELCOME_UNTIL = timedelta(days=30)  # a month in, nobody wants to be welcomed, nor told that somebody new starts
 PAIRED_UNTIL = timedelta(days=90)  # the shipped programme's length: whose first weeks are long over meets nobody by mail
 
-SUMMARY_TO: Mapping[Summary, RecipientRole] = {"manager_digest": "manager", "undelivered": "coordinator"}
+SUMMARY_TO: Mapping[Summary, RecipientRole] = {"manager_digest": "manager", "undelivered": "coordinator", "week_ahead": "hire"}
 
 
 @dataclass(frozen=True, slots=True)

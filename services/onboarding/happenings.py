@@ -280,6 +280,7 @@ TEMPLATES = (
     N_("Welcome"),
     N_("Hire cancelled"),
     N_("Manager digest"),
+    N_("Week ahead"),
     N_("Manager notice"),
     N_("Meeting cancelled"),
     N_("Meeting invitation"),

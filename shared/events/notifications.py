@@ -27,6 +27,7 @@ Template = Literal[
     "meeting_invitation",
     "meeting_cancelled",
     "manager_digest",
+    "week_ahead",
     "undelivered",
 ]
 
@@ -49,6 +50,7 @@ RECIPIENTS: Mapping[Template, tuple[RecipientRole, ...]] = {
     "meeting_invitation": ("hire", "mentor"),
     "meeting_cancelled": ("hire", "mentor"),
     "manager_digest": ("manager",),
+    "week_ahead": ("hire",),
     "undelivered": ("coordinator",),
 }
 """Which messages there are, by template, and who can get each."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,7 +11,7 @@ from services.notifications.preferences import Preferences
 from services.notifications.summaries import plan_due
 from services.notifications.timing import Hours, Timing
 from shared.events.hr import EmployeeSnapshot, EmployeeUpdated
-from shared.events.onboarding import JourneyStarted, MilestoneLate
+from shared.events.onboarding import JourneyPaused, JourneyStarted, MilestoneLate
 from shared.lease import LeaseLost
 from shared.mongo import Database
 from tests.connected.post_office import COORDINATOR, Office, PostOffice, post_office
@@ -168,3 +168,63 @@ async def test_managers_and_their_people_are_found_by_index(office: Office):
     for collection, query in ((store.CORRESPONDENCES, manager), (store.MESSAGES, reason)):
         plan = await office.db.command({"explain": {"find": collection, "filter": query}, "verbosity": "queryPlanner"})
         assert "COLLSCAN" not in str(plan)
+
+
+async def a_hire_at_work(office: Office, **more: object) -> None:
+    """Ada began in the week before: a meeting and a survey are due this week, another meeting later."""
+    milestones = [
+        {"id": "mentor_meeting_2", "owner": "mentor", "due": "2026-12-09", "meeting": 2},
+        {"id": "pulse_7", "owner": "hire", "due": "2026-12-07", "survey": "pulse_7"},
+        {"id": "mentor_meeting_3", "owner": "mentor", "due": "2026-12-14", "meeting": 3},
+    ]
+    journey = {"start_date": "2026-11-30", "programme": "default", "programme_version": "1", "milestones": milestones}
+    office.now = MONDAY - timedelta(days=10)
+    await office.hear(office.hired("E-9", start_date="2026-11-30", **more), office.assigned("E-9"))
+    await office.hear(JourneyStarted.model_validate({"employee_id": "E-9"} | journey))
+    await office.send()
+    office.now = MONDAY
+
+
+async def weeks(office: Office, post: PostOffice) -> list[str]:
+    await plan(office)
+    office.pass_time(hours=1)
+    await office.send()
+    mails = [mail for mail in post.to("e-9@acme.example") if mail["X-Firstmate-Template"] == "week_ahead"]
+    return [mail.get_body(("plain",)).get_content() for mail in mails]
+
+
+async def test_a_hire_reads_on_monday_morning_what_comes_this_week(office: Office, post: PostOffice):
+    await a_hire_at_work(office, time_zone="Europe/Berlin")
+    (text,) = await weeks(office, post)
+    lines = [line for line in text.splitlines() if line.startswith("- ")]
+    assert [line.partition(":")[0] for line in lines] == ["- Monday, 7 December 2026", "- Wednesday, 9 December 2026"]
+    assert lines[1].endswith("with Noémie")
+    assert await weeks(office, post) == [text]
+    office.now = MONDAY + timedelta(days=7)
+    assert len(await weeks(office, post)) == 2
+
+
+async def test_a_week_without_anything_is_no_mail_and_neither_is_one_that_is_declined_or_at_rest(
+    office: Office, post: PostOffice
+):
+    await a_hire_at_work(office)
+    office.now += timedelta(days=14)
+    assert await weeks(office, post) == []
+    assert [entry.reason for entry in await office.ledger(template="week_ahead", employee_id="E-9")] == ["nothing_to_tell"]
+    await store.prefer(office.db, "E-9", Preferences(declined=frozenset({"digest"})), office.now)
+    office.now = MONDAY
+    assert await weeks(office, post) == []
+    await office.hear(JourneyPaused.model_validate({"employee_id": "E-9", "since": "2026-12-08", "paused_by": "B-1"}))
+    assert len(await office.ledger(template="week_ahead", employee_id="E-9")) == 2
+    office.now = MONDAY + timedelta(days=7)
+    await plan(office)
+    assert len(await office.ledger(template="week_ahead", employee_id="E-9")) == 2
+
+
+async def test_before_the_first_day_and_after_ninety_nobody_gets_a_week(office: Office, post: PostOffice):
+    await plan(office)
+    assert await office.ledger(template="week_ahead") == []
+    await a_hire_at_work(office)
+    office.now = MONDAY + timedelta(weeks=13)
+    await plan(office)
+    assert await office.ledger(template="week_ahead", employee_id="E-9") == []

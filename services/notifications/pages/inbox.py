@@ -46,6 +46,7 @@ TITLES: Mapping[Template, str] = {
     "meeting_invitation": N_("A time to meet: %(name)s"),
     "meeting_cancelled": N_("A meeting is off: %(name)s"),
     "manager_digest": N_("Your week with your new people"),
+    "week_ahead": N_("Your week ahead"),
     "undelivered": N_("Whom mail did not reach"),
 }
 """What each message is called in a list; `name` is the hire whom it is about."""

@@ -32,7 +32,10 @@ KINDS: Mapping[Kind, tuple[str, str]] = {
     "reminders": (N_("Reminders"), N_("before something of yours is due, and whether a first meeting took place")),
     "surveys": (N_("Surveys"), N_("a few questions along the way, for those who join")),
     "invitations": (N_("Invitations"), N_("meetings of mentor and mentee for your calendar")),
-    "digest": (N_("The weekly overview"), N_("for managers: who starts, what is late, what changed")),
+    "digest": (
+        N_("The weekly overview"),
+        N_("for managers: who starts, what is late, what changed; for those who join: what is next"),
+    ),
 }
 ALWAYS = (
     N_("The welcome, and changes of a start date"),
