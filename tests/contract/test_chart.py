@@ -20,7 +20,7 @@ from shared.topics import SERVICES, TOPICS
 CHART = Path(__file__).parents[2] / "deploy" / "helm" / "firstmate"
 SETS = ("small", "production", "everything")
 KUBERNETES = "1.33"
-OF_OPERATORS = ("strimzi.io", "keda.sh", "percona.com", "monitoring.coreos.com")  # their schemas come in no package
+OF_OPERATORS = ("strimzi.io", "keda.sh", "percona.com", "monitoring.coreos.com")  # see test_operator_resources.py
 HELM = os.environ.get("HELM") or shutil.which("helm")
 
 pytestmark = pytest.mark.skipif(HELM is None, reason="no helm on PATH: `go install helm.sh/helm/v3/cmd/helm@v3.19.0` makes one")
