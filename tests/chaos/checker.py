@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 
+from deploy.topics import look
 from services.matching.domain import Hire, Mentor
 from services.onboarding.evolution import evolve
 from services.onboarding.journey import Journey
@@ -86,7 +88,7 @@ async def until_quiet(client: Client, address: str, patience: float) -> list[str
     while quiet < 3:  # a fact that is just being published shows nowhere for a moment
         try:
             left = [words async for words in _left(client, address)]
-        except (PyMongoError, OSError) as error:
+        except (PyMongoError, KafkaError, OSError) as error:
             left = [f"can't be looked at: {type(error).__name__}"]
         quiet = 0 if left else quiet + 1
         if left and asyncio.get_running_loop().time() > deadline:
@@ -119,12 +121,8 @@ async def _consumer(address: str) -> AsyncIterator[tuple[AIOKafkaConsumer, dict[
     consumer = AIOKafkaConsumer(bootstrap_servers=address, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
     try:
-        await consumer.topics()  # reads all there are into the client's memory
-        partitions = [
-            TopicPartition(topic.name, number)
-            for topic in TOPICS
-            for number in sorted(consumer._client.cluster.partitions_for_topic(topic.name) or ())
-        ]
+        counts = (await look(address)).partitions
+        partitions = [TopicPartition(topic.name, number) for topic in TOPICS for number in range(counts[topic.name])]
         consumer.assign(partitions)
         yield consumer, await consumer.end_offsets(partitions)
     finally:

@@ -23,13 +23,13 @@ class Flow:
 
     def __init__(self, load: Load) -> None:
         self._load = load
-        self.missing: list[str] = []  # when last asked
+        self.missing: list[str] = []
         self._seen: dict[str, dict[str, float]] = defaultdict(dict)
 
     async def again(self, services: Sequence[str], since: float, within: float) -> float | None:
         """Seconds from `since` until the first hires sent after it, `WINDOW_S` of them, had come through all `services`.
 
-        None when they had not `within` so many seconds, or nothing was sent any more.
+        None when they had not `within` so many seconds; `missing` says what had not.
         """
         loop = asyncio.get_running_loop()
         while loop.time() < since + within:

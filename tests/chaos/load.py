@@ -31,6 +31,7 @@ from shared.events.onboarding import TOPIC as JOURNEYS_TOPIC
 POISON_MARK = "x-chaos-poison"
 """The header by which a checker knows a bad record."""
 MANAGERS = 50
+MOST_HIRES = 1_000_000
 BAD_EVERY = 100  # records
 AT_ONCE = 25  # records on their way to the broker
 SOURCE = "/hr/chaos"
@@ -43,13 +44,14 @@ Wire = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]
 
 @dataclass
 class Load:
-    """A run's records in the order in which they are sent.
+    """A run's records in the order in which they are sent: of at least so many hires, and more until it is `enough`.
 
     `sent_at` says when (loop time) the broker acknowledged each hire, `unsteady` which of them something ends.
     """
 
     hires: int
     seed: int
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
     sent_at: dict[str, float] = field(default_factory=dict)
     unsteady: set[str] = field(default_factory=set)
     records: int = 0
@@ -74,7 +76,9 @@ class Load:
         """The hires and what becomes of them. The same seed says the same things of the same people in the same order."""
         random = Random(self.seed)
         later: list[Any] = []
-        for number, event in enumerate(hires(self.hires)):
+        for number, event in enumerate(hires(MOST_HIRES)):
+            if number >= self.hires and self.enough.is_set():
+                break
             yield _wire(event)
             if random.random() < 0.05:
                 yield _wire(event)  # HR repeats itself
@@ -123,8 +127,8 @@ class Load:
         async with _producer(address) as producer:
             await self._send(producer, list(self.company()))
 
-    async def send(self, address: str, per_second: float, end: asyncio.Event) -> None:
-        """Send all the rest at about this rate; `end` set, what is left is not sent any more."""
+    async def send(self, address: str, per_second: float) -> None:
+        """Send all the rest at about this rate."""
         loop = asyncio.get_running_loop()
         async with _producer(address) as producer:
             waiting: list[Wire] = []
@@ -136,8 +140,6 @@ class Load:
                 await self._send(producer, waiting)
                 handed += len(waiting)
                 waiting = []
-                if end.is_set():
-                    return
                 await asyncio.sleep(max(0.0, began + handed / per_second - loop.time()))
             await self._send(producer, waiting)
 

@@ -4,7 +4,7 @@ import asyncio
 import statistics
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,11 +52,17 @@ class Struck:
 
 
 async def run(
-    hires: int, faults: int, seed: int, say: Say, kinds: Sequence[Fault] = FAULTS, logs: Path | None = None
+    hires: int,
+    faults: int,
+    seed: int,
+    say: Say,
+    kinds: Sequence[Fault] = FAULTS,
+    logs: Path | None = None,
+    afterwards: Callable[[Stack], Awaitable[None]] | None = None,
 ) -> dict[str, Any]:
     """The report of a run over so many hires and faults, chosen by the seed out of those `kinds` that can be had here.
 
-    `logs`: where the workers' logs go that are to be kept.
+    `logs`: where the workers' logs go that are to be kept. `afterwards` gets the system once it was checked.
     """
     began = now()
     with tempfile.TemporaryDirectory(prefix="firstmate-chaos-") as name:
@@ -65,7 +71,10 @@ async def run(
             chosen = script(faults, seed, possible(kinds, with_small_disk=disk is not None))
             async with running(folder, disk, logs) as stack:
                 say("the system runs")
-                return await _under_load(stack, Load(hires, seed), chosen, seed, say) | {
+                report = await _under_load(stack, Load(hires, seed), chosen, seed, say)
+                if afterwards is not None:
+                    await afterwards(stack)
+                return report | {
                     "seed": seed,
                     "seconds": round((now() - began).total_seconds()),
                     "skipped": [] if disk else ["disk full: this user may mount no file system"],
@@ -73,7 +82,7 @@ async def run(
 
 
 async def _under_load(stack: Stack, load: Load, chosen: Sequence[Fault], seed: int, say: Say) -> dict[str, Any]:
-    flow, struck, over = Flow(load), Struck(), asyncio.Event()
+    flow, struck = Flow(load), Struck()
     planned = sum(fault.planned_s + sum(PAUSE_S) / 2 for fault in chosen) + 5
     overfull: set[str] = set()
     await load.send_company(stack.kafka_address)
@@ -82,17 +91,17 @@ async def _under_load(stack: Stack, load: Load, chosen: Sequence[Fault], seed: i
     say("the company is known, hires and faults begin")
     async with flow.watching(stack.kafka_address):
         watching = asyncio.create_task(_look_at_mentors(stack.client, overfull))
-        sending = asyncio.create_task(load.send(stack.kafka_address, load.hires * RECORDS_PER_HIRE / planned, over))
+        sending = asyncio.create_task(load.send(stack.kafka_address, load.hires * RECORDS_PER_HIRE / planned))
         try:
             await _strike(stack, flow, chosen, Random(seed), struck, say)
             say("the faults are over")
+            load.enough.set()
             await sending
             say(f"{load.records} records are sent, {load.poison} of them bad")
             quiet_from = asyncio.get_running_loop().time()
             stuck = await checker.until_quiet(stack.client, stack.kafka_address, QUIET_WITHIN_S)
             quiet_s = asyncio.get_running_loop().time() - quiet_from
         finally:
-            over.set()
             watching.cancel()
             sending.cancel()
             await asyncio.gather(watching, sending, return_exceptions=True)
