@@ -234,7 +234,7 @@ async def _check_pairs(client: Client, hr: Sequence[Event[Any]], assignments: Se
             wrong.append(f"{id} has no place with their mentor {hire.mentor_id}")
         if hire.mentor_id is None and places[id]:
             wrong.append(f"{id} has a place and no mentor")
-        if id in over and hire.status != "none":
+        if id in over and hire.status not in ("none", "released"):
             wrong.append(f"{id} does not come or has left, and is {hire.status}")
         if id in hired - over and not (hire.mentor_id or (hire.waiting is not None and hire.waiting.ruled_out)):
             findings.lost.append(f"{id} has no mentor and does not wait for a reason")

@@ -85,7 +85,7 @@ def _zombie(service: str) -> Fault:
 
     lasts = SESSION_TIMEOUT_MS / 1000 + 6
     kind = f"pause the leading {service} worker beyond its session, then let it go on"
-    return Fault(kind, strike, heal, lasts, through=(service,), planned_s=lasts + 5, in_short=service == "onboarding")
+    return Fault(kind, strike, heal, lasts, through=(service,), planned_s=lasts + 5, in_short=False)
 
 
 async def _stop_broker(stack: Stack, random: Random) -> None:
@@ -136,7 +136,8 @@ def _cut(names: tuple[str, ...], what: str) -> Fault:
         for name in names:
             stack.proxies[name].refuses = False
 
-    return Fault(f"cut every connection to {what} for two seconds", strike, heal, 2.0, by_itself=False, planned_s=9)
+    kind, short = f"cut every connection to {what} for two seconds", what != "the broker"
+    return Fault(kind, strike, heal, 2.0, by_itself=False, planned_s=9, in_short=short)
 
 
 async def _delay(stack: Stack, random: Random) -> None:
@@ -215,8 +216,8 @@ FAULTS = (
     _cut(("kafka",), "the broker"),
     _cut(("mongo-0", "mongo-1", "mongo-2"), "MongoDB"),
     _cut(("mail",), "the mail server"),
-    Fault("delay everything on its way by 30 ms", _delay, _hurry, 5.0, planned_s=12),
-    Fault("fill the disk of the MongoDB primary until it dies", _fill_disk, _empty_disk, planned_s=45),
+    Fault("delay everything on its way by 30 ms", _delay, _hurry, 5.0, planned_s=12, in_short=False),
+    Fault("fill the disk of the MongoDB primary until it dies", _fill_disk, _empty_disk, planned_s=45, in_short=False),
     Fault("more partitions for hr.employees", _more_partitions, planned_s=10),
     Fault("roll to the release with one new event field, or back", _roll, planned_s=40),
 )

@@ -33,7 +33,7 @@ POISON_MARK = "x-chaos-poison"
 MANAGERS = 50
 MOST_HIRES = 1_000_000
 BAD_EVERY = 100  # records
-AT_ONCE = 25  # records on their way to the broker
+AT_ONCE = 25  # records on their way to the broker, at most: those of half a second
 SOURCE = "/hr/chaos"
 START_IN = timedelta(days=28)
 POISONED = (HR_TOPIC, HR_TOPIC, MENTORS_TOPIC, ASSIGNMENTS_TOPIC, JOURNEYS_TOPIC, MESSAGES_TOPIC)
@@ -131,11 +131,12 @@ class Load:
         """Send all the rest at about this rate."""
         loop = asyncio.get_running_loop()
         async with _producer(address) as producer:
+            at_once = max(1, min(AT_ONCE, round(per_second / 2)))
             waiting: list[Wire] = []
             began, handed = loop.time(), 0
             for wire in self._with_poison():
                 waiting.append(wire)
-                if len(waiting) < AT_ONCE:
+                if len(waiting) < at_once:
                     continue
                 await self._send(producer, waiting)
                 handed += len(waiting)

@@ -1,12 +1,22 @@
 """A TCP relay on this machine whose connections can be cut, refused and delayed."""
 
 import asyncio
+import socket
+import struct
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from deploy.ports import free_port
 
 CHUNK = 65_536
+AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: a close sends a reset and forgets what is on its way
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):  # it has gone already
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+    writer.transport.abort()
 
 
 class Proxy:
@@ -24,7 +34,7 @@ class Proxy:
     def cut(self) -> int:
         """Reset every connection, whatever is on its way; how many there were."""
         for writer in list(self._writers):
-            writer.transport.abort()
+            _reset(writer)
         return len(self._writers) // 2
 
     async def __aenter__(self) -> Self:
@@ -42,13 +52,13 @@ class Proxy:
 
     async def _accept(self, here_in: asyncio.StreamReader, here_out: asyncio.StreamWriter) -> None:
         if self.refuses:
-            here_out.transport.abort()
+            _reset(here_out)
             return
         host, _, port = self._target.partition(":")
         try:
             there_in, there_out = await asyncio.open_connection(host, int(port))
         except OSError:
-            here_out.transport.abort()
+            _reset(here_out)
             return
         self._writers |= {here_out, there_out}
         for source, sink in ((here_in, there_out), (there_in, here_out)):
@@ -64,7 +74,7 @@ class Proxy:
                 sink.write(data)
                 await sink.drain()
         except OSError:
-            sink.transport.abort()
+            _reset(sink)
         finally:
             sink.close()
             self._writers.discard(sink)

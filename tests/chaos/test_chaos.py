@@ -27,11 +27,11 @@ async def kafka_files() -> None:
 @pytest.mark.timeout(1500)  # some three minutes where nothing else runs
 @pytest.mark.usefixtures("kafka_files")
 async def test_nothing_is_lost_doubled_or_stuck_under_faults_of_every_sort() -> None:
-    report = await run(300, len(SHORT), seed=1, say=print, kinds=SHORT, afterwards=what_is_spoilt_is_found)
+    report = await run(400, len(SHORT), seed=1, say=print, kinds=SHORT, afterwards=what_is_spoilt_is_found)
     found = {kind: report[kind] for kind in ("lost", "doubled", "invariant_violations", "stuck")}
     assert found == {"lost": 0, "doubled": 0, "invariant_violations": 0, "stuck": 0}, report
     assert report["faults"] == len(SHORT)
-    assert report["hires"] >= 300
+    assert report["hires"] >= 400
     assert report["bad_records"] > 0
     assert report["facts_with_the_next_releases_field"] > 0
 
