@@ -1,6 +1,7 @@
 """A short run over faults of every sort; the long ones are the command's (`python -m tests.chaos`, docs/faults.md)."""
 
 import asyncio
+import os
 
 import pytest
 
@@ -24,7 +25,10 @@ async def kafka_files() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1500)  # some three minutes where nothing else runs
+@pytest.mark.timeout(1500)
+@pytest.mark.skipif(
+    "FIRSTMATE_TEST_CHAOS" not in os.environ, reason="keeps two cores busy for minutes; FIRSTMATE_TEST_CHAOS=1 runs it"
+)
 @pytest.mark.usefixtures("kafka_files")
 async def test_nothing_is_lost_doubled_or_stuck_under_faults_of_every_sort() -> None:
     report = await run(400, len(SHORT), seed=1, say=print, kinds=SHORT, afterwards=what_is_spoilt_is_found)
