@@ -3,11 +3,14 @@
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from services.matching import handlers as matching_handlers
+from services.notifications import handlers as notifications_handlers
+from services.onboarding import handlers as onboarding_handlers
 from shared import dead_letters
 from shared.events import new_event
 from shared.events.hr import EmployeeHired, EmployeeSnapshot, EmployeeTerminated, EmployeeUpdated, HireRescinded, StartDateChanged
@@ -170,3 +173,56 @@ async def test_a_bad_record_among_good_ones_is_buried_by_each_service_and_change
         (letter,) = [letter async for letter in dead_letters.letters(database)]
         assert letter["topic"] == "hr.employees"
     assert (await states(flow, "matching", "hires"))["E-1"]["status"] == "assigned"
+
+
+async def test_a_record_that_is_replayed_after_a_fix_has_the_effect_of_one_that_was_good_the_first_time(
+    flow: Flow, mongo_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # HR's own times tell what is the later word: the record that is sent again comes behind it on its topic.
+    moved = StartDateChanged(employee_id="E-1", start_date="2027-03-01")
+    told = [("E-1-hired", hired("E-1").data, 2), ("E-1-moved", moved, 1)]
+    story = [new_event(fact, source="/hr/test", id=id, time=NOW - timedelta(days=days)) for id, fact, days in told]
+    flow.publish(*PEOPLE, *MENTORS)
+    await flow.settle()
+    for service in (matching_handlers.MatchingWork, onboarding_handlers.JourneyWork, notifications_handlers.CorrespondenceWork):
+        _break(monkeypatch, service)
+    flow.publish(*story)
+    await flow.settle()
+    monkeypatch.undo()  # the fix
+    for database in flow.databases.values():
+        (letter,) = [letter async for letter in dead_letters.letters(database)]
+        assert await dead_letters.replay(database, letter["_id"], NOW)
+    await flow.settle()
+
+    good = await open_flow(mongo_client, "flow_good", lambda: NOW)
+    try:
+        good.publish(*PEOPLE, *MENTORS)
+        await good.settle()
+        good.publish(*story)
+        await good.settle()
+        journeys, expected = await states(flow, "onboarding", "journeys"), await states(good, "onboarding", "journeys")
+        assert journeys["E-1"]["start_date"] == expected["E-1"]["start_date"] == "2027-03-01"
+        assert _days(journeys["E-1"]) == _days(expected["E-1"])
+        assert (await states(flow, "onboarding", "board"))["E-1"]["start_date"] == "2027-03-01"
+        hires, hoped = await states(flow, "matching", "hires"), await states(good, "matching", "hires")
+        assert hires["E-1"]["decision"]["mentor_id"] == hoped["E-1"]["decision"]["mentor_id"]
+        assert await letters_of(flow, "welcome") == await letters_of(good, "welcome") == Counter({"E-1": 1})
+    finally:
+        for database in good.databases.values():
+            await mongo_client.drop_database(database.name)
+
+
+def _break(monkeypatch: pytest.MonkeyPatch, work: Any) -> None:
+    """Give the service a fault that hires trip over."""
+    real = work.decide
+
+    def decide(self: Any, event: Any, now: datetime) -> None:
+        if event.id == "E-1-hired":
+            raise ZeroDivisionError
+        real(self, event, now)
+
+    monkeypatch.setattr(work, "decide", decide)
+
+
+def _days(journey: Document) -> dict[str, Any]:
+    return {name: milestone["due"] for name, milestone in journey["milestones"].items()}
