@@ -1,7 +1,6 @@
 """What the figures stand on: real servers on temporary data, the three workers as processes, and hires to feed them.
 
-The reference is a *bare loop* on the same servers in the same run: produce, consume, one journaled write per batch, produce,
-consume, with none of the guarantees. Figures are ratios to it, because machines are noisy.
+Figures are ratios to a reference on the same servers in the same run, because machines are noisy.
 """
 
 import argparse
@@ -30,7 +29,7 @@ from shared.clock import now
 from shared.events import new_event, to_record
 from shared.events.hr import EmployeeHired, EmployeeSnapshot
 from shared.events.mentoring import MAX_CAPACITY, MentorEnrolled
-from shared.mongo import Client, InsertOne, connect
+from shared.mongo import Client, connect
 from shared.topics import SERVICES, ensure_topics
 
 PATIENCE_S = 180.0
@@ -75,7 +74,14 @@ async def servers() -> AsyncIterator[tuple[LightKafka, Mongod]]:
 @asynccontextmanager
 async def chain() -> AsyncIterator[Chain]:
     """The three workers on fresh servers."""
-    async with servers() as (broker, mongod), AsyncExitStack() as stack:
+    async with servers() as (broker, mongod), workers(broker, mongod) as system:
+        yield system
+
+
+@asynccontextmanager
+async def workers(broker: LightKafka, mongod: Mongod) -> AsyncIterator[Chain]:
+    """The three workers as processes on these servers."""
+    async with AsyncExitStack() as stack:
         processes = {"broker": broker.process.pid, "mongod": mongod.process.pid} if broker.process and mongod.process else {}
         for service in SERVICES:
             environment = {
@@ -160,27 +166,9 @@ async def until_count(client: Client, wanted: Sequence[tuple[str, str, dict[str,
             await asyncio.sleep(0.01)
 
 
-async def bare_loop(broker: str, client: Client, count: int) -> float:
-    """Seconds for `count` hire records through produce, consume, one journaled write per batch, produce, consume."""
-    await _create(broker, topics := ("bare.in", "bare.out"))
-    records = [to_record(event) for event in hires(count)]
-    producer = kafka.producer(broker)
-    await producer.start()
-    started = asyncio.get_running_loop().time()
-    try:
-        await asyncio.gather(
-            _send_all(producer, topics[0], records),
-            _copy(broker, client, producer, topics, count),
-            _drain(broker, topics[1], count),
-        )
-        return asyncio.get_running_loop().time() - started
-    finally:
-        await producer.stop()
-
-
 async def bare_loop_latency(broker: str, client: Client, count: int) -> list[float]:
     """Milliseconds of each of `count` records, one at a time, through the same loop."""
-    await _create(broker, topics := ("bare.one", "bare.two"))
+    await create(broker, topics := ("bare.one", "bare.two"))
     producer = kafka.producer(broker)
     await producer.start()
     taken: list[float] = []
@@ -200,16 +188,12 @@ async def bare_loop_latency(broker: str, client: Client, count: int) -> list[flo
     return taken
 
 
-async def _create(broker: str, topics: Sequence[str]) -> None:
+async def create(broker: str, topics: Sequence[str]) -> None:
+    """Topics for a reference."""
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
     await admin.start()
     await admin.create_topics([NewTopic(topic, 6, 1) for topic in topics])
     await admin.close()
-
-
-async def _send_all(producer: AIOKafkaProducer, topic: str, records: Sequence[Any]) -> None:
-    futures = [await producer.send(topic, key=key, value=value, headers=headers) for key, value, headers in records]
-    await asyncio.gather(*futures)
 
 
 @asynccontextmanager
@@ -221,26 +205,6 @@ async def _reading(broker: str, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
         yield consumer
     finally:
         await consumer.stop()
-
-
-async def _copy(broker: str, client: Client, producer: AIOKafkaProducer, topics: Sequence[str], count: int) -> None:
-    done = 0
-    async with _reading(broker, topics[0]) as consumer:
-        while done < count:
-            batch = [
-                record for records in (await consumer.getmany(timeout_ms=20, max_records=500)).values() for record in records
-            ]
-            if batch:
-                await client["bare"]["documents"].bulk_write([InsertOne(json.loads(record.value)) for record in batch])
-                await asyncio.gather(*[await producer.send(topics[1], key=r.key, value=r.value) for r in batch])
-                done += len(batch)
-
-
-async def _drain(broker: str, topic: str, count: int) -> None:
-    done = 0
-    async with _reading(broker, topic) as consumer:
-        while done < count:
-            done += sum(len(records) for records in (await consumer.getmany(timeout_ms=20, max_records=500)).values())
 
 
 def command(

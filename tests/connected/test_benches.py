@@ -36,3 +36,13 @@ def test_the_rebuild_bench_finds_no_difference_to_the_live_rows() -> None:
     assert (figures["differences"], figures["board"]["records"], figures["timeline"]["records"]) == (0, 3000, 3000)
     assert figures["board"]["rows"] == figures["timeline"]["rows"] > 0
     assert figures["share_of_bare_loop"] > 0
+
+
+def test_the_processing_bench_has_every_effect_in_each_way() -> None:
+    argv = [sys.executable, "-m", "bench.processing", "--json", "--hires", "40"]
+    ran = subprocess.run(argv, check=False, cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr  # each way is waited for until all its effects are there
+    figures = json.loads(ran.stdout.splitlines()[-1])
+    assert figures["documents_per_hire"] > 10
+    assert min(figures[f"throughput_vs_{way}"] for way in ("tutorial", "safe_naive")) > 0
+    assert 0 < figures["share_of_ceiling"] < 1

@@ -56,7 +56,7 @@ def test_a_bench_that_was_not_run_is_named() -> None:
 
 
 def test_the_chart_asks_for_the_memory_that_was_measured() -> None:
-    measured = json.loads(RESULTS.read_text())["processing"]["memory_mb"]
+    measured = json.loads(RESULTS.read_text())["processing"]["rss_mb"]
     workers = yaml.safe_load((ROOT / "deploy" / "helm" / "firstmate" / "values.yaml").read_text())["workers"]
     for name, worker in workers.items():
         asked = int(worker["resources"]["requests"]["memory"].removesuffix("Mi")) * 2**20 / 1e6
