@@ -1,6 +1,7 @@
 """The simulation itself: the first seeds hold every invariant, runs repeat exactly, and each seeded bug is found."""
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -86,3 +87,13 @@ async def test_a_failing_script_is_made_smaller_and_fails_the_same() -> None:
     again = await played(play, least.script, bug=BUGS["marked before sent"].patch)
     assert isinstance(again, Outcome)
     assert (again.hash, again.violations) == (least.hash, least.violations)
+
+
+async def test_a_soak_plays_many_seeds_in_processes_of_their_own() -> None:
+    command = [sys.executable, "-m", "tests.simulation", "--seeds", "1..12", "--processes", "2"]
+    done = await asyncio.to_thread(
+        subprocess.run, command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=True, timeout=300
+    )
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["seeds"], told["violating"]) == (12, 0)
+    assert told["faults"]
