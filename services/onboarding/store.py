@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, get_args
 
+from bson import Timestamp
+
 from services.onboarding.journey import Journey, JourneyStatus
 from services.onboarding.programme import Programme, Programmes
 from services.onboarding.projections.board import Attention, Board, Standing
@@ -355,9 +357,10 @@ async def board_changes(db: Database) -> AsyncIterator[str | None]:
     unseen, and whoever shows them opens this again and reads the board afresh.
     """
     writes: list[Mapping[str, Any]] = [{"$match": {"operationType": {"$in": ["insert", "update", "replace", "invalidate"]}}}]
-    here = (await db.command("ping"))["operationTime"]  # whatever is committed after this is in the stream, open or not
+    here = (await db.command("ping"))["operationTime"]
+    after = Timestamp(here.time, here.inc + 1)  # whatever is committed from then on is in the stream, open or not
     yield None
-    async with db[BOARD].watch(writes, start_at_operation_time=here) as changes:
+    async with db[BOARD].watch(writes, start_at_operation_time=after) as changes:
         async for change in changes:
             if change["operationType"] == "invalidate":
                 return

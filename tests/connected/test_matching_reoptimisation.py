@@ -259,6 +259,6 @@ async def test_a_dismissed_step_is_left_as_it_is(database: Database) -> None:
     assert await room.pairs() == {"H-A": "M-B", "H-B": "M-A"}
 
 
-@pytest.mark.parametrize(("hour", "duties"), [(3, ["waitlist", "reoptimisation"]), (-1, ["waitlist"])])
+@pytest.mark.parametrize(("hour", "duties"), [(3, ["waitlist", "reoptimisation", "measures"]), (-1, ["waitlist", "measures"])])
 def test_the_nightly_proposal_can_be_switched_off(hour: int, duties: list[str]) -> None:
     assert [duty.name for duty in matching.worker(Settings(reoptimise_hour=hour)).duties] == duties
