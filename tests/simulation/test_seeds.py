@@ -17,7 +17,7 @@ from tests.simulation.script import script_of
 from tests.simulation.shrink import shrink
 
 ROOT = Path(__file__).parents[2]
-SEEDS, AT_ONCE = 100, 10
+SEEDS, AT_ONCE = 500, 10
 
 
 async def played(work: "object", *arguments: object, **options: object) -> object:
