@@ -8,7 +8,7 @@ and the raw ceiling (`bench/ceiling.py`). Each figure is the median of the round
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from statistics import median
 from time import perf_counter
@@ -182,8 +182,7 @@ async def _processes(way: str, address: str, mongod: Mongod) -> AsyncIterator[No
         for service in SERVICES:
             argv = [sys.executable, "-m", "bench.other_ways", way, service, address, mongod.uri]
             process = await Process.start(f"{way} {service}", argv, log=mongod.data / f"{way}-{service}.log", env={})
-            stop: Callable[[float], Any] = process.stop
-            stack.push_async_callback(stop, 10.0)
+            stack.push_async_callback(process.stop, 10.0)
         yield
 
 

@@ -260,7 +260,7 @@ async def lag_findings(client: Client, address: str) -> list[Finding]:
 async def read_model_findings(client: Client, address: str) -> list[Finding]:
     """How far the read models have come, and whether they stand still for a rebuild."""
     db = client[SERVICE]
-    standing = (await positions(db, address, [CONSUMER], kafka.places(READ_MODEL_TOPICS)))[CONSUMER]
+    standing = await positions(db, address, CONSUMER, kafka.places(READ_MODEL_TOPICS))
     read, waiting = sum(each.next for each in standing), sum(each.lag or 0 for each in standing)
     told = f"{', '.join(READ_MODELS)} have read {read} records, {waiting} wait"
     if not await hold.is_held(db, CONSUMER):

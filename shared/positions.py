@@ -1,7 +1,7 @@
 """Where a consumer stands in its topics: its recorded progress beside their ends, and how long the next record has waited."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from shared import kafka_access, progress
 from shared.mongo import Database
 from shared.progress import Place
 
-WITHIN_S = 3.0  # for each consumer; somebody waits for the answer
+WITHIN_S = 3.0  # somebody waits for the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,37 +34,24 @@ class Position:
         return None if self.end is None else max(0, self.end - self.next)
 
 
-async def positions(db: Database, address: str, consumers: Iterable[str], places: Iterable[Place]) -> dict[str, list[Position]]:
-    """Each consumer's position in each place. Without a broker the ends are unknown. Raises PyMongoError."""
-    wanted = list(places)
-    done = {consumer: await progress.read(db, consumer, wanted) for consumer in consumers}
+async def positions(db: Database, address: str, consumer: str, places: Iterable[Place]) -> list[Position]:
+    """The consumer's position in each place. Without a broker the ends are unknown. Raises PyMongoError."""
+    done = await progress.read(db, consumer, places)
     try:
-        async with asyncio.timeout(WITHIN_S * len(done)):
-            ends, since = await _looked_up(address, wanted, done)
+        async with asyncio.timeout(WITHIN_S):
+            ends, since = await _looked_up(address, done)
     except (KafkaError, OSError, TimeoutError):
         ends, since = {}, {}
-    return {
-        consumer: [
-            Position(*place, offset, ends.get(place), since.get(consumer, {}).get(place))
-            for place, offset in sorted(read.items())
-        ]
-        for consumer, read in done.items()
-    }
+    return [Position(*place, offset, ends.get(place), since.get(place)) for place, offset in sorted(done.items())]
 
 
-async def _looked_up(
-    address: str, places: Sequence[Place], done: Mapping[str, Mapping[Place, int]]
-) -> tuple[dict[Place, int], dict[str, dict[Place, datetime]]]:
+async def _looked_up(address: str, done: Mapping[Place, int]) -> tuple[dict[Place, int], dict[Place, datetime]]:
     client = AIOKafkaConsumer(**kafka_access.client(address), enable_auto_commit=False)
     try:
         await client.start()
-        found = await client.end_offsets([TopicPartition(*place) for place in places])
+        found = await client.end_offsets([TopicPartition(*place) for place in done])
         ends = {(partition.topic, partition.partition): end for partition, end in found.items()}
-        since = {
-            consumer: await _written(client, {place: offset for place, offset in read.items() if ends[place] > offset})
-            for consumer, read in done.items()
-        }
-        return ends, since
+        return ends, await _written(client, {place: offset for place, offset in done.items() if ends[place] > offset})
     finally:
         await client.stop()
 

@@ -14,18 +14,7 @@ from shared.mongo import Database, Document
 from shared.refusals import not_found
 from shared.web import Page, decode_cursor, encode_cursor
 
-FREE = {"$max": [0, {"$subtract": ["$state.capacity", "$state.load"]}]}
 Shown = Literal["nominated", "active", "paused", "withdrawn"]
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """Hires who wait; active mentors with their taken and free places."""
-
-    waiting: int
-    mentors: int
-    taken: int
-    free: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +111,9 @@ class Books:
         cursor = self.db[store.MENTORS].find({"_id": {"$in": sorted(ids)}, "state": {"$ne": None}})
         return await self._mentors([document async for document in cursor])
 
-    async def numbers(self) -> Numbers:
+    async def numbers(self) -> store.Numbers:
         """The programme in four numbers."""
-        count: Document = {"_id": None, "mentors": {"$sum": 1}, "taken": {"$sum": "$state.load"}, "free": {"$sum": FREE}}
-        waiting = await self.db[store.HIRES].count_documents({"state.status": "waitlisted"})
-        async for found in self.db[store.MENTORS].aggregate([{"$match": {"state.status": "active"}}, {"$group": count}]):
-            return Numbers(waiting, found["mentors"], found["taken"], found["free"])
-        return Numbers(waiting, 0, 0, 0)
+        return await store.numbers(self.db)
 
     async def proposed(self) -> int:
         """How many proposals wait for a coordinator."""

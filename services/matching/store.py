@@ -21,7 +21,18 @@ from shared.streams import Stream, Streams
 SERVICE = "matching"
 API_PATH = "/api/matching/v1"
 MENTORS, HIRES, POOL, REOPTIMISATIONS = "mentors", "hires", "pool", "reoptimisations"
+FREE = {"$max": [0, {"$subtract": ["$state.capacity", "$state.load"]}]}
 LOG_KEPT = 32  # a worker looks at least once every few seconds; a person changes a mentor every few minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Hires who wait; active mentors with their taken and free places."""
+
+    waiting: int
+    mentors: int
+    taken: int
+    free: int
 
 
 async def ensure_indexes(db: Database) -> None:
@@ -41,20 +52,22 @@ async def ensure_indexes(db: Database) -> None:
 
 async def measure(db: Database, now: datetime) -> None:
     """Tell how many wait and how long, and how many places are free."""
-    waiting: Document = {"state.status": "waitlisted"}
-    metrics.WAITING_HIRES.set(await db[HIRES].count_documents(waiting))
-    longest = await db[HIRES].find_one(waiting, {"state.waiting.since": 1}, sort=[("state.waiting.since", ASCENDING)])
-    since = datetime.fromisoformat(longest["state"]["waiting"]["since"]) if longest else now
+    found = await numbers(db)
+    metrics.WAITING_HIRES.set(found.waiting)
+    longest = await longest_waiting(db, 1)
+    since = datetime.fromisoformat(longest[0][0]) if longest else now
     metrics.WAITING_SECONDS.set(max(0.0, (now - since).total_seconds()))
-    sums: list[Document] = [
-        {"$match": {"state.status": "active"}},
-        {"$group": {"_id": None, "places": {"$sum": "$state.capacity"}, "taken": {"$sum": "$state.load"}}},
-    ]
-    places, taken = 0, 0
-    async for found in db[MENTORS].aggregate(sums):
-        places, taken = found["places"], found["taken"]
-    metrics.PLACES.labels("taken").set(taken)
-    metrics.PLACES.labels("free").set(max(0, places - taken))
+    metrics.PLACES.labels("taken").set(found.taken)
+    metrics.PLACES.labels("free").set(found.free)
+
+
+async def numbers(db: Database) -> Numbers:
+    """The programme in four numbers."""
+    count: Document = {"_id": None, "mentors": {"$sum": 1}, "taken": {"$sum": "$state.load"}, "free": {"$sum": FREE}}
+    waiting = await db[HIRES].count_documents({"state.status": "waitlisted"})
+    async for found in db[MENTORS].aggregate([{"$match": {"state.status": "active"}}, {"$group": count}]):
+        return Numbers(waiting, found["mentors"], found["taken"], found["free"])
+    return Numbers(waiting, 0, 0, 0)
 
 
 def mentors() -> Streams[Mentor]:

@@ -114,5 +114,11 @@ def _due_at(wish: Wanted, state: Correspondence, where: Whereabouts, now: dateti
 
 
 def _letter(wish: Wanted, due_at: datetime, channel: str) -> Letter:
-    about = {"template": wish.template, "role": wish.role, "recipient_id": wish.recipient_id, "cause": wish.cause}
-    return Letter.model_validate(about | {"channel": channel, "due_at": due_at})
+    return Letter(
+        template=wish.template,
+        role=wish.role,
+        recipient_id=wish.recipient_id,
+        cause=wish.cause,
+        channel=channel,
+        due_at=due_at,
+    )

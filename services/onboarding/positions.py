@@ -58,7 +58,7 @@ class ProjectionsView(BaseModel):
 
 async def look_up(db: Database, kafka: str, now: datetime) -> list[ProjectionView]:
     """Where every read model stands: they share a reader, and so they stand alike."""
-    standing = (await positions(db, kafka, [CONSUMER], places(TOPICS)))[CONSUMER]
+    standing = await positions(db, kafka, CONSUMER, places(TOPICS))
     partitions = [_partition(each, now) for each in standing]
     lags = [each.lag for each in partitions if each.lag is not None]
     waits = [each.oldest_waiting_seconds for each in partitions if each.oldest_waiting_seconds is not None]

@@ -39,8 +39,8 @@ MENTEES_LIMIT = 200  # a mentor has at most 20 at a time; ended journeys keep th
 
 async def measure(db: Database) -> None:
     """Tell how many journeys stand how, as the board counts them."""
-    for standing in get_args(Standing):
-        metrics.JOURNEYS.labels(standing).set(await db[BOARD].count_documents({"state.standing": standing}))
+    for standing, count in (await board_counts(db, managers=None, standings=get_args(Standing))).items():
+        metrics.JOURNEYS.labels(standing).set(count)
 
 
 async def ensure_indexes(db: Database) -> None:
@@ -288,13 +288,15 @@ async def managers_under(db: Database, manager_id: str) -> set[str]:
     return set(await db[BOARD].distinct("state.manager_id", {"state.manager_id": {"$in": tree}}))
 
 
-async def board_counts(db: Database, *, managers: Collection[str] | None) -> dict[Standing, int]:
+async def board_counts(
+    db: Database, *, managers: Collection[str] | None, standings: Sequence[Standing] = SHOWN
+) -> dict[Standing, int]:
     """How many rows of these managers (None: everybody's) stand where."""
     # The `count` command reads keys only; an aggregation over as many rows takes three times as long.
     counted = await asyncio.gather(
-        *(db.command("count", BOARD, query=_board_query(managers, [standing], None)) for standing in SHOWN)
+        *(db.command("count", BOARD, query=_board_query(managers, [standing], None)) for standing in standings)
     )
-    return {standing: found["n"] for standing, found in zip(SHOWN, counted, strict=True)}
+    return {standing: found["n"] for standing, found in zip(standings, counted, strict=True)}
 
 
 async def attention_counts(db: Database) -> dict[Attention, int]:

@@ -8,7 +8,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,8 @@ from shared.events.mentoring import MentorEnrolled
 from shared.mongo import Client
 from shared.settings import Settings
 from shared.topics import PARTITIONS, SERVICES
-from shared.worker import Subscription, Worker
-from tests.connected.test_worker import records_of
-from tests.tally import NOW, TallyWork, hr_record, tallied
+from tests.connected.test_worker import records_of, running, worker
+from tests.tally import NOW, hr_record, tallied
 
 pytestmark = [pytest.mark.groups, pytest.mark.slow]
 HR = "hr.employees"
@@ -192,17 +191,9 @@ async def test_of_two_matching_workers_one_decides_and_the_other_takes_over(
     assert await db["dead_letters"].count_documents({}) == 0
 
 
-@asynccontextmanager
-async def member(settings: Settings, instance: str) -> AsyncIterator[asyncio.Task[None]]:
+def member(settings: Settings, instance: str) -> AbstractAsyncContextManager[asyncio.Task[None]]:
     """A member of the group of the tally, in this process."""
-    work = Worker("matching", settings.model_copy(update={"instance": instance}), [Subscription("tally", [HR], TallyWork)])
-    task = asyncio.create_task(work.run())
-    try:
-        yield task
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError, ExceptionGroup):
-            await task
+    return running(worker(settings.model_copy(update={"instance": instance})))
 
 
 @pytest.fixture
