@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.kafka_light import LightKafka
 from deploy.ports import free_port
-from shared import hold, kafka, lease
+from shared import hold, kafka, lease, metrics
 from shared.clock import now
 from shared.mongo import Client, Database
 from shared.settings import Settings
@@ -46,6 +46,8 @@ def settings(kafka_url: str, mongo_url: str) -> Settings:
 @asynccontextmanager
 async def working(settings: Settings) -> AsyncIterator[Callable[..., Any]]:
     """A worker; the answer reads one of its metrics as Prometheus does, summed over what the labels leave open."""
+    for measured in (metrics.POSITION, metrics.LAG):
+        measured.clear()  # as in a process that has just begun: other tests' workers had theirs in this one
     task = asyncio.create_task(Worker("matching", settings, [Subscription("tally", [HR], TallyWork)]).run())
 
     async def read(name: str, **labels: str) -> float | None:

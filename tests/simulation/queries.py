@@ -221,6 +221,8 @@ def _operation(name: str, argument: Any, document: Document, now: datetime) -> A
         return total
     if name == "$concatArrays":
         return [item for value in values for item in value]
+    if name == "$max":
+        return max((value for value in values if value is not None), key=order, default=None)
     left, right = values
     if name == "$eq":
         return _same(left, right)

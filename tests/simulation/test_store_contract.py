@@ -102,6 +102,10 @@ UPDATES: list[tuple[Any, Any]] = [
         [{"$set": {"list": {"$concatArrays": ["$list", [{"s": "q"}]]}}}],
         {"n": 1, "deep": {"a": 1}, "list": [1, {"s": "q"}], "at": None},
     ),
+    *(
+        ([{"$set": {"x": {"$max": of}}}], {"n": 1, "deep": {"a": 1}, "list": [1], "at": None, "x": most})
+        for of, most in ([[0, {"$subtract": ["$n", 5]}], 0], [[0, "$n"], 1], [["$n", "text", "$none"], "text"], [["$at"], None])
+    ),
     (
         [{"$set": {"list": {"$cond": [{"$eq": ["$n", 1]}, ["yes"], []]}}}],
         {"n": 1, "deep": {"a": 1}, "list": ["yes"], "at": None},
