@@ -4,12 +4,13 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Body
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.onboarding import store
 from services.onboarding.commands import COMMENT_LENGTH, FreeWords
 from services.onboarding.desk import Desk
 from services.onboarding.journey import Journey, JourneyStatus, MilestoneState, MilestoneStatus
+from services.onboarding.others import OthersDesk
 from services.onboarding.parameters import AcceptLanguage, Employee, Id, Said, languages
 from services.onboarding.plan_api import plan_routes
 from services.onboarding.programme import Programme, Programmes, text_in
@@ -95,6 +96,38 @@ class SurveyReply(Said):
     comment: Annotated[str, Field(max_length=COMMENT_LENGTH)] = ""
 
 
+class SharedStart(Said):
+    """Whether the person agrees that others who start around the same time, and agreed too, see them, and they those."""
+
+    agreed: bool
+
+
+class OtherView(BaseModel):
+    """Somebody who starts around the same time and agreed to be seen; `here`: at the same place of work."""
+
+    model_config = ConfigDict(from_attributes=True)
+    employee_id: str
+    name: str
+    department: str | None
+    start_date: date
+    work_email: str | None
+    here: bool
+
+
+class OthersView(BaseModel):
+    """Who starts within two weeks of a person. Without the person's own agreement `people` is empty.
+
+    `more` agreed too and are beyond the list. `all_around` counts everybody; null where it would tell of fewer than five who did
+    not agree.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+    agreed: bool
+    people: list[OtherView]
+    more: int
+    all_around: int | None
+
+
 class Waiver(Said):
     """Why a milestone is not needed: seen by whoever sees the journey, never published."""
 
@@ -152,6 +185,7 @@ def api(db: Database, programmes: Programmes, clock: Clock) -> APIRouter:
     """The routes under `/api/onboarding/v1`."""
     router = APIRouter(prefix="/api/onboarding/v1", tags=["onboarding"])
     desk = Desk(db, programmes, clock)
+    others = OthersDesk(db, desk, clock)
 
     async def shown(journey: Journey, accept_language: str) -> JourneyView:
         return journey_view(journey, await desk.programme(journey), languages(accept_language))
@@ -228,6 +262,17 @@ def api(db: Database, programmes: Programmes, clock: Clock) -> APIRouter:
         """The hire's answer to a survey; answered once."""
         journey = await desk.answer_survey(viewer, employee_id, survey_id, reply.ratings, reply.comment, idempotency_key)
         return await shown(journey, accept_language)
+
+    @router.get("/journeys/{employee_id}/others")
+    async def get_others(viewer: CurrentViewer, employee_id: Employee) -> OthersView:
+        """Who starts around the same time, as far as they agreed to be seen; for the person alone."""
+        return OthersView.model_validate(await others.around(viewer, employee_id))
+
+    @router.put("/journeys/{employee_id}/others")
+    async def share_start(viewer: CurrentViewer, employee_id: Employee, said: SharedStart) -> OthersView:
+        """Agree to be seen by others who start around the same time, or take it back, which holds at once."""
+        await others.choose(viewer, employee_id, agreed=said.agreed)
+        return OthersView.model_validate(await others.around(viewer, employee_id))
 
     router.include_router(programme_routes(programmes))
     router.include_router(plan_routes(db, programmes, clock, desk, shown, JourneyView))

@@ -37,7 +37,7 @@ from shared.processing import Processor
 from shared.refusals import Refused
 from shared.streams import Streams
 
-DIRECTORY_FIELDS = (*NAMES, *PERSON_FIELDS, "title", "start_date", "locale")
+DIRECTORY_FIELDS = (*NAMES, *PERSON_FIELDS, "title", "start_date", "locale", "work_email")
 REVIEW_BATCH = 500  # as many as a batch from Kafka: bulk writes level off here
 
 log = structlog.get_logger()

@@ -1,16 +1,18 @@
 """The page of whoever is signed in: a hire's own journey, a mentor's mentees, or both."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from services.onboarding import store
 from services.onboarding.calendar_file import calendar_file
 from services.onboarding.cards import Words, note_of
 from services.onboarding.desk import Desk
+from services.onboarding.others import Others, OthersDesk
 from services.onboarding.person_pages import Case, Cases, MeetingForm, Named, Progress, badges_of, no_mentor, notice_of, urgent
 from services.onboarding.projections.board import Assignment
 from services.onboarding.views import OWNERS_TO_HIRE, OWNERS_TO_MENTOR, SurveyForm, Task, surveys_to_answer, tasks_of
@@ -38,6 +40,7 @@ class Own:
     mentor_name: str
     why: str
     meeting: MeetingForm | None
+    others_around: Others
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Mentee:
     meeting: MeetingForm | None
 
 
-def own_journey(case: Case, assignment: Assignment) -> Own:
+def own_journey(case: Case, assignment: Assignment, others_around: Others) -> Own:
     """What a hire's own page shows of their journey."""
     tasks = tasks_of(case.journey, case.programme, case.may_complete, case.names, case.today, OWNERS_TO_HIRE)
     ahead = [*tasks.late, *tasks.soon]
@@ -71,6 +74,7 @@ def own_journey(case: Case, assignment: Assignment) -> Own:
         mentor_name=case.named(mentor_id).given_name if mentor_id else "",
         why=case.why if mentor_id else "",
         meeting=case.meeting_form,
+        others_around=others_around,
     )
 
 
@@ -101,35 +105,55 @@ def lead_of(case: Case | None, mentees: Sequence[Mentee] | None) -> str:
     return _("The people you mentor, and what comes next with each of them.") if mentees is not None else ""
 
 
+def shared_notice(query: Mapping[str, str]) -> Words | None:
+    """What the page says after somebody agreed to be seen by others, or took it back."""
+    if query.get("shared") == "yes":
+        return Words(_("You and the others who agreed now see each other."), "ok", "check")
+    if query.get("shared") == "no":
+        return Words(_("Nobody sees you there any more."), "ok", "check")
+    return None
+
+
+async def own_case(cases: Cases, viewer: Viewer, me: str) -> Case | None:
+    """The journey of whoever asks, if they have one."""
+    try:
+        return await cases.of(viewer, me)
+    except Refused as refused:
+        if refused.status == 404:
+            return None
+        raise
+
+
+async def mentees_of(db: Database, cases: Cases, viewer: Viewer, me: str) -> list[Case]:
+    """The active journeys of those whose mentor this is."""
+    rows = [row for row in await store.mentees(db, me) if row.board.status == "active"]
+    found = await asyncio.gather(*(cases.of(viewer, row.employee_id) for row in rows), return_exceptions=True)
+    for case in found:  # a mentee who was given to somebody else a moment ago is not theirs to see any more
+        if isinstance(case, BaseException) and not isinstance(case, Refused):
+            raise case
+    return [case for case in found if isinstance(case, Case)]
+
+
 def my_page(db: Database, desk: Desk, clock: Clock, pages: Templates) -> APIRouter:
     """`/me`."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
     cases = Cases(db, desk, clock)
+    others = OthersDesk(db, desk, clock)
 
-    async def own_case(viewer: Viewer, me: str) -> Case | None:
-        try:
-            return await cases.of(viewer, me)
-        except Refused as refused:
-            if refused.status == 404:
-                return None
-            raise
-
-    async def mentees_of(viewer: Viewer, me: str) -> list[Case]:
-        rows = [row for row in await store.mentees(db, me) if row.board.status == "active"]
-        found = await asyncio.gather(*(cases.of(viewer, row.employee_id) for row in rows), return_exceptions=True)
-        for case in found:  # a mentee who was given to somebody else a moment ago is not theirs to see any more
-            if isinstance(case, BaseException) and not isinstance(case, Refused):
-                raise case
-        return [case for case in found if isinstance(case, Case)]
+    async def shown_own(case: Case | None) -> Own | None:
+        if case is None or not case.journey.live:
+            return None
+        row = await store.board_row(db, case.id)
+        around = await others.around_journey(case.journey)
+        return own_journey(case, row.board.assignment if row else Assignment(), around)
 
     @router.get("/me")
     async def show_me(request: Request, viewer: CurrentViewer) -> HTMLResponse:
         me = viewer.employee_id
         if me is None:
             raise forbidden("this page is for people; the operator's token has no journey", "not_a_person")
-        own = await own_case(viewer, me)
-        mentored = await mentees_of(viewer, me)
-        row = await store.board_row(db, me)
+        own = await own_case(cases, viewer, me)
+        mentored = await mentees_of(db, cases, viewer, me)
         person = (await people(db, [me])).get(me)
         mentees = [mentee_of(case) for case in mentored] or None
         mentees = mentees if mentees or own else ([] if "me" in viewer.places else None)
@@ -140,12 +164,25 @@ def my_page(db: Database, desk: Desk, clock: Clock, pages: Templates) -> APIRout
             "me.html",
             viewer=viewer,
             person=Named(me, name_of(person, me)),
-            notice=notice_of(told, request.query_params) if told else None,
+            notice=shared_notice(request.query_params) or (notice_of(told, request.query_params) if told else None),
             greeting=_("Hello, %(name)s", name=Named(me, name_of(person, me)).given_name),
             lead=lead_of(own, mentees),
-            own=own_journey(own, row.board.assignment if row else Assignment()) if own and own.journey.live else None,
+            own=await shown_own(own),
             mentees=mentees,
         )
+
+    return router
+
+
+def my_start(db: Database, desk: Desk, clock: Clock) -> APIRouter:
+    """`/me/others`: whether others who start around the same time see a hire."""
+    router = APIRouter(route_class=PageRoute, include_in_schema=False)
+    others = OthersDesk(db, desk, clock)
+
+    @router.post("/me/others")
+    async def share_start(viewer: CurrentViewer, agreed: Annotated[bool, Form()]) -> RedirectResponse:
+        await others.choose(viewer, viewer.employee_id or "", agreed=agreed)
+        return RedirectResponse(f"/me?shared={'yes' if agreed else 'no'}#around-you", status_code=303)
 
     return router
 

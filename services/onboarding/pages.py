@@ -10,7 +10,7 @@ from services.onboarding.answer_pages import answer_pages
 from services.onboarding.board_pages import board_pages
 from services.onboarding.board_table import board_table
 from services.onboarding.desk import Desk
-from services.onboarding.my_page import my_calendar, my_page
+from services.onboarding.my_page import my_calendar, my_page, my_start
 from services.onboarding.outcomes.pages import outcome_pages
 from services.onboarding.overview import overview_routes
 from services.onboarding.people import sample_people, someone
@@ -42,6 +42,7 @@ def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock
     router.include_router(answer_pages(db, desk, clock, Links(settings.secret), found))
     router.include_router(my_calendar(desk))
     router.include_router(my_page(db, desk, clock, found))
+    router.include_router(my_start(db, desk, clock))
     router.include_router(outcome_pages(db, clock, found))
     router.include_router(overview_routes(db, clock, found))
     router.include_router(board_table(db, programmes, clock))

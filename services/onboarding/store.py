@@ -6,6 +6,7 @@
 | `programmes` | programme versions that journeys are pinned to, `_id` = `id@version` | the journey handlers, once each |
 | `survey_comments` | free text of surveys, for its owner and coordinators alone | the journey handlers |
 | `journey_words` | titles and reasons that people wrote for one journey: free words never travel | the journey handlers |
+| `shared_starts` | who agreed, for which of their journeys, to be seen by others who start then | `others.OthersDesk` |
 | `directory` | who is who (`shared.directory`) | the journey handlers |
 | `board`, `timeline` | one stream a person, as in `projections` | the read-model handlers |
 """
@@ -30,9 +31,10 @@ from shared.web import decode_cursor, encode_cursor
 
 JOURNEYS, PROGRAMMES, COMMENTS = "journeys", "programmes", "survey_comments"
 BOARD, TIMELINE, OUTCOMES = "board", "timeline", "outcomes"
-WORDS = "journey_words"
+WORDS, SHARED_STARTS = "journey_words", "shared_starts"
 ACTIVE: Sequence[Standing] = ("late", "attention", "track")
 SHOWN: Sequence[Standing] = (*ACTIVE, "paused", "completed", "left", "cancelled")  # `expected` is no journey yet
+LIVE: Sequence[Standing] = (*ACTIVE, "paused", "completed")
 PAGE = 50
 MENTEES_LIMIT = 200  # a mentor has at most 20 at a time; ended journeys keep their row
 
@@ -185,6 +187,44 @@ async def survey_comments(db: Database, employee_id: str) -> list[Document]:
     """A person's free text, oldest first: `survey_id`, `text`, `at`. For the person and coordinators; callers check that."""
     shown = {"_id": 0, "survey_id": 1, "text": 1, "at": 1}
     return [comment async for comment in db[COMMENTS].find({"employee_id": employee_id}, shown).sort("at", ASCENDING)]
+
+
+# Others who start around the same time -------------------------------------------------------------------------------
+
+
+async def share_start(db: Database, employee_id: str, number: int, now: datetime) -> None:
+    """Keep that a person agrees to be seen by others who start around the same time, for their `number`-th journey."""
+    await db[SHARED_STARTS].update_one({"_id": employee_id}, {"$set": {"number": number, "at": now}}, upsert=True)
+
+
+async def keep_start_private(db: Database, employee_id: str) -> None:
+    """Forget that a person agreed, if they did."""
+    await db[SHARED_STARTS].delete_one({"_id": employee_id})
+
+
+async def sharing_starts(db: Database, employee_ids: Iterable[str]) -> dict[str, int]:
+    """Of these people those who agreed, and for which of their journeys (its number)."""
+    found = db[SHARED_STARTS].find({"_id": {"$in": sorted(employee_ids)}}, {"number": 1})
+    return {each["_id"]: each["number"] async for each in found}
+
+
+async def starting_between(db: Database, first: date, last: date) -> list[str]:
+    """Everybody whose live journey starts on one of these days, both included; from the index alone."""
+    shown = {"_id": 1, "state.standing": 1, "state.start_date": 1}
+    return [each["_id"] async for each in db[BOARD].find(starting_query(first, last), shown)]
+
+
+async def starts_of(db: Database, employee_ids: Iterable[str]) -> dict[str, tuple[int, date]]:
+    """The number and first day of these people's present journeys."""
+    shown = {"state.number": 1, "state.start_date": 1}
+    found = db[BOARD].find({"_id": {"$in": sorted(employee_ids)}, "state.start_date": {"$ne": None}}, shown)
+    return {each["_id"]: (each["state"]["number"], date.fromisoformat(each["state"]["start_date"])) async for each in found}
+
+
+def starting_query(first: date, last: date) -> Document:
+    """What `starting_between` looks for."""
+    days = {"$gte": first.isoformat(), "$lte": last.isoformat()}
+    return {"state.standing": {"$in": list(LIVE)}, "state.start_date": days}
 
 
 # The board ---------------------------------------------------------------------------------------------------------

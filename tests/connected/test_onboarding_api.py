@@ -269,6 +269,7 @@ async def test_every_operation_is_described(app: FastAPI) -> None:
         f"{JOURNEYS}/{{employee_id}}/milestones/{{milestone_id}}/waiver",
         f"{JOURNEYS}/{{employee_id}}/meetings",
         f"{JOURNEYS}/{{employee_id}}/surveys/{{survey_id}}",
+        f"{JOURNEYS}/{{employee_id}}/others",
         f"{JOURNEYS}/{{employee_id}}/milestones",
         f"{JOURNEYS}/{{employee_id}}/milestones/{{milestone_id}}/due",
         f"{JOURNEYS}/{{employee_id}}/milestones/{{milestone_id}}/owner",
