@@ -59,12 +59,13 @@ class Replay:
     async def up_to(self, target: Mapping[Place, int]) -> AsyncIterator[Sequence[ConsumerRecord[bytes, bytes]]]:
         """Batches, each of one partition, until `positions` are exactly `target`.
 
-        Raises `TopicShorter` where a topic ends before. The partition whose records are the oldest goes first: what belongs
-        together in time is read together.
+        Raises `TopicShorter` where a topic ends before. One number of partition after the other, for what is told of a person
+        lies under one number in every topic: so of all persons only some are told of at a time. Within it the topic whose
+        records are the oldest goes first.
         """
         await self.check_ends(target)
         while behind := [place for place, offset in self.positions.items() if offset < target[place]]:
-            place = min(behind, key=self._times.__getitem__)
+            place = min(behind, key=lambda place: (place[1], self._times[place]))
             batch = await self._read(place, target[place])
             if batch:
                 self._times[place] = batch[-1].timestamp
