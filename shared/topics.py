@@ -3,6 +3,7 @@
 Topics are never created by producing to them: a misspelt name must fail, not start a topic of its own.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -52,6 +53,7 @@ TOPICS: tuple[Topic, ...] = (
     ),
 )
 PARTITIONS = {topic.name: topic.partitions for topic in TOPICS}
+KNOWN_WITHIN_S = 60  # Apache Kafka's controller answers before its brokers know
 
 
 def acknowledging(replication: int) -> Mapping[str, str]:
@@ -60,7 +62,10 @@ def acknowledging(replication: int) -> Mapping[str, str]:
 
 
 async def ensure_topics(address: str, *, replication: int = 1) -> list[str]:
-    """Create the declared topics that are missing; returns their names. Raises a KafkaError when one can't be made."""
+    """Create the declared topics that are missing; returns their names once the broker tells of them.
+
+    Raises a KafkaError when one can't be made, TimeoutError when the broker does not come to know what its controller made.
+    """
     admin = AIOKafkaAdminClient(**kafka_access.client(address))
     await admin.start()
     try:
@@ -76,6 +81,10 @@ async def ensure_topics(address: str, *, replication: int = 1) -> list[str]:
         for name, code, *message in answer.topic_errors:
             if code and for_code(code) is not TopicAlreadyExistsError:
                 raise for_code(code)(f"topic {name} could not be created: {message}")
-        return [topic.name for topic in missing]
+        names = [topic.name for topic in missing]
+        async with asyncio.timeout(KNOWN_WITHIN_S):
+            while not set(names) <= set(await admin.list_topics()):  # noqa: ASYNC110  only asking tells
+                await asyncio.sleep(0.05)
+        return names
     finally:
         await admin.close()
