@@ -1,26 +1,20 @@
-"""What every HTTP side shares: the application's frame, cursor pages, idempotency keys."""
+"""What every HTTP side shares: the application's frame, idempotency keys."""
 
-import base64
-import binascii
-import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Query, Request
-from pydantic import BaseModel
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.paging import PAGE_LIMIT
 from shared.problems import PROBLEM_JSON, install_problem_handlers, problem_response
-from shared.refusals import Refused, invalid
+from shared.refusals import Refused
 
-T = TypeVar("T")
-PAGE_DEFAULT = 50
 BODY_BYTES = 64 * 1024  # the longest form holds a few thousand characters
 BODILESS = ("GET", "HEAD", "OPTIONS")
 PACKET_BYTES = 1_400  # what fits into one packet arrives no sooner for being smaller
-PAGE_LIMIT = 200  # a page of more is slow to read for people and no faster for machines
 
 FASTAPI_REFUSAL = "HTTPValidationError"
 PROBLEM_SCHEMA: dict[str, Any] = {
@@ -42,38 +36,6 @@ IdempotencyKey = Annotated[
     str | None,
     Header(alias="Idempotency-Key", max_length=200, description="Repeat a request with the same key and it is carried out once."),
 ]
-
-
-class Page(BaseModel, Generic[T]):
-    """One page of a listing; `next` is the cursor of the following page, or null at the end."""
-
-    items: list[T]
-    next: str | None = None
-
-
-def encode_cursor(values: Sequence[Any]) -> str:
-    """An opaque cursor of the sort key's JSON values of the last item."""
-    return base64.urlsafe_b64encode(json.dumps(list(values)).encode()).decode().rstrip("=")
-
-
-def decode_cursor(cursor: str | None, length: int) -> list[Any] | None:
-    """The sort key in a cursor of ours. Raises `Refused` 422 for anything else."""
-    if cursor is None:
-        return None
-    try:
-        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error):
-        values = None
-    if not isinstance(values, list) or len(values) != length or not all(_can_be_a_key(value) for value in values):
-        raise invalid("cursor is not one that this listing gave; start again without it", "invalid_cursor", "cursor")
-    return values
-
-
-def _can_be_a_key(value: object) -> bool:
-    """Whether the database can compare with it: short text of whole characters, or a number of 64 bits."""
-    if isinstance(value, str):
-        return "\0" not in value and value.encode(errors="ignore").decode() == value
-    return isinstance(value, (int, float)) and abs(value) < 2**63
 
 
 async def body_within(request: Request, limit: int, refusal: Refused) -> bytes:

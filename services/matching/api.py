@@ -28,7 +28,8 @@ from shared.directory import chain
 from shared.events.hr import EmployeeId
 from shared.events.mentoring import MentorEnrolled
 from shared.mongo import Database
-from shared.web import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page, scoped_key
+from shared.paging import PAGE_DEFAULT, Page
+from shared.web import Cursor, IdempotencyKey, Limit, scoped_key
 
 Accepted = Annotated[
     str | None, Header(alias="Accept-Language", max_length=200, description="The language of the reasons: en, de, fr or ar.")

@@ -11,8 +11,8 @@ from services.matching.mentor_search import Filter, find_mentors
 from shared.access import Viewer, check, may, relations
 from shared.directory import chain, name_of, people
 from shared.mongo import Database, Document
+from shared.paging import Page, decode_cursor, encode_cursor
 from shared.refusals import not_found
-from shared.web import Page, decode_cursor, encode_cursor
 
 Shown = Literal["nominated", "active", "paused", "withdrawn"]
 

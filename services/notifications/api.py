@@ -18,8 +18,9 @@ from shared.clock import Clock
 from shared.events.hr import EmployeeId
 from shared.events.notifications import RecipientRole
 from shared.mongo import Database
+from shared.paging import PAGE_DEFAULT, Page, decode_cursor, encode_cursor
 from shared.refusals import invalid
-from shared.web import PAGE_DEFAULT, Cursor, Limit, Page, decode_cursor, encode_cursor
+from shared.web import Cursor, Limit
 
 
 class Message(BaseModel):

@@ -22,7 +22,8 @@ from shared.directory import chain
 from shared.events.hr import EmployeeId
 from shared.events.onboarding import Minutes, Owner, Rating
 from shared.mongo import Database
-from shared.web import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page
+from shared.paging import PAGE_DEFAULT, Page
+from shared.web import Cursor, IdempotencyKey, Limit
 
 
 class Progress(BaseModel):

@@ -23,7 +23,8 @@ from shared.pages import PageRoute, Templates
 from shared.pages.language import N_
 from shared.pages.language import gettext as _
 from shared.pages.live import EventStream
-from shared.web import Cursor, decode_cursor
+from shared.paging import decode_cursor
+from shared.web import Cursor
 
 ATTENTION_SHOWN = 100  # who has more is better served by the page that shows only those, a page at a time
 

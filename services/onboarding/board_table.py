@@ -13,8 +13,8 @@ from shared.access import CurrentViewer
 from shared.clock import Clock
 from shared.mongo import Database
 from shared.pages import PageRoute
+from shared.paging import PAGE_LIMIT
 from shared.tables import csv_response, lines
-from shared.web import PAGE_LIMIT
 
 MOST = 20_000  # rows; a spreadsheet of more is not read by a person, and programs have the API
 HEAD = (

@@ -10,7 +10,7 @@ from services.onboarding.parameters import AcceptLanguage, Id, languages
 from services.onboarding.preview import Newcomer, Preview, preview
 from services.onboarding.programme import Programme, Programmes, text_in
 from shared.access import CurrentViewer, check
-from shared.web import Page
+from shared.paging import Page
 
 
 class ProgrammeView(BaseModel):

@@ -27,7 +27,7 @@ from shared import metrics
 from shared.changes import Changes
 from shared.directory import below, name_of, people
 from shared.mongo import ASCENDING, Database, Document, IndexModel, UpdateOne
-from shared.web import decode_cursor, encode_cursor
+from shared.paging import decode_cursor, encode_cursor
 
 JOURNEYS, PROGRAMMES, COMMENTS = "journeys", "programmes", "survey_comments"
 BOARD, TIMELINE, OUTCOMES = "board", "timeline", "outcomes"

@@ -16,8 +16,9 @@ from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.directory import people
 from shared.mongo import Database
+from shared.paging import PAGE_DEFAULT, Page, decode_cursor, encode_cursor
 from shared.refusals import not_found
-from shared.web import PAGE_DEFAULT, Cursor, IdempotencyKey, Limit, Page, decode_cursor, encode_cursor, scoped_key
+from shared.web import Cursor, IdempotencyKey, Limit, scoped_key
 
 
 class Steps(BaseModel):

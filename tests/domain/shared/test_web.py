@@ -11,8 +11,9 @@ from starlette.testclient import TestClient
 
 from shared.events import Unprocessable
 from shared.mongo import OperationFailure, ServerSelectionTimeoutError
+from shared.paging import decode_cursor, encode_cursor
 from shared.refusals import Refused, conflict, forbidden, not_found
-from shared.web import Limit, decode_cursor, encode_cursor, make_app, scoped_key
+from shared.web import Limit, make_app, scoped_key
 
 router = APIRouter()
 PROBLEMS: dict[str, Exception] = {
