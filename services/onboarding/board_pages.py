@@ -7,10 +7,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Header, Query, Request
 from fastapi.responses import HTMLResponse, Response
+from pydantic import StringConstraints
 
 from services.onboarding import store
 from services.onboarding.board_view import REASONS, STANDINGS, TILES, TITLES, BoardView, Section, Show, Why
 from services.onboarding.cards import Card, card_of, order_of, section_of
+from services.onboarding.facet_words import facets_in_words
 from services.onboarding.live import Numbers, OpenBoard, board_feed
 from services.onboarding.people import searched
 from services.onboarding.programme import Programme, Programmes
@@ -31,6 +33,8 @@ ATTENTION_SHOWN = 100  # who has more is better served by the page that shows on
 NEWS = {True: N_("%(name)s needs attention"), False: N_("%(name)s is up to date")}
 
 SearchText = Annotated[str, Query(max_length=80)]
+FacetText = Annotated[str, StringConstraints(pattern=r"^late(:[a-z0-9_]*){0,3}$", max_length=160)]
+FacetTexts = Annotated[Sequence[FacetText], Query(max_length=20)]
 Position = Annotated[str, Query(max_length=64)]
 
 
@@ -77,6 +81,7 @@ class Board:
                 managers=managers,
                 standings=STANDINGS[section],
                 why=view.why or None,
+                facets=view.facets,
                 among=among,
                 after=after if last else None,
                 limit=store.PAGE if last else ATTENTION_SHOWN,
@@ -113,7 +118,13 @@ class Board:
         """The numbers above the board; a search stays while one goes from one to another."""
         counts = await self.numbers.of(viewer)
         return [
-            TileView(name, _(label), counts[name], view.address("/board", show=show, why=""), show == view.show and not view.why)
+            TileView(
+                name,
+                _(label),
+                counts[name],
+                view.address("/board", show=show, why="", facet=""),
+                show == view.show and view.plain,
+            )
             for show, name, label in TILES
         ]
 
@@ -162,9 +173,15 @@ def board_pages(db: Database, programmes: Programmes, clock: Clock, pages: Templ
 
     @router.get("/board")
     async def show_board(
-        request: Request, viewer: CurrentViewer, show: Show = "", why: Why = "", q: SearchText = "", after: Cursor = None
+        request: Request,
+        viewer: CurrentViewer,
+        show: Show = "",
+        why: Why = "",
+        facet: FacetTexts = (),
+        q: SearchText = "",
+        after: Cursor = None,
     ) -> HTMLResponse:
-        view = BoardView(show, q.strip(), why)
+        view = BoardView(show, q.strip(), why, tuple(facet))
         at = await feed.position()  # before the rows are read: what changes from here on comes through the stream
         sections, following = await board.sections(viewer, view, after)
         return pages.render(
@@ -177,6 +194,8 @@ def board_pages(db: Database, programmes: Programmes, clock: Clock, pages: Templ
             tiles=await board.tiles(viewer, view),
             sections=sections,
             everybody=view.address("/board", q=""),
+            narrowed=facets_in_words(view.facets, programmes),
+            widened=view.address("/board", facet=""),
             reasons=[(name, _(words), view.address("/board", show="attention", why=name)) for name, words in REASONS.items()],
             any_reason=view.address("/board", show="attention", why=""),
             table=view.address("/board.csv"),
@@ -191,11 +210,12 @@ def board_pages(db: Database, programmes: Programmes, clock: Clock, pages: Templ
         viewer: CurrentViewer,
         show: Show = "",
         why: Why = "",
+        facet: FacetTexts = (),
         q: SearchText = "",
         at: Position = "",
         last_event_id: Annotated[str, Header(max_length=64)] = "",
     ) -> Response:
-        view = BoardView(show, q.strip(), why)
+        view = BoardView(show, q.strip(), why, tuple(facet))
         await feed.position()  # begins to follow where nobody did since this process started
         opened = OpenBoard(db, viewer, view, live_card, board.numbers)
         await opened.open()

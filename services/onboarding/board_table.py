@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from fastapi import APIRouter, Response
 
-from services.onboarding.board_pages import Board, SearchText
+from services.onboarding.board_pages import Board, FacetTexts, SearchText
 from services.onboarding.board_view import STANDINGS, BoardView, Show, Why
 from services.onboarding.people import searched
 from services.onboarding.programme import Programmes
@@ -29,15 +29,24 @@ def board_table(db: Database, programmes: Programmes, clock: Clock) -> APIRouter
     board = Board(db, programmes, clock)
 
     @router.get("/board.csv")
-    async def table(viewer: CurrentViewer, show: Show = "", why: Why = "", q: SearchText = "") -> Response:
-        view = BoardView(show, q.strip(), why)
+    async def table(
+        viewer: CurrentViewer, show: Show = "", why: Why = "", facet: FacetTexts = (), q: SearchText = ""
+    ) -> Response:
+        view = BoardView(show, q.strip(), why, tuple(facet))
         managers, among = await searched(db, viewer, view.q)
         standings = [standing for section in view.sections for standing in STANDINGS[section]]
         rows: list[BoardRow] = []
         after: str | None = None
         while len(rows) < MOST:
             page = await board_page(
-                db, managers=managers, standings=standings, why=why or None, among=among, after=after, limit=PAGE_LIMIT
+                db,
+                managers=managers,
+                standings=standings,
+                why=why or None,
+                facets=view.facets,
+                among=among,
+                after=after,
+                limit=PAGE_LIMIT,
             )
             rows += page.rows
             after = page.next

@@ -54,24 +54,31 @@ TILES: Sequence[tuple[Show, str, str]] = (
 
 @dataclass(frozen=True, slots=True)
 class BoardView:
-    """`show` chooses sections, `why` a reason to need attention, `q` holds words of a name."""
+    """`show` chooses sections, `why` a reason to need attention, `facets` what else (any of them), `q` holds words of a name."""
 
     show: Show = ""
     q: str = ""
     why: Why = ""
+    facets: tuple[str, ...] = ()
 
     @property
     def sections(self) -> Sequence[Section]:
         """The sections it shows, in order."""
         return ("attention",) if self.why else SECTIONS[self.show]
 
+    @property
+    def plain(self) -> bool:
+        """Whether it shows everybody who stands in its sections, but for a search."""
+        return not self.why and not self.facets
+
     def holds(self, row: BoardRow) -> bool:
         """Whether a row stands in one of its sections and is searched for."""
         wanted = not self.why or self.why in row.board.attention
+        wanted = wanted and (not self.facets or not set(self.facets).isdisjoint(row.board.facets))
         return wanted and section_of(row.board) in self.sections and is_named(row.person, self.q)
 
-    def address(self, path: str, **changed: str) -> str:
+    def address(self, path: str, **changed: str | Sequence[str]) -> str:
         """The address of a page with this view, some of it changed; what is empty is left out."""
-        wanted = {"show": self.show, "why": self.why, "q": self.q} | changed
-        query = urlencode({name: value for name, value in wanted.items() if value})
+        wanted = {"show": self.show, "why": self.why, "facet": self.facets, "q": self.q} | changed
+        query = urlencode({name: value for name, value in wanted.items() if value}, doseq=True, safe=":")
         return f"{path}?{query}" if query else path

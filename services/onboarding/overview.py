@@ -14,9 +14,11 @@ from pydantic import BaseModel
 
 from services.onboarding.board_view import REASONS
 from services.onboarding.kept import Kept
+from services.onboarding.lateness import LateCount, late_counts, lateness
 from services.onboarding.live import tile_counts
+from services.onboarding.programme import Programmes
 from services.onboarding.projections.board import Attention, Standing
-from services.onboarding.store import attention_counts, board_counts, starts_between
+from services.onboarding.store import attention_counts, board_counts, facet_counts, facets, starts_between
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.mongo import Database
@@ -46,10 +48,12 @@ class WeekOfStarts(BaseModel):
 
 
 class Overview(BaseModel):
-    """Journeys by standing, those that need attention by reason (one may have several), and starts by week from this one on."""
+    """Journeys by standing, those that need attention by reason (one may have several), for whom something is late by whose and
+    what it is, and starts by week from this one on."""
 
     standings: dict[Standing, int]
     attention: dict[Attention, int]
+    late: list[LateCount]
     starts: list[WeekOfStarts]
 
 
@@ -57,21 +61,22 @@ async def overview(db: Database, today: date) -> Overview:
     """How everybody is doing on a day."""
     monday = today - timedelta(days=today.weekday())
     weeks = [monday + timedelta(weeks=number) for number in range(WEEKS)]
+    counted_facets = await facet_counts(db, await facets(db))
     standings, attention, *starts = await asyncio.gather(
         board_counts(db, managers=None),
         attention_counts(db),
         *(starts_between(db, first, first + timedelta(days=6)) for first in weeks),
     )
     counted = [WeekOfStarts(first=first, starts=number) for first, number in zip(weeks, starts, strict=True)]
-    return Overview(standings=standings, attention=attention, starts=counted)
+    return Overview(standings=standings, attention=attention, late=late_counts(counted_facets), starts=counted)
 
 
-def overview_routes(db: Database, clock: Clock, pages: Templates) -> APIRouter:
+def overview_routes(db: Database, programmes: Programmes, clock: Clock, pages: Templates) -> APIRouter:
     """`/overview` and `GET /api/onboarding/v1/overview`, over the same count."""
     recent = Kept(lambda: overview(db, clock().date()), KEPT_S)
     router = APIRouter()
     router.include_router(_api(recent))
-    router.include_router(_page(recent, clock, pages))
+    router.include_router(_page(recent, programmes, clock, pages))
     return router
 
 
@@ -80,14 +85,17 @@ def _api(recent: Kept[Overview]) -> APIRouter:
 
     @router.get("/overview", summary="How everybody who joins is doing")
     async def all_in_numbers(viewer: CurrentViewer) -> Overview:
-        """Journeys by standing, reasons for attention, starts of this and the next weeks; up to five seconds old."""
+        """Journeys by standing, reasons for attention, what is late and whose it is, and starts of this and the next weeks.
+
+        Up to five seconds old. An address of the board takes `facet=late:OWNER:PROGRAMME:MILESTONE`, any part left empty.
+        """
         check(viewer, "see_board")
         return await recent.get()
 
     return router
 
 
-def _page(recent: Kept[Overview], clock: Clock, pages: Templates) -> APIRouter:
+def _page(recent: Kept[Overview], programmes: Programmes, clock: Clock, pages: Templates) -> APIRouter:
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
     @router.get(PAGE)
@@ -101,6 +109,7 @@ def _page(recent: Kept[Overview], clock: Clock, pages: Templates) -> APIRouter:
             found=found,
             counts=tile_counts(found.standings),
             tasks=_tasks(found.attention),
+            late=lateness(found.late, programmes),
             most=max(week.starts for week in found.starts),
             tools=[(path, _(name), _(words)) for path, name, words in TOOLS],
             today=clock().date(),

@@ -44,7 +44,7 @@ def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock
     router.include_router(my_page(db, desk, clock, found))
     router.include_router(my_start(db, desk, clock))
     router.include_router(outcome_pages(db, clock, found))
-    router.include_router(overview_routes(db, clock, found))
+    router.include_router(overview_routes(db, programmes, clock, found))
     router.include_router(board_table(db, programmes, clock))
     router.include_router(position_pages(db, settings.kafka, clock, found))
     router.include_router(programme_pages(programmes, clock, found))

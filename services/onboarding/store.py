@@ -69,6 +69,7 @@ async def ensure_board_indexes(db: Database, collection: str) -> None:
                 partialFilterExpression={"state.assignment.mentor_id": {"$gt": ""}},
             ),
             IndexModel([("state.attention", ASCENDING), ("state.start_date", ASCENDING), ("_id", ASCENDING)]),
+            IndexModel([("state.facets", ASCENDING), *by_standing]),
         ]
     )
 
@@ -281,18 +282,19 @@ async def board_page(
     managers: Collection[str] | None,
     standings: Sequence[Standing] = SHOWN,
     why: Attention | None = None,
+    facets: Collection[str] = (),
     among: Collection[str] | None = None,
     after: str | None = None,
     limit: int = PAGE,
 ) -> BoardPage:
     """Journeys whose manager is one of `managers` (None: everybody's), in order of start date, then id.
 
-    `standings`: only rows that stand so (see `standings_of`); `why`: only rows that need
-    attention for this reason; `among`: only these employees; `after`: the `next` of the page
-    before. Raises `Refused` 422 for a cursor that is not ours.
+    `standings`: only rows that stand so (see `standings_of`); `why`: only rows that need attention for this reason; `facets`:
+    only rows that have one of these; `among`: only these employees; `after`: the `next` of the page before. Raises `Refused` 422
+    for a cursor that is not ours.
     """
-    query = _board_query(managers, standings, among) | ({"state.attention": why} if why else {})
-    if why and managers is None and {"late", "attention"} <= set(standings):
+    query = _board_query(managers, standings, among, facets) | ({"state.attention": why} if why else {})
+    if why and managers is None and not facets and {"late", "attention"} <= set(standings):
         del query["state.standing"]  # it follows from the reason, whose index is then the only one that fits
     cursor = decode_cursor(after, 2)
     if cursor is not None:
@@ -313,10 +315,17 @@ def standings_of(status: JourneyStatus | None = None, late: bool | None = None) 
     return [standing for standing in of_status if late is None or late == (standing == "late")]
 
 
-def _board_query(managers: Collection[str] | None, standings: Sequence[Standing], among: Collection[str] | None) -> Document:
+def _board_query(
+    managers: Collection[str] | None,
+    standings: Sequence[Standing],
+    among: Collection[str] | None,
+    facets: Collection[str] = (),
+) -> Document:
     query: Document = {"state.standing": {"$in": list(standings)}}
     if managers is not None:
         query["state.manager_id"] = {"$in": sorted(managers)}
+    if facets:
+        query["state.facets"] = {"$in": sorted(facets)}
     if among is not None:
         query["_id"] = {"$in": sorted(among)}
     return query
@@ -344,6 +353,22 @@ async def attention_counts(db: Database) -> dict[Attention, int]:
     reasons = get_args(Attention)
     counted = await asyncio.gather(*(db.command("count", BOARD, query={"state.attention": reason}) for reason in reasons))
     return {reason: found["n"] for reason, found in zip(reasons, counted, strict=True)}
+
+
+async def facets(db: Database) -> list[str]:
+    """Every facet that some row has; one key is read for each, and for the rows that have none one that is no text."""
+    return [facet for facet in await db[BOARD].distinct("state.facets") if isinstance(facet, str)]
+
+
+async def facet_counts(db: Database, wanted: Collection[str]) -> dict[str, int]:
+    """How many of everybody's rows have each of these facets."""
+    counted = await asyncio.gather(*(db.command("count", BOARD, query=facet_query(facet)) for facet in wanted))
+    return {facet: found["n"] for facet, found in zip(wanted, counted, strict=True)}
+
+
+def facet_query(facet: str) -> Document:
+    """The rows that have a facet."""
+    return {"state.facets": facet}
 
 
 async def starts_between(db: Database, first: date, last: date) -> int:

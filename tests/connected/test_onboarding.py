@@ -274,12 +274,43 @@ async def test_boards_are_read_by_index_alone(office: Office) -> None:
         store._board_query({BOSS}, ["late"], None),
         store._board_query(None, store.ACTIVE, None),
         store._board_query(None, ["late", "attention"], None),
+        store._board_query(None, ["late", "attention"], None, ["late:coordinator"]),
+        store._board_query(None, ["track"], None, ["late:coordinator", "late::default"]),
+        store._board_query({BOSS}, ["late"], None, ["late:coordinator"]),
     ]
     for query in queries:
         command = {"find": store.BOARD, "filter": query, "sort": order, "limit": 51}
         plan = str((await office.db.command({"explain": command, "verbosity": "queryPlanner"}))["queryPlanner"]["winningPlan"])
         assert "COLLSCAN" not in plan, query
         assert "'SORT'" not in plan, (query, plan)
+
+
+async def test_late_milestones_are_counted_by_owner_programme_and_milestone(office: Office) -> None:
+    await filled_board(office)
+    found = await store.facets(office.db)
+    counts = await store.facet_counts(office.db, found)
+    late = await store.board_page(office.db, managers=None, standings=["late"])
+    assert counts["late::default"] == len(late.rows) == 4
+    for facet in found:
+        rows = (await store.board_page(office.db, managers=None, facets=[facet])).rows
+        assert counts[facet] == len(rows) > 0, facet
+    names = {milestone for row in late.rows for milestone in row.board.late}
+    assert {f"late:coordinator:default:{name}" for name in names} <= set(found)
+    either = await store.board_page(office.db, managers={NEW_BOSS}, facets=["late:hire", "late:coordinator"])
+    assert {row.employee_id for row in either.rows} == {"E-00", "E-10"}
+
+
+async def test_late_milestones_are_counted_by_index_alone(office: Office) -> None:
+    await filled_board(office)
+    commands = {
+        "DISTINCT_SCAN": {"distinct": store.BOARD, "key": "state.facets"},
+        "COUNT_SCAN": {"count": store.BOARD, "query": store.facet_query("late:coordinator")},
+    }
+    for stage, command in commands.items():
+        plan = await office.db.command({"explain": command, "verbosity": "executionStats"})
+        assert stage in str(plan["queryPlanner"]["winningPlan"])
+        assert plan["executionStats"]["totalDocsExamined"] == 0
+        assert plan["executionStats"]["totalKeysExamined"] > 0
 
 
 async def test_the_calendar_finds_its_journeys_by_index(office: Office) -> None:

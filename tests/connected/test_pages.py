@@ -450,6 +450,31 @@ async def test_a_board_can_be_narrowed_to_a_reason_and_taken_along_as_a_table(se
         assert (await browser.get("/board.csv", params={"q": "okafor"})).text.count("\n") == 1
 
 
+async def test_the_overview_says_who_is_behind_with_what_and_each_number_leads_to_whom(server, told):
+    for id in (ADA, BO, CY):
+        await _review(told, id)
+    async with signed_in(server, COORDINATOR) as browser:
+        page = await browser.get("/overview")
+        late = (await browser.get("/api/onboarding/v1/overview")).json()["late"]
+        assert {each["owner"] for each in late} >= {"mentor", "manager", "coordinator"}
+        for each in late:
+            facet = ":".join(["late", *(each[part] or "" for part in ("owner", "programme", "milestone"))]).rstrip(":")
+            if each["milestone"] or not (each["owner"] and each["programme"]):  # with one programme, an owner's is the same
+                assert f'href="/board?facet={facet}"' in page.text
+            table = (await browser.get("/board.csv", params={"facet": facet})).content.decode("utf-8-sig")
+            assert len(table.splitlines()) - 1 == each["people"] > 0
+        board = await browser.get("/board", params={"facet": "late:manager:default:access_ready"})
+        assert "Only: <bdi>Late: Manager, The first ninety days, Accounts and access ready</bdi>." in board.text
+        assert 'data-live="/live/board?facet=late:manager:default:access_ready"' in board.text
+        assert 'name="facet" value="late:manager:default:access_ready"' in board.text
+        assert f"/people/{BO}" not in board.text  # she starts on Monday
+        assert (await browser.get("/board", params={"facet": "late:a:b:c:d"})).status_code == 422
+    async with signed_in(server, OTHER_BOSS) as browser:
+        board = await browser.get("/board", params={"facet": "late::default"})
+        assert f"/people/{CY}" in board.text
+        assert f"/people/{ADA}" not in board.text
+
+
 async def test_the_overview_counts_everybody_for_those_who_see_everybody(server):
     async with signed_in(server, COORDINATOR) as browser:
         page = await browser.get("/overview")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from services.onboarding.journey import JourneyStatus, MilestoneStatus
+from services.onboarding.projections.facets import facets_of
 from services.onboarding.projections.stored import Stored, instant, stamp
 from shared.events import Event, Fact
 from shared.events.mentoring import (
@@ -109,6 +110,7 @@ class Board(_Model):
     `mail_failed` (or no address to send to); `away` is set while the journey is paused, `last_day` while the person is about to
     leave. `standing` is where the row stands among others, in one word that an index can
     hold: an active journey is `late`, needs `attention` for another reason or is on `track`; any other stands by its status.
+    `facets` are what it is found and counted by besides (`facets.Facet`).
     """
 
     employee_id: str
@@ -125,6 +127,7 @@ class Board(_Model):
     late: list[str] = []
     attention: list[Attention] = []
     standing: Standing = "expected"
+    facets: list[str] = []
     away: Away | None = None
     last_day: date | None = None
     meetings: int = 0
@@ -171,7 +174,8 @@ def finish_board(row: Stored) -> Stored:
     """The row with everything that follows from the rest of it: a `Board` as JSON."""
     counted = {**row, **_counted(row["milestones"])}
     attention = _attention(counted)
-    return {**counted, "attention": attention, "standing": _standing(row["status"], attention)}
+    standing = _standing(row["status"], attention)
+    return {**counted, "attention": attention, "standing": standing, "facets": facets_of(counted)}
 
 
 def _attention(row: Stored) -> list[Attention]:

@@ -9,6 +9,7 @@ import pytest
 from services.onboarding.commands import PauseJourney
 from services.onboarding.parameters import languages
 from services.onboarding.projections.board import Board, fold_board
+from services.onboarding.projections.facets import Facet
 from services.onboarding.projections.reading import TOPICS
 from services.onboarding.projections.timeline import KINDS, TIMELINE_ENTRIES
 from shared.events import EVENT_TYPES, Event
@@ -18,9 +19,11 @@ from shared.events.notifications import MessageSuppressed
 from shared.events.onboarding import (
     JourneyCancelled,
     JourneyEnded,
+    JourneyPaused,
     JourneyReopened,
     JourneyStarted,
     MeetingHeld,
+    MilestoneAdded,
     MilestoneCompleted,
     MilestoneLate,
     MilestoneWaived,
@@ -91,6 +94,29 @@ def test_a_late_milestone_needs_attention_until_it_is_settled() -> None:
     assert not row(journey(STARTED, LATE, DONE)).needs_attention
     waived = row(journey(STARTED, LATE, MilestoneWaived(employee_id=ADA, milestone_id="access", waived_by=BOSS)))
     assert (waived.done, waived.total, waived.standing) == (0, 1, "track")
+
+
+def test_a_row_is_found_by_what_is_late_at_every_level() -> None:
+    mentors = MilestoneLate(employee_id=ADA, milestone_id="meet", due=START)
+    found = row(journey(STARTED, LATE, mentors)).facets
+    assert found == [
+        "late::small",
+        "late:manager",
+        "late:manager:small",
+        "late:manager:small:access",
+        "late:mentor",
+        "late:mentor:small",
+        "late:mentor:small:meet",
+    ]
+    assert [str(Facet.of(facet)) for facet in found] == found
+    assert row(journey(STARTED, LATE, DONE)).facets == []
+    assert row(journey(STARTED, LATE, JourneyPaused(employee_id=ADA, since=START, paused_by=BOSS))).facets == []
+
+
+def test_milestones_that_people_have_alone_are_found_together() -> None:
+    added = MilestoneAdded(employee_id=ADA, milestone_id="own_3", owner="hire", due=START, added_by=BOSS)
+    late = MilestoneLate(employee_id=ADA, milestone_id="own_3", due=START)
+    assert "late:hire:small:own" in row(journey(STARTED, added, late)).facets
 
 
 def test_a_journey_that_is_over_needs_no_attention() -> None:

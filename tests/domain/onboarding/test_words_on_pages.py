@@ -216,6 +216,10 @@ def test_a_view_holds_rows_of_its_sections_and_words_in_any_order():
     assert not BoardView(q="oka bo").holds(row)
     assert not BoardView(show="attention").holds(row)
     assert BoardView("attention", "a b").address("/board", after="x") == "/board?show=attention&q=a+b&after=x"
+    assert BoardView(facets=("late::small", "late:mentor")).address("/board") == "/board?facet=late::small&facet=late:mentor"
+    late = BoardRow(row.board.model_copy(update={"facets": ["late:mentor", "late:mentor:small"]}), row.people)
+    assert BoardView(facets=("late:hire", "late:mentor")).holds(late)
+    assert not BoardView(facets=("late:hire",)).holds(late)
     assert is_named({"display_name": "Ådne Ørsted"}, "ØRST ådne")
 
 
