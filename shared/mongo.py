@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -49,6 +49,7 @@ __all__ = [
     "WriteOp",
     "connect",
     "end_abandoned",
+    "followed",
     "is_conflict",
     "is_duplicate",
     "is_outage",
@@ -156,6 +157,19 @@ async def transaction(db: Database) -> AsyncIterator[Session]:
         session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")),
     ):
         yield session
+
+
+async def followed(stream: Any) -> AsyncGenerator[Document, None]:
+    """Every change of a change stream, as it comes.
+
+    Motor sends a thread for each. What came in one answer with the one before lies in memory already, and is taken from there: a
+    batch that writes thousands of documents would otherwise keep whoever follows them busy for longer than it took.
+    """
+    while True:
+        yield await stream.next()
+        answer = getattr(stream.delegate, "_cursor", None)  # PyMongo tells of it in no other way
+        while answer is not None and answer._has_next() and (change := stream.delegate.try_next()) is not None:
+            yield change
 
 
 def _codes(error: PyMongoError) -> set[int]:

@@ -24,7 +24,7 @@ from shared.clock import now as system_clock
 from shared.gathering import gathered
 from shared.lease import COLLECTION as LEASES
 from shared.lease import Fence
-from shared.mongo import Database, Document, OperationFailure, PyMongoError, UpdateMany, is_conflict
+from shared.mongo import Database, Document, OperationFailure, PyMongoError, UpdateMany, followed, is_conflict
 
 DOCUMENTS_AT_ONCE = 50  # each holds up to a batch's events; enough to keep the producer busy, little to send again
 KEEP_PUBLISHED_S = 7 * 24 * 3600  # long enough to look into a problem after a week-end
@@ -64,7 +64,7 @@ class Relay:
             if token is None:  # first start, or history lost: whatever is unpublished comes first
                 await stream.try_next()  # opens the cursor before the sweep reads, so that nothing falls between
                 await self._publish(await self._unpublished(), stream.resume_token)
-            async with aclosing(gathered(stream, DOCUMENTS_AT_ONCE)) as batches:
+            async with aclosing(gathered(followed(stream), DOCUMENTS_AT_ONCE)) as batches:
                 async for changes in batches:
                     # The stream itself may have read ahead: where to go on is after the last of these.
                     await self._publish([change["fullDocument"] for change in changes], changes[-1]["_id"])

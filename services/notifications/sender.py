@@ -40,7 +40,7 @@ from shared.directory import people
 from shared.events import new_event
 from shared.lease import Fence
 from shared.links import Links
-from shared.mongo import Database, Document
+from shared.mongo import Database, Document, followed
 from shared.processing import Processor
 from shared.refusals import Refused
 
@@ -48,6 +48,7 @@ ON_THE_WAY = 64  # per connection: keeps them busy while results are recorded, a
 FRESH_S = (
     4.0  # what was taken this lately is still ours: a lease is taken over after ten seconds without its holder at the earliest
 )
+LOOK_EVERY_S = 0.1  # what is planned in a burst is looked for together; who comes alone is sent at once
 POLL_S = 5.0  # the change stream wakes the sender; this is for the day it does not
 GATHER_S = 0.05  # results that come this close together are recorded together, while more are on the way
 STOP_WITHIN_S = 5.0  # what is on the way at an orderly stop gets this long to arrive and be recorded
@@ -137,9 +138,11 @@ class Sender:
             waking = asyncio.create_task(self._wake_on(changes))
             try:
                 while not waking.done():
+                    looked_at = asyncio.get_running_loop().time()
                     self._wake.clear()
                     await self.drain()
                     await self._rest()
+                    await asyncio.sleep(looked_at + LOOK_EVERY_S - asyncio.get_running_loop().time())
                 await waking
             finally:
                 waking.cancel()
@@ -207,18 +210,19 @@ class Sender:
         self._recording, self._arrived = None, set()
 
     async def _rest(self) -> None:
-        """Until something is planned, the next message is due, or the channel's rest is over."""
+        """Until something is planned, the next message is due, or the channel's rest is over, in which nothing can be sent."""
         now = self._clock()
+        if self._breaker.is_resting(now) and self._breaker.rests_until is not None:
+            await asyncio.sleep(min((self._breaker.rests_until - now).total_seconds(), POLL_S))
+            return
         due = await store.next_due(self._db, self._channel.name)
-        until = max(filter(None, (due, self._breaker.rests_until)), default=None) if due else None
-        seconds = min((until - now).total_seconds(), POLL_S) if until else POLL_S
+        seconds = min((due - now).total_seconds(), POLL_S) if due else POLL_S
         with suppress(TimeoutError):
             async with asyncio.timeout(max(seconds, 0.01)):  # unlike wait_for, it never swallows a cancellation
                 await self._wake.wait()
 
     async def _wake_on(self, changes: Any) -> None:
-        while True:
-            await changes.next()
+        async for _ in followed(changes):
             self._wake.set()
 
     async def _finish(self) -> None:
@@ -401,7 +405,8 @@ WAKING: list[dict[str, Any]] = [
                 {"operationType": "update", "updateDescription.updatedFields.state": {"$in": list(WAITING)}},
             ]
         }
-    }
+    },
+    {"$project": {"_id": 1}},
 ]
 """What wakes a sender: a message that is new, or waits again."""
 

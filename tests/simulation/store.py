@@ -776,12 +776,15 @@ class ChangeStream:
     """Follows a collection in commit order from its opening, or from after a token."""
 
     def __init__(self, table: Table, pipeline: list[Document], token: Any, patience: float) -> None:
-        if any(stage.keys() != {"$match"} for stage in pipeline):
+        *tests, last = [*pipeline, {"$project": {}}] if not pipeline or "$project" not in pipeline[-1] else pipeline
+        if any(stage.keys() != {"$match"} for stage in tests):
             raise Unsupported(f"watch {pipeline}")
+        self.delegate = None  # what Motor hands every call to: here nothing comes ahead of its call
+        self._fields = last["$project"]
         self._table = table
         self._store = table._store
         self._gate = table._gate
-        self._tests = [queries.compiled(stage["$match"]) for stage in pipeline]
+        self._tests = [queries.compiled(stage["$match"]) for stage in tests]
         self._patience = patience
         self._after = int(token["_data"]) if token is not None else None
         self._opened = False
@@ -822,7 +825,7 @@ class ChangeStream:
             self._after = change.number
             event = change.event(self._table.database.name, self._table.name)
             if all(test(event, self._store.clock()) for test in self._tests):
-                return event
+                return queries.projected(event, self._fields)
         self._after = max(self._after or 0, self._store.number)
         return None
 
