@@ -33,6 +33,7 @@ class Directory:
         self._fields = frozenset(fields)
         self._people: dict[str, Document | None] = {}
         self._changed: dict[str, Document] = {}
+        self._new: set[str] = set()
 
     async def load(self, db: Database, ids: Iterable[str]) -> None:
         """Read the people not loaded yet, in one query."""
@@ -42,6 +43,7 @@ class Directory:
         self._people |= dict.fromkeys(wanted)
         async for person in db[COLLECTION].find({"_id": {"$in": wanted}}):
             self._people[person["_id"]] = person
+        self._new |= {id for id in wanted if self._people[id] is None}
 
     def get(self, id: str) -> Document | None:
         """The person as known now, including what this attempt has applied; None when unknown."""
@@ -69,7 +71,11 @@ class Directory:
         for id, change in self._changed.items():
             defaults = {} if "left" in change else {"left": False}
             update: Document = {"$set": change} | ({"$setOnInsert": defaults} if defaults else {})
-            changes.write(COLLECTION, UpdateOne({"_id": id}, update, upsert=True))
+            write = UpdateOne({"_id": id}, update, upsert=True)
+            if id in self._new:
+                changes.add(COLLECTION, {"_id": id, **defaults, **change}, otherwise=write)
+            else:
+                changes.write(COLLECTION, write)
 
 
 def _change(data: Any, fields: frozenset[str]) -> Document:

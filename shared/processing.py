@@ -141,13 +141,13 @@ class Processor:
         when the lease has another holder. Raises `Refused` 503 after `COMMAND_PATIENCE_S` without the database.
         """
         try:
-            return await self._persist(lambda: self._command(commands, key, fence), COMMAND_PATIENCE_S)
+            return await self._persist(lambda careful: self._command(commands, key, fence, careful), COMMAND_PATIENCE_S)
         except Stuck as error:
             raise Refused(503, "database_unavailable", "the database can't be reached now; try again in a few seconds") from error
 
     async def _settle(self, items: Sequence[Item]) -> None:
         try:
-            await self._persist(lambda: self._attempt(items), PATIENCE_S)
+            await self._persist(lambda careful: self._attempt(items, careful), PATIENCE_S)
         except (Stuck, progress.TopicShorter):
             raise
         except Exception as error:
@@ -161,16 +161,20 @@ class Processor:
             else:  # even its burial is refused: that is no fault of the record
                 raise
 
-    async def _persist(self, attempt: Callable[[], Awaitable[T]], patience: float) -> T:
-        """Run the attempt until it is through, pausing between tries; deterministic failures come out at once."""
+    async def _persist(self, attempt: Callable[[bool], Awaitable[T]], patience: float) -> T:
+        """Run the attempt until it is through, pausing between tries; deterministic failures come out at once.
+
+        It is told whether to be careful: whether one before it met a document that it took to be new.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience
-        pause, duplicates = FIRST_PAUSE_S, 0
+        pause, duplicates, careful = FIRST_PAUSE_S, 0, False
         while True:
             try:
-                return await attempt()
+                return await attempt(careful)
             except (Conflict, Held, PyMongoError, OSError) as error:
                 reason = _reason_to_retry(error)
+                careful |= isinstance(error, PyMongoError) and is_duplicate(error)
                 duplicates = duplicates + 1 if isinstance(error, PyMongoError) and is_duplicate(error) else 0
                 if reason is None or duplicates >= DUPLICATES_BEFORE_REJECTED:
                     raise
@@ -185,7 +189,7 @@ class Processor:
             await asyncio.sleep(pause * _random.uniform(0.5, 1.0))
             pause = min(pause * 2, HELD_PAUSE_S if reason == "held" else LONGEST_PAUSE_S)
 
-    async def _attempt(self, items: Sequence[Item]) -> None:
+    async def _attempt(self, items: Sequence[Item], careful: bool) -> None:
         before = await self._progress({item.record.place for item in items})
         fresh = [item for item in items if item.record.offset >= before[item.record.place]]
         after: dict[Place, int] = {}
@@ -199,7 +203,7 @@ class Processor:
                     bury(changes, self.service, self.consumer, item.record, item.fault, now)
             progress.advance(changes, self.consumer, before, after)
             decided = time_ns()
-            await changes.in_transaction(self._db)
+            await changes.in_transaction(self._db, careful=careful)
             self._places |= after
             self._took("decide", (decided - started) / 1e9)
             self._took("commit", (time_ns() - decided) / 1e9)
@@ -227,7 +231,7 @@ class Processor:
         work.conclude(now)
         return work
 
-    async def _command(self, commands: Sequence[Event[Any]], key: str | None, fence: Fence | None) -> Work | None:
+    async def _command(self, commands: Sequence[Event[Any]], key: str | None, fence: Fence | None, careful: bool) -> Work | None:
         if key is not None and await self._db["requests"].find_one({"_id": key}) is not None:
             return None
         if fence is not None:
@@ -245,7 +249,7 @@ class Processor:
         if fence is not None:
             fence.guard(changes)
         decided = time_ns()
-        await changes.in_transaction(self._db)
+        await changes.in_transaction(self._db, careful=careful)
         metrics.count_facts(self.service, changes.facts)
         if spans:
             self._tell(spans, changes, started, decided)

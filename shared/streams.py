@@ -2,7 +2,8 @@
 
 A stream is one document: `{_id, version, sequence, seen, recent, state}`.
 
-* `version` guards the write: it moves by one with each commit, and only from the value that was read.
+* `version` guards the write: it moves by one with each commit, and only from the value that was read. What is written is the
+  difference to what was read (`shared.differences`).
 * `sequence` counts the events this stream has emitted; consumers drop what they have seen.
 * `seen` holds, per source, the sequence number last applied; `recent` the ids of the last events without a
   sequence number (HR systems count nothing).
@@ -17,8 +18,9 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from shared.changes import Changes
+from shared.differences import update_of
 from shared.events import Event, Fact, new_event
-from shared.mongo import Database, Document, InsertOne, ReplaceOne
+from shared.mongo import Database, Document, InsertOne, ReplaceOne, UpdateOne, WriteOp
 
 RECENT_IDS = 64  # an HR system repeats itself within hours; 64 facts about one person span years
 
@@ -27,7 +29,8 @@ S = TypeVar("S")
 
 @dataclass(slots=True)
 class Stream(Generic[S]):
-    """One aggregate while a batch is decided in memory. `state` is None where nothing has happened yet."""
+    """One aggregate while a batch is decided in memory. `state` is None where nothing has happened yet, `stored` what the
+    database holds of it. Both are only ever replaced, never changed in place."""
 
     id: str
     service: str
@@ -38,6 +41,8 @@ class Stream(Generic[S]):
     recent: list[str] = field(default_factory=list)
     outgoing: list[Event[Any]] = field(default_factory=list)
     changed: bool = False
+    stored: S | None = None
+    stored_recent: list[str] | None = None
 
     def is_repeat(self, event: Event[Any]) -> bool:
         """Whether this fact was applied already, under this or another offset."""
@@ -84,6 +89,33 @@ class Stream(Generic[S]):
             "state": self.state.model_dump(mode="json") if isinstance(self.state, BaseModel) else self.state,
         }
 
+    def write(self, **also: Any) -> WriteOp:
+        """What brings the stored stream to this one, from the version that was read alone, and where `also` holds of it."""
+        if self.version == 0:
+            return InsertOne(self.document())
+        same = {"_id": self.id, "version": self.version, **also}
+        if self.state is None or self.stored is None:
+            return ReplaceOne(same, self.document())
+        update = update_of("state", self.stored, self.state)
+        update["$set"] |= {"version": self.version + 1, "sequence": self.sequence, "seen": self.seen}
+        if self.recent is not self.stored_recent:
+            update["$set"]["recent"] = self.recent
+        return UpdateOne(same, update)
+
+    def committed(self) -> "Stream[S]":
+        """The stream once that is written."""
+        return Stream(
+            self.id,
+            self.service,
+            self.state,
+            self.version + 1,
+            self.sequence,
+            self.seen,
+            self.recent,
+            stored=self.state,
+            stored_recent=self.recent,
+        )
+
 
 def _counter(event: Event[Any]) -> str:
     return _counter_of(event.source, event.data.TOPIC)
@@ -101,15 +133,18 @@ def _identity(event: Event[Any]) -> str:
 
 def read_stream(document: Document, model: type[S], service: str) -> Stream[S]:
     """The stream that was stored as this document. With `dict` for a model the state is its stored form itself."""
-    state = document["state"]
+    kept, recent = document["state"], document["recent"]
+    state = model.model_validate(kept) if kept is not None and issubclass(model, BaseModel) else kept
     return Stream(
         id=document["_id"],
         service=service,
-        state=model.model_validate(state) if state is not None and issubclass(model, BaseModel) else state,
+        state=state,
         version=document["version"],
         sequence=document["sequence"],
         seen=document["seen"],
-        recent=document["recent"],
+        recent=recent,
+        stored=state,
+        stored_recent=recent,
     )
 
 
@@ -151,10 +186,6 @@ class Streams(Generic[S]):
         for stream in self._streams.values():
             if not stream.changed:
                 continue
-            document = stream.document()
-            if stream.version == 0:
-                changes.guarded(self.collection, InsertOne(document))
-            else:
-                changes.guarded(self.collection, ReplaceOne({"_id": stream.id, "version": stream.version}, document))
+            changes.guarded(self.collection, stream.write())
             for event in stream.outgoing:
                 changes.publish(event)

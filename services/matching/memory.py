@@ -153,7 +153,7 @@ class Memory:
         if any(by == attempt.by for _, by, _ in seen.log):
             for id, stream in attempt.mentors.items():
                 if stream.changed:
-                    self._mentors[id] = replace(stream, version=stream.version + 1, outgoing=[], changed=False)
+                    self._mentors[id] = stream.committed()
             self._people |= attempt.people
             self.reporting.keep()
             self._version = attempt.seen.number + 1

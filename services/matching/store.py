@@ -15,7 +15,7 @@ from services.matching.domain import Hire, Mentor
 from services.matching.reoptimisation.moves import Reoptimisation
 from shared import metrics
 from shared.changes import Changes
-from shared.mongo import ASCENDING, DESCENDING, Database, Document, IndexModel, InsertOne, ReplaceOne, UpdateOne
+from shared.mongo import ASCENDING, DESCENDING, Database, Document, IndexModel, UpdateOne
 from shared.streams import Stream, Streams
 
 SERVICE = "matching"
@@ -122,15 +122,11 @@ def pin_pool(changes: Changes, seen: PoolVersion) -> None:
 
 def write_mentor(changes: Changes, stream: Stream[Mentor], load_before: int) -> None:
     """The mentor's new state, guarded by version; with more mentees than before also by the capacity, in the database itself."""
-    document = stream.document()
-    if stream.version == 0:
-        changes.guarded(MENTORS, InsertOne(document))
-    else:
-        same: Document = {"_id": stream.id, "version": stream.version}
-        more = (stream.state.load if stream.state else 0) - load_before
-        if stream.state is not None and more > 0:
-            same["$expr"] = {"$lte": [{"$add": ["$state.load", more]}, stream.state.capacity]}
-        changes.guarded(MENTORS, ReplaceOne(same, document))
+    more = (stream.state.load if stream.state else 0) - load_before
+    fits: Document = {}
+    if stream.state is not None and more > 0:
+        fits["$expr"] = {"$lte": [{"$add": ["$state.load", more]}, stream.state.capacity]}
+    changes.guarded(MENTORS, stream.write(**fits))
     for event in stream.outgoing:
         changes.publish(event)
 

@@ -35,6 +35,7 @@ class Ledger:
         self._entries: dict[str, Entry] = {}
         self._guarded: list[WriteOp] = []
         self._ops: list[WriteOp] = []
+        self._planned: list[Document] = []
         self._spans: list[Span] = []
 
     async def load(self, db: Database, message_ids: Iterable[str]) -> None:
@@ -77,8 +78,7 @@ class Ledger:
             changed = {"due_at": letter.due_at, "settled_at": None, **traced}
             self._ops.append(UpdateOne(back, _moved(step, now, changed=changed)))
             return
-        document = {**_document(employee_id, letter, step, now), **traced}
-        self._ops.append(UpdateOne({"_id": letter.id}, {"$setOnInsert": document}, upsert=True))
+        self._planned.append({"_id": letter.id, **_document(employee_id, letter, step, now), **traced})
 
     def divert(self, entry: Entry, letter: Letter, now: datetime) -> None:
         """Enter this entry's letter on the channel it goes by now: anew by chat, or again by mail, which it was planned for."""
@@ -112,6 +112,8 @@ class Ledger:
         """Hand everything to the transaction."""
         for op in self._guarded:
             changes.guarded(MESSAGES, op)
+        for document in self._planned:
+            changes.add(MESSAGES, document, UpdateOne({"_id": document["_id"]}, {"$setOnInsert": document}, upsert=True))
         for op in self._ops:
             changes.write(MESSAGES, op)
         changes.spans += self._spans

@@ -6,6 +6,7 @@
 | `programmes` | programme versions that journeys are pinned to, `_id` = `id@version` | the journey handlers, once each |
 | `survey_comments` | free text of surveys, for its owner and coordinators alone | the journey handlers |
 | `journey_words` | titles and reasons that people wrote for one journey: free words never travel | the journey handlers |
+| `shared_starts` | who agreed, for which of their journeys, to be seen by others who start then | `others.OthersDesk` |
 | `directory` | who is who (`shared.directory`) | the journey handlers |
 | `board`, `timeline` | one stream a person, as in `projections` | the read-model handlers |
 """
@@ -26,13 +27,14 @@ from shared import metrics
 from shared.changes import Changes
 from shared.directory import below, name_of, people
 from shared.mongo import ASCENDING, Database, Document, IndexModel, UpdateOne, followed
-from shared.web import decode_cursor, encode_cursor
+from shared.paging import decode_cursor, encode_cursor
 
 JOURNEYS, PROGRAMMES, COMMENTS = "journeys", "programmes", "survey_comments"
 BOARD, TIMELINE, OUTCOMES = "board", "timeline", "outcomes"
-WORDS = "journey_words"
+WORDS, SHARED_STARTS = "journey_words", "shared_starts"
 ACTIVE: Sequence[Standing] = ("late", "attention", "track")
 SHOWN: Sequence[Standing] = (*ACTIVE, "paused", "completed", "left", "cancelled")  # `expected` is no journey yet
+LIVE: Sequence[Standing] = (*ACTIVE, "paused", "completed")
 PAGE = 50
 MENTEES_LIMIT = 200  # a mentor has at most 20 at a time; ended journeys keep their row
 
@@ -67,6 +69,7 @@ async def ensure_board_indexes(db: Database, collection: str) -> None:
                 partialFilterExpression={"state.assignment.mentor_id": {"$gt": ""}},
             ),
             IndexModel([("state.attention", ASCENDING), ("state.start_date", ASCENDING), ("_id", ASCENDING)]),
+            IndexModel([("state.facets", ASCENDING), *by_standing]),
         ]
     )
 
@@ -187,6 +190,44 @@ async def survey_comments(db: Database, employee_id: str) -> list[Document]:
     return [comment async for comment in db[COMMENTS].find({"employee_id": employee_id}, shown).sort("at", ASCENDING)]
 
 
+# Others who start around the same time -------------------------------------------------------------------------------
+
+
+async def share_start(db: Database, employee_id: str, number: int, now: datetime) -> None:
+    """Keep that a person agrees to be seen by others who start around the same time, for their `number`-th journey."""
+    await db[SHARED_STARTS].update_one({"_id": employee_id}, {"$set": {"number": number, "at": now}}, upsert=True)
+
+
+async def keep_start_private(db: Database, employee_id: str) -> None:
+    """Forget that a person agreed, if they did."""
+    await db[SHARED_STARTS].delete_one({"_id": employee_id})
+
+
+async def sharing_starts(db: Database, employee_ids: Iterable[str]) -> dict[str, int]:
+    """Of these people those who agreed, and for which of their journeys (its number)."""
+    found = db[SHARED_STARTS].find({"_id": {"$in": sorted(employee_ids)}}, {"number": 1})
+    return {each["_id"]: each["number"] async for each in found}
+
+
+async def starting_between(db: Database, first: date, last: date) -> list[str]:
+    """Everybody whose live journey starts on one of these days, both included; from the index alone."""
+    shown = {"_id": 1, "state.standing": 1, "state.start_date": 1}
+    return [each["_id"] async for each in db[BOARD].find(starting_query(first, last), shown)]
+
+
+async def starts_of(db: Database, employee_ids: Iterable[str]) -> dict[str, tuple[int, date]]:
+    """The number and first day of these people's present journeys."""
+    shown = {"state.number": 1, "state.start_date": 1}
+    found = db[BOARD].find({"_id": {"$in": sorted(employee_ids)}, "state.start_date": {"$ne": None}}, shown)
+    return {each["_id"]: (each["state"]["number"], date.fromisoformat(each["state"]["start_date"])) async for each in found}
+
+
+def starting_query(first: date, last: date) -> Document:
+    """What `starting_between` looks for."""
+    days = {"$gte": first.isoformat(), "$lte": last.isoformat()}
+    return {"state.standing": {"$in": list(LIVE)}, "state.start_date": days}
+
+
 # The board ---------------------------------------------------------------------------------------------------------
 
 
@@ -241,18 +282,19 @@ async def board_page(
     managers: Collection[str] | None,
     standings: Sequence[Standing] = SHOWN,
     why: Attention | None = None,
+    facets: Collection[str] = (),
     among: Collection[str] | None = None,
     after: str | None = None,
     limit: int = PAGE,
 ) -> BoardPage:
     """Journeys whose manager is one of `managers` (None: everybody's), in order of start date, then id.
 
-    `standings`: only rows that stand so (see `standings_of`); `why`: only rows that need
-    attention for this reason; `among`: only these employees; `after`: the `next` of the page
-    before. Raises `Refused` 422 for a cursor that is not ours.
+    `standings`: only rows that stand so (see `standings_of`); `why`: only rows that need attention for this reason; `facets`:
+    only rows that have one of these; `among`: only these employees; `after`: the `next` of the page before. Raises `Refused` 422
+    for a cursor that is not ours.
     """
-    query = _board_query(managers, standings, among) | ({"state.attention": why} if why else {})
-    if why and managers is None and {"late", "attention"} <= set(standings):
+    query = _board_query(managers, standings, among, facets) | ({"state.attention": why} if why else {})
+    if why and managers is None and not facets and {"late", "attention"} <= set(standings):
         del query["state.standing"]  # it follows from the reason, whose index is then the only one that fits
     cursor = decode_cursor(after, 2)
     if cursor is not None:
@@ -273,10 +315,17 @@ def standings_of(status: JourneyStatus | None = None, late: bool | None = None) 
     return [standing for standing in of_status if late is None or late == (standing == "late")]
 
 
-def _board_query(managers: Collection[str] | None, standings: Sequence[Standing], among: Collection[str] | None) -> Document:
+def _board_query(
+    managers: Collection[str] | None,
+    standings: Sequence[Standing],
+    among: Collection[str] | None,
+    facets: Collection[str] = (),
+) -> Document:
     query: Document = {"state.standing": {"$in": list(standings)}}
     if managers is not None:
         query["state.manager_id"] = {"$in": sorted(managers)}
+    if facets:
+        query["state.facets"] = {"$in": sorted(facets)}
     if among is not None:
         query["_id"] = {"$in": sorted(among)}
     return query
@@ -304,6 +353,22 @@ async def attention_counts(db: Database) -> dict[Attention, int]:
     reasons = get_args(Attention)
     counted = await asyncio.gather(*(db.command("count", BOARD, query={"state.attention": reason}) for reason in reasons))
     return {reason: found["n"] for reason, found in zip(reasons, counted, strict=True)}
+
+
+async def facets(db: Database) -> list[str]:
+    """Every facet that some row has; one key is read for each, and for the rows that have none one that is no text."""
+    return [facet for facet in await db[BOARD].distinct("state.facets") if isinstance(facet, str)]
+
+
+async def facet_counts(db: Database, wanted: Collection[str]) -> dict[str, int]:
+    """How many of everybody's rows have each of these facets."""
+    counted = await asyncio.gather(*(db.command("count", BOARD, query=facet_query(facet)) for facet in wanted))
+    return {facet: found["n"] for facet, found in zip(wanted, counted, strict=True)}
+
+
+def facet_query(facet: str) -> Document:
+    """The rows that have a facet."""
+    return {"state.facets": facet}
 
 
 async def starts_between(db: Database, first: date, last: date) -> int:

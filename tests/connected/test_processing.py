@@ -7,9 +7,10 @@ import pytest
 import structlog
 
 from shared import dead_letters, lease, progress
+from shared.changes import Changes
 from shared.events import new_event
 from shared.lease import LeaseLost
-from shared.mongo import Database
+from shared.mongo import Database, UpdateOne
 from shared.processing import Processor
 from shared.refusals import Refused
 from tests.tally import NOW, Recount, TallyWork, hr_record, said, tallied
@@ -101,6 +102,24 @@ async def test_two_workers_on_the_same_states_lose_nothing(database: Database) -
     counted = await tallied(database)
     assert len(counted) == len(set(counted))
     assert await said(database) == [f"tally/E-1/{n}" for n in range(1, len(counted) + 1)]
+
+
+async def test_a_document_that_was_taken_to_be_new_and_is_there_is_left_to_the_careful_write(database: Database) -> None:
+    class Noting(TallyWork):
+        def changes(self) -> Changes:
+            changes = super().changes()
+            for tally in self.tallies:
+                kept = UpdateOne({"_id": tally.id}, {"$setOnInsert": {"note": "ours"}}, upsert=True)
+                changes.add("notes", {"_id": tally.id, "note": "ours"}, otherwise=kept)
+            return changes
+
+    await database["notes"].insert_one({"_id": "E-1", "note": "another's"})
+    processor = Processor(service="tally", consumer="tally", db=database, work=lambda: Noting(database))
+    await processor.process([hr_record(0), hr_record(1, "E-2")])
+    assert await tallied(database) == ["id-0"]
+    assert await tallied(database, "E-2") == ["id-1"]
+    notes = {document["_id"]: document["note"] async for document in database["notes"].find()}
+    assert notes == {"E-1": "another's", "E-2": "ours"}
 
 
 async def test_a_crash_before_the_commit_leaves_nothing_and_a_second_try_everything(database: Database) -> None:

@@ -46,20 +46,20 @@ _in_transaction = Changes.in_transaction
 _hand_over = senders.Sender._hand_over
 
 
-async def _progress_first(self: Changes, db: Any) -> None:
+async def _progress_first(self: Changes, db: Any, **how: Any) -> None:
     if ops := self._guarded.pop("progress", None):
         apart = Changes()
         apart._guarded["progress"] = ops
         await _in_transaction(apart, db)
-    await _in_transaction(self, db)
+    await _in_transaction(self, db, **how)
 
 
-async def _said_before(self: Changes, db: Any) -> None:
+async def _said_before(self: Changes, db: Any, **how: Any) -> None:
     for record in self._records:
         OWNER.get().world.broker.append(
             record["topic"], record["key"], record["value"], [tuple(one) for one in record["headers"]]
         )
-    await _in_transaction(self, db)
+    await _in_transaction(self, db, **how)
 
 
 def _unguarded(self: Streams[Any], changes: Changes) -> None:

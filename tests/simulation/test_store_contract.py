@@ -13,7 +13,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, 
 
 from shared import hold, lease, progress
 from shared.changes import Changes, Conflict
-from shared.mongo import Client, is_conflict, is_duplicate, transaction
+from shared.mongo import Client, followed, is_conflict, is_duplicate, transaction
 from tests.simulation.store import Client as SimulatedClient
 from tests.simulation.store import Store
 
@@ -394,6 +394,22 @@ async def test_a_change_stream_tells_which_fields_changed(db: Any) -> None:
         await fill(db, b={})
         assert [(await stream.next())["operationType"] for _ in range(2)] == ["update", "insert"]
         assert await stream.try_next() is None
+
+
+async def test_a_change_stream_shows_no_more_than_was_asked_for_and_all_that_came_together(db: Any) -> None:
+    only = [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1, "documentKey": 1}}]
+    async with db["things"].watch(only, max_await_time_ms=100) as stream:
+        assert await stream.try_next() is None
+        await fill(db, **{f"t{number:03}": {"n": number} for number in range(300)})
+        seen = [change async for change, _ in zip_of(followed(stream), range(300))]
+        assert [change["documentKey"]["_id"] for change in seen] == [f"t{number:03}" for number in range(300)]
+        assert {*seen[0]} == {"_id", "documentKey"}
+
+
+async def zip_of(items: Any, numbers: Any) -> Any:
+    """As `zip`, and no item more is asked for."""
+    for number in numbers:
+        yield await anext(items), number
 
 
 async def test_a_stream_that_was_opened_misses_nothing_and_its_token_moves_without_events(db: Any) -> None:
