@@ -16,6 +16,7 @@ from services.onboarding.facet_words import facets_in_words
 from services.onboarding.live import Numbers, OpenBoard, board_feed
 from services.onboarding.people import searched
 from services.onboarding.programme import Programme, Programmes
+from services.onboarding.projections.facets import RHYTHMS
 from services.onboarding.store import BoardPage, BoardRow
 from services.onboarding.views import title_of
 from shared.access import CurrentViewer, Viewer
@@ -33,8 +34,9 @@ ATTENTION_SHOWN = 100  # who has more is better served by the page that shows on
 NEWS = {True: N_("%(name)s needs attention"), False: N_("%(name)s is up to date")}
 
 SearchText = Annotated[str, Query(max_length=80)]
-FacetText = Annotated[str, StringConstraints(pattern=r"^late(:[a-z0-9_]*){0,3}$", max_length=160)]
-FacetTexts = Annotated[Sequence[FacetText], Query(max_length=20)]
+NARROWING = ("late", "unanswered", *RHYTHMS)
+FacetText = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(NARROWING)})(:[a-z0-9_]*){{0,3}}$", max_length=160)]
+FacetTexts = Annotated[Sequence[FacetText], Query(max_length=50)]
 Position = Annotated[str, Query(max_length=64)]
 
 

@@ -1,12 +1,19 @@
 """What a board is narrowed to, in words. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from services.onboarding.programme import Programme, Programmes
 from services.onboarding.projections.facets import OF_THEIR_OWN, Facet
-from services.onboarding.views import OWNERS, in_page_language, title_of
+from services.onboarding.views import OWNERS, in_page_language, survey_title, title_of
+from shared.pages.language import N_
 from shared.pages.language import gettext as _
 from shared.pages.words import humane
+
+RHYTHM_WORDS: Mapping[str, str] = {
+    "on_rhythm": N_("Meet as planned"),
+    "off_rhythm": N_("Behind with meetings"),
+    "never_met": N_("Have not met yet"),
+}
 
 
 def facets_in_words(facets: Sequence[str], programmes: Programmes) -> str:
@@ -15,6 +22,10 @@ def facets_in_words(facets: Sequence[str], programmes: Programmes) -> str:
 
 
 def _facet_in_words(facet: Facet, programmes: Programmes) -> str:
+    if facet.kind in RHYTHM_WORDS:
+        return _(RHYTHM_WORDS[facet.kind])
+    if facet.kind == "unanswered":
+        return _("Not answered: %(what)s", what=survey_in_words(facet, programmes))
     parts = [
         owner_in_words(facet.owner) if facet.owner else "",
         programme_in_words(facet.programme, programmes) if facet.programme else "",
@@ -40,6 +51,12 @@ def milestone_in_words(facet: Facet, programmes: Programmes) -> str:
     if facet.milestone == OF_THEIR_OWN:
         return _("Milestones of their own")
     return title_of(_current(facet.programme, programmes), facet.milestone)
+
+
+def survey_in_words(facet: Facet, programmes: Programmes) -> str:
+    """The title of a facet's survey; its id in words where its programme does not have it any more."""
+    programme = _current(facet.programme, programmes)
+    return survey_title(programme, facet.milestone) if programme else humane(facet.milestone)
 
 
 def _current(id: str, programmes: Programmes) -> Programme | None:

@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from bson import Timestamp
 
@@ -70,6 +70,7 @@ async def ensure_board_indexes(db: Database, collection: str) -> None:
             ),
             IndexModel([("state.attention", ASCENDING), ("state.start_date", ASCENDING), ("_id", ASCENDING)]),
             IndexModel([("state.facets", ASCENDING), *by_standing]),
+            IndexModel([("state.rated", ASCENDING), *by_standing]),
         ]
     )
 
@@ -355,20 +356,27 @@ async def attention_counts(db: Database) -> dict[Attention, int]:
     return {reason: found["n"] for reason, found in zip(reasons, counted, strict=True)}
 
 
-async def facets(db: Database) -> list[str]:
-    """Every facet that some row has; one key is read for each, and for the rows that have none one that is no text."""
-    return [facet for facet in await db[BOARD].distinct("state.facets") if isinstance(facet, str)]
+Counted = Literal["facets", "rated"]
 
 
-async def facet_counts(db: Database, wanted: Collection[str]) -> dict[str, int]:
-    """How many of everybody's rows have each of these facets."""
-    counted = await asyncio.gather(*(db.command("count", BOARD, query=facet_query(facet)) for facet in wanted))
-    return {facet: found["n"] for facet, found in zip(wanted, counted, strict=True)}
+async def texts(db: Database, field: Counted) -> list[str]:
+    """Every facet, or rating, that some row has; one key is read for each, and for rows that have none one that is no text."""
+    return [text for text in await db[BOARD].distinct(f"state.{field}") if isinstance(text, str)]
 
 
-def facet_query(facet: str) -> Document:
-    """The rows that have a facet."""
-    return {"state.facets": facet}
+async def text_counts(db: Database, field: Counted, wanted: Collection[str], since: date | None = None) -> dict[str, int]:
+    """How many of everybody's rows have each of these facets, or ratings.
+
+    With `since` of the journeys that go on or are finished, and began on that day or later.
+    """
+    counted = await asyncio.gather(*(db.command("count", BOARD, query=text_query(field, text, since)) for text in wanted))
+    return {text: found["n"] for text, found in zip(wanted, counted, strict=True)}
+
+
+def text_query(field: Counted, text: str, since: date | None = None) -> Document:
+    """The rows that `text_counts` counts."""
+    lately = {"state.standing": {"$in": [*ACTIVE, "completed"]}, "state.start_date": {"$gte": since.isoformat()}} if since else {}
+    return {f"state.{field}": text} | lately
 
 
 async def starts_between(db: Database, first: date, last: date) -> int:

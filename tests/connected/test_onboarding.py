@@ -287,8 +287,8 @@ async def test_boards_are_read_by_index_alone(office: Office) -> None:
 
 async def test_late_milestones_are_counted_by_owner_programme_and_milestone(office: Office) -> None:
     await filled_board(office)
-    found = await store.facets(office.db)
-    counts = await store.facet_counts(office.db, found)
+    found = await store.texts(office.db, "facets")
+    counts = await store.text_counts(office.db, "facets", found)
     late = await store.board_page(office.db, managers=None, standings=["late"])
     assert counts["late::default"] == len(late.rows) == 4
     for facet in found:
@@ -304,13 +304,24 @@ async def test_late_milestones_are_counted_by_index_alone(office: Office) -> Non
     await filled_board(office)
     commands = {
         "DISTINCT_SCAN": {"distinct": store.BOARD, "key": "state.facets"},
-        "COUNT_SCAN": {"count": store.BOARD, "query": store.facet_query("late:coordinator")},
+        "COUNT_SCAN": {"count": store.BOARD, "query": store.text_query("facets", "late:coordinator")},
+        "IXSCAN": {"count": store.BOARD, "query": store.text_query("facets", "late:coordinator", START)},
     }
     for stage, command in commands.items():
         plan = await office.db.command({"explain": command, "verbosity": "executionStats"})
         assert stage in str(plan["queryPlanner"]["winningPlan"])
         assert plan["executionStats"]["totalDocsExamined"] == 0
         assert plan["executionStats"]["totalKeysExamined"] > 0
+
+
+async def test_answers_are_counted_by_index_alone(office: Office) -> None:
+    await filled_board(office)
+    query = store.text_query("rated", "default:pulse_7:satisfaction:4", START)
+    for command in ({"distinct": store.BOARD, "key": "state.rated"}, {"count": store.BOARD, "query": query}):
+        plan = await office.db.command({"explain": command, "verbosity": "executionStats"})
+        assert "_SCAN" in (stages := str(plan["queryPlanner"]["winningPlan"])) or "IXSCAN" in stages
+        assert "FETCH" not in stages
+        assert "COLLSCAN" not in stages
 
 
 async def test_the_calendar_finds_its_journeys_by_index(office: Office) -> None:

@@ -2,14 +2,14 @@
 
 import csv
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import httpx
 import pytest
 from icalendar import Calendar
 
 from services.onboarding import store
-from services.onboarding.commands import ReviewDueDays
+from services.onboarding.commands import AnswerSurvey, LogMeeting, ReviewDueDays
 from shared.events.hr import HireRescinded, StartDateChanged
 from shared.events.mentoring import HireWaitlisted
 from shared.events.notifications import MessageFailed
@@ -473,6 +473,32 @@ async def test_the_overview_says_who_is_behind_with_what_and_each_number_leads_t
         board = await browser.get("/board", params={"facet": "late::default"})
         assert f"/people/{CY}" in board.text
         assert f"/people/{ADA}" not in board.text
+
+
+async def test_the_overview_says_who_answers_and_who_meets(server, told):
+    await told.command(LogMeeting(employee_id=ADA, meeting_id="1", held_on=date(2027, 1, 12), minutes=30, reported_by=MENTOR))
+    await told.command(AnswerSurvey(employee_id=ADA, survey_id="pulse_7", ratings={"satisfaction": 4}))
+    told.now += timedelta(days=7)
+    for id in (ADA, BO, CY):
+        await _review(told, id)
+    await told.assign(CY)
+    async with signed_in(server, COORDINATOR) as browser:
+        answer = (await browser.get("/api/onboarding/v1/overview")).json()
+        unanswered = ["unanswered::default:pulse_14", "unanswered::default:pulse_7"]
+        pulse = {"kind": "pulse", "due": 3, "answered": 1, "mean": None, "unanswered": unanswered}
+        assert answer["surveys"] == [pulse]  # of one answer there is no mean
+        assert answer["pairs"] == {"on_rhythm": 0, "off_rhythm": 1, "never_met": 1}
+        page = (await browser.get("/overview")).text
+        assert "1 of 3 (33 %)" in page
+        assert "/board?facet=unanswered::default:pulse_14&amp;facet=unanswered::default:pulse_7" in page
+        assert "4.0" not in page
+        whom = {"off_rhythm": {ADA}, "never_met": {CY}, "unanswered::default:pulse_7": {CY}}
+        for facet, people in whom.items():
+            table = (await browser.get("/board.csv", params={"facet": facet})).content.decode("utf-8-sig")
+            assert {row["employee_id"] for row in csv.DictReader(table.splitlines())} == people, facet
+        assert (await browser.get("/board", params={"facet": "answered::default:pulse_7"})).status_code == 422
+        board = (await browser.get("/board", params={"facet": ["off_rhythm", "unanswered::default:pulse_7"]})).text
+        assert "Only: <bdi>Behind with meetings; Not answered: Your first week</bdi>." in board
 
 
 async def test_the_overview_counts_everybody_for_those_who_see_everybody(server):

@@ -161,6 +161,11 @@ def percent(share: float) -> str:
     return _("%(number)s %%", number=_decimal(100 * share, "#,##0"))
 
 
+def rating(mean: float) -> str:
+    """A mean rating as `4.2`."""
+    return _decimal(mean, "0.0")
+
+
 def stay_in_words(curve: Curve) -> str:
     """How many of a kind are still there at the end of their curve."""
     last = curve.points[-1]

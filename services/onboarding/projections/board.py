@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from operator import not_
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.onboarding.journey import JourneyStatus, MilestoneStatus
-from services.onboarding.projections.facets import facets_of
+from services.onboarding.projections.facets import facets_of, rated
 from services.onboarding.projections.stored import Stored, instant, stamp
 from shared.events import Event, Fact
 from shared.events.mentoring import (
@@ -40,6 +41,7 @@ from shared.events.onboarding import (
     MilestoneWaived,
     Owner,
     PlannedMilestone,
+    SurveyAnswered,
 )
 
 WELCOME = "welcome"  # the template whose fate the board shows: a hire who heard nothing is what managers worry about
@@ -58,12 +60,14 @@ class _Model(BaseModel):
 
 
 class BoardMilestone(_Model):
-    """A milestone as the board counts it."""
+    """A milestone as the board counts it; `survey` and `meeting` as in `PlannedMilestone`."""
 
     owner: Owner
     due: date
     optional: bool = False
     status: MilestoneStatus = "planned"
+    survey: str | None = Field(default=None, exclude_if=not_)
+    meeting: int | None = Field(default=None, exclude_if=not_)
 
 
 class NextMilestone(_Model):
@@ -110,7 +114,7 @@ class Board(_Model):
     `mail_failed` (or no address to send to); `away` is set while the journey is paused, `last_day` while the person is about to
     leave. `standing` is where the row stands among others, in one word that an index can
     hold: an active journey is `late`, needs `attention` for another reason or is on `track`; any other stands by its status.
-    `facets` are what it is found and counted by besides (`facets.Facet`).
+    `facets` are what it is found and counted by besides (`facets.Facet`); `rated` are the ratings of this journey, for means.
     """
 
     employee_id: str
@@ -128,6 +132,7 @@ class Board(_Model):
     attention: list[Attention] = []
     standing: Standing = "expected"
     facets: list[str] = []
+    rated: list[str] = []
     away: Away | None = None
     last_day: date | None = None
     meetings: int = 0
@@ -225,7 +230,7 @@ def _row_started(row: Stored, event: Event[JourneyStarted]) -> Updates:
     fact = event.data
     return {
         "status": "active",
-        "milestones": {each.id: _row_planned(each) for each in fact.milestones},
+        "milestones": {each.id: _row_of_programme(each) for each in fact.milestones},
         "number": row["number"] + 1,
         "start_date": fact.start_date.isoformat(),
         "programme": fact.programme,
@@ -235,11 +240,17 @@ def _row_started(row: Stored, event: Event[JourneyStarted]) -> Updates:
         "last_day": None,
         "meetings": 0,
         "last_meeting_on": None,
+        "rated": [],
     }
 
 
 def _row_planned(planned: PlannedMilestone | MilestoneAdded) -> Stored:
     return {"owner": planned.owner, "due": planned.due.isoformat(), "optional": planned.optional, "status": "planned"}
+
+
+def _row_of_programme(planned: PlannedMilestone) -> Stored:
+    asked = {"survey": planned.survey, "meeting": planned.meeting}
+    return _row_planned(planned) | {name: value for name, value in asked.items() if value}
 
 
 def _row_rescheduled(row: Stored, event: Event[JourneyRescheduled]) -> Updates:
@@ -254,11 +265,10 @@ def _row_rescheduled(row: Stored, event: Event[JourneyRescheduled]) -> Updates:
 
 def _row_replanned(row: Stored, event: Event[JourneyReplanned]) -> Updates:
     fact, milestones = event.data, dict(row["milestones"])
-    milestones |= {each.id: _row_planned(each) for each in fact.added}
+    milestones |= {each.id: _row_of_programme(each) for each in fact.added}
     for each in fact.changed:
-        before, due = milestones[each.id], each.due.isoformat()
-        status = before["status"] if before["due"] == due else "planned"
-        milestones[each.id] = {"owner": each.owner, "due": due, "optional": each.optional, "status": status}
+        before, after = milestones[each.id], _row_of_programme(each)
+        milestones[each.id] = after | {"status": before["status"] if before["due"] == after["due"] else "planned"}
     milestones |= {id: {**milestones[id], "status": "waived"} for id in fact.dropped}
     return {"milestones": milestones, "programme": fact.programme, "programme_version": fact.programme_version}
 
@@ -316,6 +326,11 @@ def _row_met(row: Stored, event: Event[MeetingHeld]) -> Updates:
     }
 
 
+def _row_answered(row: Stored, event: Event[SurveyAnswered]) -> Updates:
+    fact, programme = event.data, row["programme"] or ""
+    return {"rated": [*row["rated"], *(rated(programme, fact.survey_id, *each) for each in fact.ratings.items())]}
+
+
 def _row_assigned(row: Stored, event: Event[MentorAssigned]) -> Updates:
     fact = event.data
     return _assignment(
@@ -367,6 +382,7 @@ _BOARD: Mapping[type[Fact], Callable[[Stored, Event[Any]], Updates | None]] = {
     MilestoneMoved: _row_due_anew,
     MilestoneReassigned: _row_changed(lambda fact: {"owner": fact.owner}),
     MeetingHeld: _row_met,
+    SurveyAnswered: _row_answered,
     JourneyReplanned: _row_replanned,
     JourneyPaused: _row_paused,
     JourneyResumed: _row_resumed,

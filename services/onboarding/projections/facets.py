@@ -1,24 +1,32 @@
 """What a board can be narrowed to and counted by: texts in each row that one index holds.
 
 `late:mentor:default:goals_30` stands in the row of a hire whose milestone of that owner, programme and name is late; where a
-part is left out, as in `late:mentor` and `late::default`, any will do. So people are counted once at every level.
+part is left out, as in `late:mentor` and `late::default`, any will do. So people are counted once at every level. Surveys stand
+as `answered::default:pulse_7` or `unanswered::default:pulse_7`, meetings as one word. Nobody chooses these by the clock: a row
+says what facts said last.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
-from typing import Literal, cast
+from itertools import chain, product
+from typing import Literal, cast, get_args
 
 from services.onboarding.deciding.changes import OWN
 from services.onboarding.projections.stored import Stored
 
-Kind = Literal["late"]
+Rhythm = Literal["on_rhythm", "off_rhythm", "never_met"]
+"""How mentor and hire keep the planned meetings: none is late and some was held, one is late, or one is and none was held."""
+Kind = Literal["late", "answered", "unanswered", Rhythm]
+RHYTHMS: tuple[Rhythm, ...] = get_args(Rhythm)
 OF_THEIR_OWN = OWN.rstrip("_")  # milestones that one person alone has are counted together
 
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """One thing to narrow a board to; an empty part stands for any. As a text it is what rows and addresses hold."""
+    """One thing to narrow a board to; an empty part stands for any. As a text it is what rows and addresses hold.
+
+    `milestone` is the survey where the kind is about surveys.
+    """
 
     kind: Kind
     owner: str = ""
@@ -37,7 +45,12 @@ class Facet:
 
 def facets_of(row: Stored) -> list[str]:
     """The facets of a row that is counted already, in order."""
-    return sorted({str(facet) for facet in _late(row)})
+    return sorted({str(facet) for facet in chain(_late(row), _surveys(row), _rhythm(row))})
+
+
+def rated(programme: str, survey: str, question: str, rating: int) -> str:
+    """One rating of an answer, as rows hold it for means to be counted from: it is no facet, and nobody looks people up by it."""
+    return f"{programme}:{survey}:{question}:{rating}"
 
 
 def _late(row: Stored) -> Iterator[Facet]:
@@ -50,3 +63,26 @@ def _late(row: Stored) -> Iterator[Facet]:
         for owner, of_programme in product(("", row["milestones"][id]["owner"]), ("", programme)):
             if owner or of_programme:
                 yield Facet("late", owner, of_programme)
+
+
+def _surveys(row: Stored) -> Iterator[Facet]:
+    if row["status"] not in ("active", "completed"):
+        return
+    answered = {tuple(each.split(":")[:2]) for each in row["rated"]}
+    for programme, survey in answered:
+        yield Facet("answered", programme=programme, milestone=survey)
+    programme = row["programme"] or ""
+    for milestone in row["milestones"].values():
+        survey = milestone.get("survey")
+        if survey and milestone["status"] == "late" and (programme, survey) not in answered:
+            yield Facet("unanswered", programme=programme, milestone=survey)
+
+
+def _rhythm(row: Stored) -> Iterator[Facet]:
+    if row["status"] != "active" or row["assignment"]["status"] != "assigned":
+        return
+    kept = {each["status"] for each in row["milestones"].values() if each.get("meeting")}
+    if "late" in kept:
+        yield Facet("off_rhythm" if row["meetings"] else "never_met")
+    elif "done" in kept:
+        yield Facet("on_rhythm")

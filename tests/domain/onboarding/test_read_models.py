@@ -9,7 +9,7 @@ import pytest
 from services.onboarding.commands import PauseJourney
 from services.onboarding.parameters import languages
 from services.onboarding.projections.board import Board, fold_board
-from services.onboarding.projections.facets import Facet
+from services.onboarding.projections.facets import RHYTHMS, Facet
 from services.onboarding.projections.reading import TOPICS
 from services.onboarding.projections.timeline import KINDS, TIMELINE_ENTRIES
 from shared.events import EVENT_TYPES, Event
@@ -26,6 +26,7 @@ from shared.events.onboarding import (
     MilestoneAdded,
     MilestoneCompleted,
     MilestoneLate,
+    MilestoneReminded,
     MilestoneWaived,
     PlannedMilestone,
     SurveyAnswered,
@@ -113,6 +114,49 @@ def test_a_row_is_found_by_what_is_late_at_every_level() -> None:
     assert row(journey(STARTED, LATE, JourneyPaused(employee_id=ADA, since=START, paused_by=BOSS))).facets == []
 
 
+ASKED = STARTED.model_copy(
+    update={
+        "milestones": [
+            PlannedMilestone(id="meet", owner="mentor", due=START, meeting=1),
+            PlannedMilestone(id="meet_2", owner="mentor", due=date(2027, 1, 14), meeting=2),
+            PlannedMilestone(id="ask", owner="hire", due=date(2027, 1, 18), survey="pulse"),
+        ]
+    }
+)
+MET = MeetingHeld(employee_id=ADA, meeting_id="1", held_on=START, minutes=30, reported_by=MENTOR)
+MET_AS_PLANNED = DONE.model_copy(update={"milestone_id": "meet", "cause": "meeting_held"})
+
+
+def _is_late(milestone: str) -> MilestoneLate:
+    return MilestoneLate(employee_id=ADA, milestone_id=milestone, due=START)
+
+
+def _rhythm(*facts: Any, mentor: bool = True) -> list[str]:
+    given = [counted("matching", assigned(), 1, at(0))] if mentor else []
+    return [facet for facet in row([*journey(ASKED, *facts), *given]).facets if facet in RHYTHMS]
+
+
+def test_a_pair_keeps_the_rhythm_while_no_planned_meeting_is_late() -> None:
+    assert _rhythm() == []  # nothing was planned for before today
+    assert _rhythm(_is_late("meet")) == ["never_met"]
+    assert _rhythm(_is_late("meet"), MET, MET_AS_PLANNED) == ["on_rhythm"]
+    assert _rhythm(MET, MET_AS_PLANNED, _is_late("meet_2")) == ["off_rhythm"]
+    assert _rhythm(_is_late("meet"), mentor=False) == []
+    assert _rhythm(MET, MET_AS_PLANNED, JourneyEnded(employee_id=ADA, outcome="completed")) == []
+
+
+def test_a_survey_is_open_once_it_is_late_and_answered_from_the_answer_on() -> None:
+    answer = SurveyAnswered(employee_id=ADA, survey_id="pulse", ratings={"mood": 4, "pace": 2})
+    assert [each for each in row(journey(ASKED)).facets if "answered" in each] == []
+    assert "unanswered::small:pulse" in row(journey(ASKED, _is_late("ask"))).facets
+    board = row(journey(ASKED, _is_late("ask"), answer))  # a milestone may need more than the answer
+    assert [each for each in board.facets if "answered" in each] == ["answered::small:pulse"]
+    assert board.rated == ["small:pulse:mood:4", "small:pulse:pace:2"]
+    over = row(journey(ASKED, answer, JourneyEnded(employee_id=ADA, outcome="left")))
+    assert [each for each in over.facets if "answered" in each] == []
+    assert row(journey(ASKED, answer, JourneyEnded(employee_id=ADA, outcome="left"), ASKED)).rated == []
+
+
 def test_milestones_that_people_have_alone_are_found_together() -> None:
     added = MilestoneAdded(employee_id=ADA, milestone_id="own_3", owner="hire", due=START, added_by=BOSS)
     late = MilestoneLate(employee_id=ADA, milestone_id="own_3", due=START)
@@ -182,8 +226,8 @@ def test_a_suppressed_welcome_needs_attention_only_where_somebody_can_mend_it(re
 
 
 def test_what_the_board_does_not_show_leaves_it_untouched() -> None:
-    answered = SurveyAnswered(employee_id=ADA, survey_id="pulse", ratings={"mood": 3})
-    assert fold_board(None, counted("onboarding", answered, 1, at(1))) is None
+    reminded = MilestoneReminded(employee_id=ADA, milestone_id="meet", owner="mentor", due=START, reminded_on=START)
+    assert fold_board(None, counted("onboarding", reminded, 1, at(1))) is None
 
 
 def test_every_fact_about_a_person_on_our_topics_has_its_place_on_the_timeline() -> None:
