@@ -45,6 +45,8 @@ Action = Literal[
     "choose_preferences",
     "manage_mentors",
     "nominate_mentor",
+    "choose_availability",
+    "see_brief",
     "override_assignment",
     "request_change",
     "see_waitlist",
@@ -74,6 +76,8 @@ MAY: Mapping[Action, frozenset[Relation]] = {
     "choose_preferences": _STAFF | {"self"},
     "manage_mentors": _STAFF,
     "nominate_mentor": _ABOVE | {"self"},
+    "choose_availability": _STAFF | {"self"},  # the subject is the mentor
+    "see_brief": _STAFF | {"mentor"},  # what a mentor is told of a mentee: interests are for the two, not for the line above
     "override_assignment": _STAFF,
     "request_change": _STAFF | {"self", "mentor"},
     "see_waitlist": _STAFF,
@@ -119,6 +123,8 @@ _REFUSED: Mapping[Action, str] = {
     "choose_preferences": N_("only %(who)s may say how this person is written to"),
     "manage_mentors": N_("only %(who)s may enrol and change mentors"),
     "nominate_mentor": N_("only %(who)s may put this person forward as a mentor"),
+    "choose_availability": N_("only %(who)s may see and say when this person mentors"),
+    "see_brief": N_("only %(who)s may read what a mentor is told of this person"),
     "override_assignment": N_("only %(who)s may choose a mentor by hand"),
     "request_change": N_("only %(who)s may ask for another mentor here"),
     "see_waitlist": N_("only %(who)s may see the waitlist"),

@@ -6,8 +6,10 @@ from fastapi import APIRouter, Header, Response
 from pydantic import BaseModel
 
 from services.matching import words
+from services.matching.briefs import Brief
 from services.matching.desk import (
     Approval,
+    Availability,
     Desk,
     Enrolment,
     Exclusion,
@@ -21,7 +23,7 @@ from services.matching.desk import (
 from services.matching.policy import Policy
 from services.matching.reading import Books, Shown
 from services.matching.store import API_PATH
-from services.matching.views import ApprovalView, AssignmentView, MentorView, WaitingView
+from services.matching.views import ApprovalView, AssignmentView, AvailabilityView, MentorView, WaitingView
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
 from shared.directory import chain
@@ -53,6 +55,7 @@ def api(db: Database, policy: Policy, clock: Clock) -> APIRouter:
     router.include_router(_pairs(books, desk))
     router.include_router(_approvals(books, desk))
     router.include_router(_mentors(books, desk))
+    router.include_router(_availability(books, desk))
     return router
 
 
@@ -62,6 +65,11 @@ def _pairs(books: Books, desk: Desk) -> APIRouter:
     @router.get("/assignments/{employee_id}", summary="A hire's mentor and why, or why none is possible yet")
     async def assignment(employee_id: str, viewer: CurrentViewer, accept_language: Accepted = None) -> AssignmentView:
         return await books.assignment(viewer, employee_id, words.preferred(accept_language))
+
+    @router.get("/assignments/{employee_id}/brief", summary="What the mentor is told of a mentee, to begin with")
+    async def brief(employee_id: str, viewer: CurrentViewer, accept_language: Accepted = None) -> Brief:
+        """For the present mentor and coordinators; in the language of the page or the request."""
+        return await books.brief(viewer, employee_id, words.preferred(accept_language))
 
     @router.post("/assignments/{employee_id}/override", summary="A coordinator's own choice of mentor, with a reason")
     async def override(
@@ -192,5 +200,23 @@ def _mentors(books: Books, desk: Desk) -> APIRouter:
         check(viewer, "manage_mentors", subject=mentor_id)
         await desk.train(mentor_id, request, scoped_key(key, "train", mentor_id, viewer.by))
         return await books.mentor(mentor_id)
+
+    return router
+
+
+def _availability(books: Books, desk: Desk) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/mentors/{mentor_id}/availability", summary="When and for how many a mentor is there")
+    async def availability(mentor_id: EmployeeId, viewer: CurrentViewer) -> AvailabilityView:
+        check(viewer, "choose_availability", subject=mentor_id)
+        return AvailabilityView.model_validate(await books.mentor(mentor_id), from_attributes=True)
+
+    @router.patch("/mentors/{mentor_id}/availability", summary="A mentor's own word: places, leave, pause")
+    async def be_available(mentor_id: EmployeeId, said: Availability, viewer: CurrentViewer) -> AvailabilityView:
+        """By mentors for themselves; what follows is as with a coordinator's change."""
+        check(viewer, "choose_availability", subject=mentor_id)
+        await desk.be_available(mentor_id, said)
+        return AvailabilityView.model_validate(await books.mentor(mentor_id), from_attributes=True)
 
     return router

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.matching.mentor_desk import MentorWork
+from services.matching.mentor_desk import MentorWork, OwnWord
 from services.matching.pair_desk import (
     Allow,
     Approve,
@@ -28,9 +28,12 @@ from shared.clock import Clock
 from shared.events import Event
 from shared.events.hr import EmployeeId
 from shared.events.mentoring import Capacity, MentorChanged, MentorFact, MentorNominated, MentorTrained, MentorWithdrawn, Trait
+from shared.languages import N_
 from shared.mongo import Database
 from shared.processing import Processor
 from shared.refusals import invalid
+
+LEAVE_AHEAD = N_("a leave ends on a day to come; leave the field empty for somebody who is back")
 
 
 class _Request(BaseModel):
@@ -69,6 +72,14 @@ class MentorPatch(_Request):
     capacity: Capacity | None = None
     trained: bool | None = None
     status: Literal["active", "paused", "withdrawn"] | None = None
+    available_from: date | None = None
+
+
+class Availability(_Request):
+    """When and for how many a mentor is there, by their own word; what is not sent stays. `available_from` null: back today."""
+
+    capacity: Capacity | None = None
+    status: Literal["active", "paused"] | None = None
     available_from: date | None = None
 
 
@@ -142,9 +153,7 @@ class Desk:
 
     async def change(self, mentor_id: str, patch: MentorPatch) -> None:
         """What a patch says, as facts."""
-        change = patch.model_dump(exclude_none=True)
-        if "available_from" in patch.model_fields_set and patch.available_from is None:
-            change["available_from"] = self._clock().date()
+        change = self._changed(patch)
         facts: list[MentorFact] = []
         withdrawn = change.get("status") == "withdrawn"
         if withdrawn:
@@ -155,6 +164,18 @@ class Desk:
             facts.append(MentorWithdrawn(mentor_id=mentor_id))
         if facts:
             await self.tell(facts)
+
+    async def be_available(self, mentor_id: str, said: Availability) -> None:
+        """A mentor's own word about their places, a leave or a pause; a nomination they can't accept themselves."""
+        if said.available_from is not None and said.available_from <= self._clock().date():
+            raise invalid(LEAVE_AHEAD, "in_the_past", "available_from")
+        if change := self._changed(said):
+            word = OwnWord(mentor_id=mentor_id, change=MentorChanged(mentor_id=mentor_id, **change))
+            await self._mentors.execute([self._command(word)])
+
+    def _changed(self, said: MentorPatch | Availability) -> dict[str, Any]:
+        back = "available_from" in said.model_fields_set and said.available_from is None
+        return said.model_dump(exclude_none=True) | ({"available_from": self._clock().date()} if back else {})
 
     async def override(self, viewer: Viewer, employee_id: str, request: OverrideRequest, key: str | None = None) -> None:
         """A coordinator's choice, at once, also in place of a proposal."""

@@ -6,7 +6,9 @@ and the owner of the pool catches up from that.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
 
 from services.matching import store
 from services.matching.domain import Mentor
@@ -16,6 +18,19 @@ from shared.events import Event
 from shared.events.mentoring import MentorChanged, MentorEnrolled, MentorFact, MentorNominated, MentorTrained
 from shared.mongo import Database
 from shared.refusals import conflict, not_found
+
+
+class OwnWord(BaseModel):
+    """Command: what a mentor says of themselves. Unlike a coordinator's word it makes nobody a mentor."""
+
+    TYPE: ClassVar[str] = "matching.own_word"
+    mentor_id: str
+    change: MentorChanged
+
+    @property
+    def subject(self) -> str:
+        """The stream's key."""
+        return self.mentor_id
 
 
 class MentorWork:
@@ -34,11 +49,14 @@ class MentorWork:
         """Carry one fact out. Raises `Refused`: 404 for nobody's change, 409 for what does not fit the mentor's state."""
         stream = self.mentors[event.subject]
         before = stream.state
-        _refuse_unfit(event.data, before)
-        after = MENTOR_FOLDS[type(event.data)](before, event.data)
+        if isinstance(event.data, OwnWord):
+            _refuse_nominated(before)
+        fact: MentorFact = event.data.change if isinstance(event.data, OwnWord) else event.data
+        _refuse_unfit(fact, before)
+        after = MENTOR_FOLDS[type(fact)](before, fact)
         if after != before:
             stream.put(after)
-            stream.emit(event.data, now, event)
+            stream.emit(fact, now, event)
 
     def conclude(self, now: datetime) -> None:
         """Nothing is decided for several at once."""
@@ -51,6 +69,11 @@ class MentorWork:
         if changed:
             store.move_pool(changes, self._seen, "web", [stream.id for stream in changed])
         return changes
+
+
+def _refuse_nominated(mentor: Mentor | None) -> None:
+    if mentor is not None and mentor.status == "nominated":
+        raise conflict("this nomination waits for the training or a coordinator's word", "nominated")
 
 
 def _refuse_unfit(fact: MentorFact, mentor: Mentor | None) -> None:

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Literal
 
 from services.matching import store, views
+from services.matching.briefs import Brief, brief_of
 from services.matching.domain import Hire, Mentor
 from services.matching.mentor_search import Filter, find_mentors
 from shared.access import Viewer, check, may, relations
@@ -54,6 +55,16 @@ class Books:
         # A coordinator may be one of the two; who asked is not told them either.
         theirs = [one for one in view.objections if viewer.employee_id not in (id, one.mentor_id)]
         return view.model_copy(update={"objections": theirs})
+
+    async def brief(self, viewer: Viewer, id: str, language: str = "en") -> Brief:
+        """What this viewer, as mentor or coordinator, is told of a mentee. Raises `Refused` 403, 404."""
+        hire = await self.hire(id) or Hire()
+        check(viewer, "see_brief", subject=id, mentor_id=hire.mentor_id)
+        if hire.mentor_id is None:
+            raise not_found("this person has no mentor now, so there is nobody to tell about them", "no_mentor")
+        known = await people(self.db, {id, *views.concerned(hire)})
+        view = views.assignment(id, hire, known, whole=False, to_the_pair=True, staff=False, language=language)
+        return brief_of(view, known.get(id, {}))
 
     async def mentor(self, id: str) -> views.MentorView:
         """A mentor. Raises `Refused` 404 for somebody who is none."""

@@ -154,6 +154,17 @@ class MentorView(BaseModel):
     known: bool
 
 
+class AvailabilityView(BaseModel):
+    """What mentors see of themselves: places, leave, pause, and whom they have; as in `MentorView`."""
+
+    employee_id: str
+    status: Literal["nominated", "active", "paused", "withdrawn", "left"]
+    capacity: int
+    load: int
+    available_from: date | None
+    mentees: list[str]
+
+
 class WaitingView(BaseModel):
     """A hire on the waitlist."""
 

@@ -51,6 +51,7 @@ class Mentee:
     name: str
     note: str
     badges: Sequence[Words]
+    progress: Progress
     yours: Sequence[Task]
     next: Task | None
     meeting: MeetingForm | None
@@ -87,6 +88,7 @@ def mentee_of(case: Case) -> Mentee:
         name=name_of(case.person or None, case.id),
         note=note_of(case.person),
         badges=badges_of(case),
+        progress=case.progress,
         yours=urgent(ahead, "mentor"),
         next=ahead[0] if ahead else None,
         meeting=case.meeting_form,

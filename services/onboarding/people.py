@@ -76,9 +76,8 @@ async def someone(db: Database, employee_id: str, coordinators: Collection[str])
     manages = await db[COLLECTION].find_one({"manager_id": employee_id}, {"_id": 1}) is not None
     mentors = await db[BOARD].find_one({"state.assignment.mentor_id": employee_id}, {"_id": 1}) is not None
     hired = await db[BOARD].find_one({"_id": employee_id, "state.number": {"$gt": 0}}, {"_id": 1}) is not None
-    places = {
-        place for place, offered in (("board", manages or employee_id in coordinators), ("me", mentors or hired)) if offered
-    }
+    offers = {"board": manages or employee_id in coordinators, "me": mentors or hired, "mentoring": mentors}
+    places = {place for place, offered in offers.items() if offered}
     return Someone(employee_id, name_of(person, employee_id), note_of(person), frozenset(places))
 
 

@@ -33,6 +33,7 @@ from shared.refusals import invalid
 
 HAPPENINGS_SHOWN = 15  # the latest weeks; the rest waits behind one click
 MESSAGES_SHOWN = 12
+ABOUT_SEVERAL = ("/me", "/mentoring")  # pages that are told about whom something was done
 REASONS_SHOWN = 5  # the criteria that decided; all of them stand on the page they link to
 
 Employee = Annotated[str, Path(max_length=64)]
@@ -290,7 +291,7 @@ def person_pages(db: Database, desk: Desk, clock: Clock, pages: Templates) -> AP
 
     def back_to(back: str, employee_id: str, **said: str) -> RedirectResponse:
         path = local_path(back, f"/people/{employee_id}").partition("?")[0]
-        about = {"about": employee_id} if path == "/me" else {}
+        about = {"about": employee_id} if path in ABOUT_SEVERAL else {}
         return RedirectResponse(f"{path}?{urlencode(said | about)}", status_code=303)
 
     @router.post("/people/{employee_id}/milestones/{milestone_id}")

@@ -99,6 +99,7 @@ PLACES = (
     Place(N_("Overview"), "/overview"),
     Place(N_("Board"), "/board", "board"),
     Place(N_("My page"), "/me", "me"),
+    Place(N_("Mentoring"), "/mentoring", "mentoring"),
     Place(N_("Inbox"), "/inbox", "inbox"),
     Place(N_("Matching"), "/coordinator"),
     Place(N_("Programmes"), "/programmes"),
@@ -107,7 +108,7 @@ PLACES = (
 )
 
 
-PERSONAL = frozenset({"me", "inbox"})
+PERSONAL = frozenset({"me", "mentoring", "inbox"})
 """Places that are somebody's own, whatever else they may see."""
 
 

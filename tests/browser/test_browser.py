@@ -309,6 +309,8 @@ PLACES = [
     ("hire", "/inbox"),
     ("hire", "/preferences"),
     ("mentor", "/me"),
+    ("mentor", "/mentoring"),
+    ("hire", "/mentoring"),
 ]
 
 
@@ -369,6 +371,7 @@ ABROAD = [
     ("hire", "/me"),
     ("hire", "/matching/why/E-1001"),
     ("mentor", "/me"),
+    ("mentor", "/mentoring"),
     ("mentor", "/inbox"),
     ("mentor", "/preferences"),
 ]

@@ -56,6 +56,8 @@ see_messages         -            yes  no     yes     yes        no       yes   
 choose_preferences   -            yes  no     no      no         no       yes         yes
 manage_mentors       -            no   no     no      no         no       yes         yes
 nominate_mentor      -            yes  no     yes     yes        no       yes         yes
+choose_availability  -            yes  no     no      no         no       yes         yes
+see_brief            -            no   yes    no      no         no       yes         yes
 override_assignment  -            no   no     no      no         no       yes         yes
 request_change       -            yes  yes    no      no         no       yes         yes
 see_waitlist         -            no   no     no      no         no       yes         yes

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from services.matching.desk import Desk
+from services.matching.pages.mentoring import mentoring_pages
 from services.matching.pages.mentors import mentor_pages
 from services.matching.pages.overview import overview_pages
 from services.matching.pages.pairs import pair_pages
@@ -27,6 +28,7 @@ def pages(db: Database, policy: Policy, standing: Standing, clock: Clock) -> API
     router.include_router(overview_pages(books, standing, proposals, clock))
     router.include_router(waitlist_pages(books, desk, standing, clock))
     router.include_router(mentor_pages(books, desk, clock))
+    router.include_router(mentoring_pages(books, desk, clock))
     router.include_router(proposal_pages(books, desk, clock))
     router.include_router(reoptimisation_pages(books, proposals, Reoptimiser(db, policy, clock)))
     router.include_router(pair_pages(books, desk, policy))

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from services.matching.desk import Desk, MentorPatch, Nomination, Training
+from services.matching.desk import LEAVE_AHEAD, Desk, MentorPatch, Nomination, Training
 from services.matching.mentor_search import Filter
 from services.matching.pages.sections import MENTORS, ON_A_PAGE, PAGES, Back, Employee, back_to, notice
 from services.matching.reading import Books
@@ -174,9 +174,9 @@ def _changing(desk: Desk, clock: Clock) -> APIRouter:
         viewer: CurrentViewer, mentor_id: Employee, until: Annotated[str, Form(max_length=10)] = "", back: Back = MENTORS
     ) -> RedirectResponse:
         check(viewer, "manage_mentors", subject=mentor_id)
-        day = _day(until)
+        day = day_in(until)
         if day is not None and day <= clock().date():
-            raise invalid("a leave ends on a day to come; leave the field empty for somebody who is back", "in_the_past", "until")
+            raise invalid(LEAVE_AHEAD, "in_the_past", "until")
         await desk.change(mentor_id, MentorPatch(available_from=day))
         return back_to(back, "leave" if day else "back")
 
@@ -185,13 +185,14 @@ def _changing(desk: Desk, clock: Clock) -> APIRouter:
         viewer: CurrentViewer, mentor_id: Employee, trained_on: Annotated[str, Form(max_length=10)] = "", back: Back = MENTORS
     ) -> RedirectResponse:
         check(viewer, "manage_mentors", subject=mentor_id)
-        await desk.train(mentor_id, Training(trained_on=_day(trained_on)))
+        await desk.train(mentor_id, Training(trained_on=day_in(trained_on)))
         return back_to(back, "trained")
 
     return router
 
 
-def _day(text: str) -> date | None:
+def day_in(text: str) -> date | None:
+    """The day of a form's field; None where it is empty. Raises `Refused` 422 for what is no day."""
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:

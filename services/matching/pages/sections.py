@@ -17,7 +17,7 @@ from shared.pages.language import gettext as _
 OVERVIEW, WAITLIST, MENTORS = "/coordinator", "/coordinator/waitlist", "/coordinator/mentors"
 PROPOSALS, BETTER = "/coordinator/proposals", "/coordinator/better"
 FORECAST, WHAT_IF, FAIRNESS = "/coordinator/forecast", "/coordinator/what-if", "/coordinator/fairness"
-WHY = "/matching/why"
+WHY, MENTORING = "/matching/why", "/mentoring"
 ON_A_PAGE = 25
 
 SECTIONS: list[tuple[str, str]] = [
