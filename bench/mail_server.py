@@ -31,6 +31,13 @@ class Accepting:
         self._never = never
         self._refused: set[bytes] = set()
 
+    async def handle_EHLO(  # noqa: N802
+        self, _: SMTP, session: Session, __: Envelope, hostname: str, replies: list[str]
+    ) -> list[str]:
+        """What mail servers offer: aiosmtpd bears several commands at once too, and does not say so."""
+        session.host_name = hostname
+        return [replies[0], "250-PIPELINING", *replies[1:]]
+
     async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name for it
         """Refuse it for now, or note it before it is acknowledged."""
         content = envelope.content if isinstance(envelope.content, bytes) else b""

@@ -6,9 +6,10 @@ the same text however often it is made, so that a mail sent again holds no other
 
 import hashlib
 from datetime import date
-from typing import Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
-from itsdangerous import BadSignature, URLSafeSerializer
+from itsdangerous import BadSignature, Serializer, URLSafeSerializer
+from itsdangerous.encoding import base64_encode
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 SALT = "firstmate.answer"  # apart from sessions, which are signed with the same secret
@@ -41,6 +42,13 @@ class Link(BaseModel):
         return cls(purpose="meeting", hire_id=hire_id, reporter_id=reporter_id, journey=journey, last_day=last_day)
 
 
+class _Uncompressed(URLSafeSerializer):
+    """Writes what is too short to gain from compression without trying it on each; reads both."""
+
+    def dump_payload(self, obj: Any) -> bytes:
+        return base64_encode(Serializer.dump_payload(self, obj))
+
+
 class Links:
     """Makes and reads links with the secret of this deployment."""
 
@@ -52,7 +60,7 @@ class Links:
     def _signer_for(self, salt: str) -> URLSafeSerializer | None:
         if not self._secret:
             return None
-        return URLSafeSerializer(self._secret, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
+        return _Uncompressed(self._secret, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
 
     def path(self, link: Link) -> str | None:
         """The address of a link on our origin; None where no secret is set, since nobody could trust it."""

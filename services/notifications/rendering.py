@@ -6,7 +6,7 @@ that a language lacks is written in the next language of its reader.
 """
 
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime
 from functools import cache, lru_cache
@@ -23,11 +23,16 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.notifications.brand import Brand, Logo
 from services.notifications.inlining import inline
+from services.notifications.moulds import Cast, cast, mould
 
 SHIPPED = Path(__file__).parent / "templates"
 FALLBACK_LANGUAGE = "en"
 PEOPLES_OWN = frozenset({"name", "first", "role", "place", "mentor", "who", "waiting"})
 """The fields that hold people's own words, in whatever script they are written."""
+BY_THE_LETTER = frozenset({"fr"})
+"""Languages whose phrases ask how a name begins: d’Ada, de Noémie."""
+MOULDS = 256  # as many kinds of message as are kept; one is some ten kilobytes
+Moulds = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 PARTS = ("subject", "html", "txt")
 BELOW = "shipped/"
 """Before a shipped template's name, for company templates that build on it."""
@@ -142,6 +147,8 @@ class Renderer:
         self.languages = tuple(sorted(folders))
         self._templates = {language: _whole(self.sources, language) for language in self.languages}
         self._told: set[tuple[str, str, str]] = set()
+        self._is_moulded = not own  # what a company's templates ask of a name, nobody knows here
+        self._moulds: dict[Hashable, Moulds] = {}
 
     def tongue(self, template: str, locale: str | None, languages: Iterable[str]) -> Tongue:
         """The language this message is written in, of those that have it; once per message the log names what is missing."""
@@ -156,15 +163,34 @@ class Renderer:
 
     def render(self, template: str, tongue: Tongue, context: Mapping[str, Any]) -> Rendered:
         """Render one message. Raises `jinja2.TemplateError` naming what is missing or wrong."""
+        made = cast(context, PEOPLES_OWN, tongue.isolated) if self._is_moulded and tongue.language not in BY_THE_LETTER else None
+        if made is None:
+            shown = {name: _amid(value, tongue) for name, value in context.items()}
+            return self._rendered(template, tongue, context, shown)
+        subject, html, text = self._mould(template, tongue, made)
+        filled = made.words.into
+        return Rendered(filled(subject), filled(html, html=True), filled(text), tongue.language, self.brand.logo)
+
+    def _rendered(self, template: str, tongue: Tongue, context: Mapping[str, Any], shown: Mapping[str, Any]) -> Rendered:
+        """From the context as it is and as it is shown amid the language."""
         common = {"brand": self.brand.name, "look": self.brand, "day": tongue.day, "clock": tongue.clock}
         common |= {"language": tongue.language, "direction": tongue.direction}
-        shown = {name: _amid(value, tongue) for name, value in context.items()}
         # No mail program heeds marks of direction in a subject, and some show them.
         subject = " ".join(self._part(self._plain, template, "subject", tongue, common | dict(context)).split())
-        html = self._part(self._escaping, template, "html", tongue, common | shown | {"subject": subject})
-        text = self._part(self._plain, template, "txt", tongue, common | shown)
+        html = self._part(self._escaping, template, "html", tongue, common | {**shown, "subject": subject})
+        text = self._part(self._plain, template, "txt", tongue, common | {**shown})
         foot = self.brand.name, *self.brand.imprint, f"{self.phrase(tongue, 'preferences')}: {context['links']['preferences']}"
         return Rendered(subject, inline(html), _tidy(text, *foot), tongue.language, self.brand.logo)
+
+    def _mould(self, template: str, tongue: Tongue, made: Cast) -> Moulds:
+        """Subject, HTML and text of all messages that differ in words alone."""
+        key = (template, tongue, made.key)
+        if key not in self._moulds:
+            if len(self._moulds) >= MOULDS:
+                self._moulds.clear()
+            rendered = self._rendered(template, tongue, made.plain, made.amid)
+            self._moulds[key] = mould(rendered.subject), mould(rendered.html), mould(rendered.text)
+        return self._moulds[key]
 
     def phrase(self, tongue: Tongue, name: str, *arguments: Any) -> str:
         """One phrase of the language: a macro of its `phrases.txt`."""

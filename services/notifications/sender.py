@@ -6,6 +6,7 @@ message then goes again with the same Message-ID, and nothing else can double.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from services.notifications.channels.server import advice
 from services.notifications.chat_services import ChatServices
 from services.notifications.correspondence import EMAIL, Correspondence, Letter, SendResult
 from services.notifications.digest import Told
-from services.notifications.entry import HELD, WAITING, Entry
+from services.notifications.entry import HELD, Entry
 from services.notifications.letters import Outgoing, Person, compose
 from services.notifications.preferences import Chat
 from services.notifications.readers import Readers
@@ -40,7 +41,7 @@ from shared.directory import people
 from shared.events import new_event
 from shared.lease import Fence
 from shared.links import Links
-from shared.mongo import Database, Document, followed
+from shared.mongo import Database, Document
 from shared.processing import Processor
 from shared.refusals import Refused
 
@@ -49,6 +50,7 @@ FRESH_S = (
     4.0  # what was taken this lately is still ours: a lease is taken over after ten seconds without its holder at the earliest
 )
 LOOK_EVERY_S = 0.1  # what is planned in a burst is looked for together; who comes alone is sent at once
+LOOK_S = 1.0  # while nothing on the way arrives, what is newly due is looked for so often
 POLL_S = 5.0  # the change stream wakes the sender; this is for the day it does not
 GATHER_S = 0.05  # results that come this close together are recorded together, while more are on the way
 STOP_WITHIN_S = 5.0  # what is on the way at an orderly stop gets this long to arrive and be recorded
@@ -125,7 +127,6 @@ class Sender:
         self._on_the_way: set[asyncio.Task[SendResult | None]] = set()
         self._arrived: set[asyncio.Task[SendResult | None]] = set()  # what is being recorded
         self._recording: asyncio.Task[None] | None = None
-        self._wake = asyncio.Event()
 
     async def run(self) -> None:
         """Send until cancelled; what is on the way then is finished and recorded first.
@@ -133,21 +134,14 @@ class Sender:
         Raises `LeaseLost`, and PyMongoError as it comes.
         """
         await store.give_back(self._db, self._channel.name, self._fence.number, self._clock(), own=True)
-        async with self._db[store.MESSAGES].watch(WAKING, max_await_time_ms=1_000) as changes:
-            await changes.try_next()  # opens the stream before the first look, so that nothing falls between
-            waking = asyncio.create_task(self._wake_on(changes))
-            try:
-                while not waking.done():
-                    looked_at = asyncio.get_running_loop().time()
-                    self._wake.clear()
-                    await self.drain()
-                    await self._rest()
-                    await asyncio.sleep(looked_at + LOOK_EVERY_S - asyncio.get_running_loop().time())
-                await waking
-            finally:
-                waking.cancel()
-                await asyncio.gather(waking, return_exceptions=True)
-                await self._finish()
+        try:
+            while True:
+                looked_at = asyncio.get_running_loop().time()
+                await self.drain()
+                await self._rest()
+                await asyncio.sleep(looked_at + LOOK_EVERY_S - asyncio.get_running_loop().time())
+        finally:
+            await self._finish()
 
     async def drain(self) -> None:
         """Send until nothing is due, nothing is on the way and everything is recorded."""
@@ -176,26 +170,21 @@ class Sender:
         return self._fallback is not None and since is not None and self._clock() - since >= self._channel.patience
 
     async def _collect(self) -> bool:
-        """Wait for the first result, the end of a recording or new mail. True when there may be more to take.
+        """Wait for the first result or the end of a recording, or for a while. True when there may be more to take.
 
         Results are recorded beside all else, one recording at a time: what arrives meanwhile is the next one.
         """
-        woken = asyncio.create_task(self._wake.wait())
         recording = self._recording
-        try:
-            first = self._on_the_way if recording is None else {recording}
-            done, _ = await asyncio.wait({*first, woken}, return_when=asyncio.FIRST_COMPLETED)
-            if woken not in done and recording is None:
-                await asyncio.wait(self._on_the_way, timeout=GATHER_S)
-        finally:
-            woken.cancel()
-        self._wake.clear()
+        first = self._on_the_way if recording is None else {recording}
+        done, _ = await asyncio.wait(first, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
+        if done and self._on_the_way:
+            await asyncio.wait(self._on_the_way, timeout=GATHER_S)
         recorded = recording is not None and recording.done()
         if recorded:
             await self._recorded()
         if self._recording is None:
             self._begin_recording({task for task in self._on_the_way if task.done()})
-        return woken in done or recorded
+        return recorded or not done
 
     def _begin_recording(self, finished: set[asyncio.Task[SendResult | None]]) -> None:
         self._on_the_way -= finished
@@ -210,20 +199,21 @@ class Sender:
         self._recording, self._arrived = None, set()
 
     async def _rest(self) -> None:
-        """Until something is planned, the next message is due, or the channel's rest is over, in which nothing can be sent."""
+        """Until something is planned, the next message is due, or the channel's rest is over, in which nothing can be sent.
+
+        The database is asked to tell of news only now: while messages are sent, their own changes would be most of it, and the
+        ledger is looked at all the time anyway.
+        """
         now = self._clock()
         if self._breaker.is_resting(now) and self._breaker.rests_until is not None:
             await asyncio.sleep(min((self._breaker.rests_until - now).total_seconds(), POLL_S))
             return
+        since = await store.moment(self._db)  # before the look, so that nothing falls between
         due = await store.next_due(self._db, self._channel.name)
         seconds = min((due - now).total_seconds(), POLL_S) if due else POLL_S
         with suppress(TimeoutError):
             async with asyncio.timeout(max(seconds, 0.01)):  # unlike wait_for, it never swallows a cancellation
-                await self._wake.wait()
-
-    async def _wake_on(self, changes: Any) -> None:
-        async for _ in followed(changes):
-            self._wake.set()
+                await store.news(self._db, since)
 
     async def _finish(self) -> None:
         """Give what is on the way a moment to arrive, and record it."""
@@ -393,22 +383,8 @@ class Sender:
         await self._processor.execute(
             [new_event(one, source=source, id=one.message_id, time=now, traceparent=one.traceparent) for one in results]
         )
-        for result in results:
-            metrics.MESSAGES.labels(self._channel.name, result.outcome).inc()
-
-
-WAKING: list[dict[str, Any]] = [
-    {
-        "$match": {
-            "$or": [
-                {"operationType": "insert"},
-                {"operationType": "update", "updateDescription.updatedFields.state": {"$in": list(WAITING)}},
-            ]
-        }
-    },
-    {"$project": {"_id": 1}},
-]
-"""What wakes a sender: a message that is new, or waits again."""
+        for outcome, count in Counter(result.outcome for result in results).items():
+            metrics.MESSAGES.labels(self._channel.name, outcome).inc(count)
 
 
 def _as_reader_wishes(draft: Draft, readers: Readers) -> Draft:

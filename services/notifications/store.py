@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from bson import ObjectId
+from bson import ObjectId, Timestamp
 
 from services.notifications.correspondence import EMAIL, Letter, SendResult
 from services.notifications.domain import Hasten, Plan, Withdraw
@@ -25,6 +25,18 @@ from shared.tracing import Span
 MESSAGES = "messages"
 CORRESPONDENCES = "correspondences"
 PREFERENCES = "preferences"
+WAKING: list[Document] = [
+    {
+        "$match": {
+            "$or": [
+                {"operationType": "insert"},
+                {"operationType": "update", "updateDescription.updatedFields.state": {"$in": list(WAITING)}},
+            ]
+        }
+    },
+    {"$project": {"_id": 1}},
+]
+"""What wakes a sender: a message that is new, or waits again."""
 ARRIVED: tuple[LedgerState, ...] = ("sent", "confirmed")  # what its reader has
 
 
@@ -218,6 +230,18 @@ async def next_due(db: Database, channel: str) -> datetime | None:
     waiting = {"state": {"$in": list(WAITING)}, "channel": channel}
     found = await db[MESSAGES].find_one(waiting, {"due_at": 1}, sort=[("due_at", ASCENDING)])
     return found["due_at"] if found else None
+
+
+async def moment(db: Database) -> Timestamp:
+    """The first moment of the database's own clock that nothing has happened at yet."""
+    last: Timestamp = (await db.command("ping"))["operationTime"]
+    return Timestamp(last.time, last.inc + 1)
+
+
+async def news(db: Database, since: Timestamp) -> None:
+    """Until a message is new, or waits again, on whatever channel; what happened from the moment `since` on counts."""
+    async with db[MESSAGES].watch(WAKING, start_at_operation_time=since, max_await_time_ms=1_000) as changes:
+        await changes.next()
 
 
 async def sent_since(db: Database, days: Mapping[str, datetime]) -> dict[str, int]:

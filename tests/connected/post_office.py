@@ -48,11 +48,18 @@ class PostOffice:
     on_rcpt: Answer = lambda _: None
     on_data: Answer = lambda _: None
     smtputf8: bool = True
+    pipelining: bool = True
     before_data_answer: Callable[[str], Any] | None = None
     accepted: list[tuple[str, EmailMessage]] = field(default_factory=list)
     connections: int = 0
     _server: asyncio.Server | None = None
     _open: set[SMTP] = field(default_factory=set)
+
+    async def handle_EHLO(  # noqa: N802
+        self, _: SMTP, session: Session, __: Envelope, hostname: str, replies: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [replies[0], *(["250-PIPELINING"] if self.pipelining else []), *replies[1:]]
 
     async def handle_MAIL(self, _: SMTP, __: Session, envelope: Envelope, address: str, options: Any) -> str:  # noqa: N802
         refusal = self.on_mail(address)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from bson import ObjectId
+from bson import ObjectId, Timestamp
 from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError, InvalidOperation, OperationFailure
 from pymongo.results import BulkWriteResult, DeleteResult, InsertOneResult, UpdateResult
@@ -447,7 +447,7 @@ class Database:
         await self.client.gate.before(name)
         if name != "ping":
             raise Unsupported(name)
-        return {"ok": 1}
+        return {"ok": 1, "operationTime": Timestamp(1, self.client.store.number)}
 
     async def drop_collection(self, name: str) -> None:
         await self.client.gate.before("drop_collection")
@@ -596,8 +596,15 @@ class Table:
         return Cursor(self._gate, f"aggregate {self.name}", read)
 
     def watch(
-        self, pipeline: list[Document] | None = None, *, resume_after: Any = None, max_await_time_ms: int | None = None
+        self,
+        pipeline: list[Document] | None = None,
+        *,
+        resume_after: Any = None,
+        start_at_operation_time: Timestamp | None = None,
+        max_await_time_ms: int | None = None,
     ) -> "ChangeStream":
+        if start_at_operation_time is not None:
+            resume_after = token_of(start_at_operation_time.inc - 1)
         return ChangeStream(self, pipeline or [], resume_after, (max_await_time_ms or 1_000) / 1000)
 
     # Writing

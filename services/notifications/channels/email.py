@@ -7,12 +7,13 @@ import ssl
 from base64 import encodebytes
 from binascii import b2a_qp
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.header import Header
 from email.utils import format_datetime, parseaddr
+from functools import partial
 from typing import Any, Self
 
 import aiosmtplib
@@ -20,6 +21,7 @@ import aiosmtplib
 from services.notifications.brand import Brand
 from services.notifications.channels import Later, Permanent, Temporary, Unreachable
 from services.notifications.channels.pace import PATIENCE_S, Pace
+from services.notifications.channels.pipeline import Pipeline
 from services.notifications.channels.server import MailServer
 from services.notifications.invitations import calendar_of
 from services.notifications.letters import Outgoing, one_line
@@ -31,7 +33,7 @@ STEPS = 3  # connecting, encrypting, signing in: a server that takes its time fo
 COMMAND_TIMEOUT_S = 30.0  # RFC 5321 allows minutes; a server this slow is better tried again later
 IDLE_S = 20.0  # servers hang up on idle clients, some after half a minute; an older connection is opened anew
 REFUSED_FOR_NOW = range(400, 500)
-OK, FORWARDED = 250, 251
+OK, FORWARDED, GO_ON = 250, 251, 354
 SERVICE_CLOSING = 421
 TOO_LARGE = 552
 SHORT = 70  # characters of a header that is never folded
@@ -179,7 +181,9 @@ class _Connection:
             tls_context=server.context,
         )
         self._server = server
+        self._pipeline: Pipeline | None = None
         self._connect_timeout = connect_timeout
+        self._command_timeout = command_timeout
         self._used_at = 0.0
 
     async def transfer(self, sender: str, recipient: str, mail: bytes, *, smtputf8: bool) -> None:
@@ -194,7 +198,7 @@ class _Connection:
             self.drop()
             await self._ready()
             await self._begin(sender, recipient, smtputf8=smtputf8)
-        await self._smtp.data(mail)
+        await self._finish(mail)
         self._used_at = asyncio.get_running_loop().time()
 
     async def _ready(self) -> bool:
@@ -225,6 +229,7 @@ class _Connection:
                 raise Unreachable("smtp_no_starttls")
         if self._server.user:
             await self._sign_in()
+        self._pipeline = Pipeline(self._smtp) if self._smtp.supports_extension("pipelining") else None
 
     async def _greet(self) -> None:
         try:
@@ -252,12 +257,26 @@ class _Connection:
             raise Permanent(UNSUPPORTED)
         # Written here since the library parses each address anew; ours are checked and hold no display name.
         options = b" SMTPUTF8" if smtputf8 else b""
-        mail = await self._smtp.execute_command(b"MAIL", b"FROM:<" + sender.encode() + b">" + options)
-        if mail.code != OK:
-            raise aiosmtplib.SMTPSenderRefused(mail.code, mail.message, sender)
-        rcpt = await self._smtp.execute_command(b"RCPT", b"TO:<" + recipient.encode() + b">")
-        if rcpt.code not in (OK, FORWARDED):
-            raise aiosmtplib.SMTPRecipientRefused(rcpt.code, rcpt.message, recipient)
+        mail, rcpt = b"MAIL FROM:<" + sender.encode() + b">" + options, b"RCPT TO:<" + recipient.encode() + b">"
+        if self._pipeline is None:
+            _check_sender(await self._smtp.execute_command(mail), sender)
+            _check_recipient(await self._smtp.execute_command(rcpt), recipient)
+            return
+        replies = await self._pipeline.ask(mail, rcpt, b"DATA", within=self._command_timeout)
+        try:
+            _check(replies, sender, recipient)
+        except aiosmtplib.SMTPResponseException:
+            if replies[-1].code == GO_ON:  # it may agree to data for nobody, and waits for its end (RFC 2920, section 3.1)
+                await self._pipeline.tell(b"", within=self._command_timeout)
+            raise
+
+    async def _finish(self, mail: bytes) -> None:
+        if self._pipeline is None:
+            await self._smtp.data(mail)
+            return
+        reply = await self._pipeline.tell(mail, within=self._command_timeout)
+        if reply.code != OK:
+            raise aiosmtplib.SMTPDataError(reply.code, reply.message)
 
     async def reset(self) -> None:
         """Leave the failed transaction behind; a connection that can't is closed."""
@@ -351,6 +370,34 @@ class EmailChannel:
     async def close(self) -> None:
         """Say goodbye on every connection."""
         await asyncio.gather(*(connection.quit() for connection in self._all))
+
+
+def _check(replies: Sequence[aiosmtplib.SMTPResponse], sender: str, recipient: str) -> None:
+    """Raise for the first of the replies to MAIL, RCPT and DATA that is a refusal, or is missing."""
+    checks: tuple[Callable[[aiosmtplib.SMTPResponse], None], ...] = (
+        partial(_check_sender, sender=sender),
+        partial(_check_recipient, recipient=recipient),
+        _check_data,
+    )
+    for reply, check in zip(replies, checks, strict=False):
+        check(reply)
+    if len(replies) < len(checks):
+        raise aiosmtplib.SMTPServerDisconnected("the server hung up amid its replies")
+
+
+def _check_sender(reply: aiosmtplib.SMTPResponse, sender: str) -> None:
+    if reply.code != OK:
+        raise aiosmtplib.SMTPSenderRefused(reply.code, reply.message, sender)
+
+
+def _check_recipient(reply: aiosmtplib.SMTPResponse, recipient: str) -> None:
+    if reply.code not in (OK, FORWARDED):
+        raise aiosmtplib.SMTPRecipientRefused(reply.code, reply.message, recipient)
+
+
+def _check_data(reply: aiosmtplib.SMTPResponse) -> None:
+    if reply.code != GO_ON:
+        raise aiosmtplib.SMTPDataError(reply.code, reply.message)
 
 
 def _refusal(error: Permanent | aiosmtplib.SMTPResponseException) -> Permanent | Temporary:

@@ -173,6 +173,17 @@ def round_trip(outgoing: Outgoing, **identity: str) -> EmailMessage:
     return mail
 
 
+def test_every_line_of_a_mail_ends_in_both_characters():
+    """A lone one of them ends a message for some servers, and what follows would be another's (SMTP smuggling)."""
+    for one in samples():
+        message = preview(
+            RENDERER, one, "de", {**people("de"), "E-1": {**people("de")["E-1"], "given_name": "A\r.\r\nd\n.\na\x0b\x85"}}
+        )
+        mail = build(message, Identity("Firstmate <welcome@firstmate.example>"), NOW)
+        assert re.search(rb"(?<!\r)\n|\r(?!\n)", mail) is None
+        assert mail.endswith(b"\r\n")
+
+
 def test_a_mail_has_a_text_and_an_html_part_and_says_who_writes_and_that_a_machine_does():
     outgoing = preview(RENDERER, sample("welcome"), "de")
     mail = round_trip(outgoing, reply_to="people@acme.example")
@@ -396,6 +407,43 @@ class Content(HTMLParser):
 
 
 ONE_BY_ONE = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
+
+
+NAMES = (("Ada", "Okafor"), ("Zoë", "O'Brien <b>&amp;"), ("علي", "حسن"), ("noémie", ""), ("Bo", "Bo"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_message_filled_into_a_mould_is_the_one_rendered_for_its_reader_alone(language):
+    """Each template shows people's words as they are: one that looked into them would say here what it says to another."""
+    moulded, alone = Renderer("Firstmate"), Renderer("Firstmate")
+    alone._is_moulded = False
+    for one in samples():
+        for number, (given_name, family_name) in enumerate(NAMES):
+            other = NAMES[number - 1][0]
+            names = {"E-1": (given_name, family_name), "M-1": (other, family_name), "B-1": (other, "")}
+            known = {
+                id: {**person, "given_name": names[id][0], "family_name": names[id][1], "department": names[id][1]}
+                for id, person in people(language).items()
+            }
+            assert preview(moulded, one, language, known) == preview(alone, one, language, known), one.letter.template
+    assert moulded._moulds or language == "fr"
+
+
+def test_a_company_whose_own_templates_look_into_names_is_understood():
+    own = {"en/welcome.subject": "{{ hire.first | upper }}, {{ 'short' if hire.first | length < 4 else 'long' }}"}
+    renderer = Renderer("Firstmate", own=own)
+    subjects = []
+    for name in ("Ada", "Wilhelmine"):
+        known = people("en")
+        known["E-1"] = {**known["E-1"], "given_name": name}
+        subjects.append(preview(renderer, sample("welcome"), "en", known).rendered.subject)
+    assert subjects == ["ADA, short", "WILHELMINE, long"]
+
+
+def test_a_name_that_looks_like_a_gap_is_a_name():
+    known = people("en")
+    known["E-1"] = {**known["E-1"], "given_name": "A\U000f0001\U000f0003da"}
+    assert "A\U000f0001\U000f0003da" in preview(RENDERER, sample("welcome"), "en", known).rendered.html
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
