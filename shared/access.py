@@ -39,6 +39,7 @@ Action = Literal[
     "log_meeting",
     "answer_survey",
     "share_start",
+    "see_contacts",
     "see_survey_comments",
     "see_assignment",
     "see_messages",
@@ -70,6 +71,7 @@ MAY: Mapping[Action, frozenset[Relation]] = {
     "log_meeting": _STAFF | {"self", "mentor"},  # the two who met, or who keeps the books
     "answer_survey": frozenset({"self", "operator"}),  # nobody answers for another; the operator imports answers
     "share_start": frozenset({"self"}),  # nobody agrees for another, nor reads what others agreed to show to them
+    "see_contacts": frozenset({"self"}),  # how to reach mentor, manager and coordinators is a hire's to know
     "see_survey_comments": _STAFF | {"self"},  # neither mentor nor manager: people write what they could not say to them
     "see_assignment": _ABOVE | {"self", "mentor"},
     "see_messages": _ABOVE | {"self"},
@@ -117,6 +119,7 @@ _REFUSED: Mapping[Action, str] = {
     "log_meeting": N_("only %(who)s may log a meeting here"),
     "answer_survey": N_("only %(who)s may answer this survey"),
     "share_start": N_("only %(who)s may see and choose this"),
+    "see_contacts": N_("only %(who)s may see how to reach the people around them"),
     "see_survey_comments": N_("only %(who)s may read what this person wrote in surveys"),
     "see_assignment": N_("only %(who)s may see why somebody has this mentor"),
     "see_messages": N_("only %(who)s may see these messages"),

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from services.onboarding import store
 from services.onboarding.calendar_file import calendar_file
 from services.onboarding.cards import Words, note_of
+from services.onboarding.contacts import Contact, contacts
 from services.onboarding.desk import Desk
 from services.onboarding.others import Others, OthersDesk
 from services.onboarding.person_pages import Case, Cases, MeetingForm, Named, Progress, badges_of, no_mentor, notice_of, urgent
@@ -35,7 +36,7 @@ class Own:
     surveys: Sequence[SurveyForm]
     yours: Sequence[Task]
     others: Sequence[Task]
-    around: Sequence[Named]
+    around: Sequence[Contact]
     no_mentor: str
     mentor_name: str
     why: str
@@ -57,14 +58,13 @@ class Mentee:
     meeting: MeetingForm | None
 
 
-def own_journey(case: Case, assignment: Assignment, others_around: Others) -> Own:
+def own_journey(case: Case, assignment: Assignment, around: Sequence[Contact], others_around: Others) -> Own:
     """What a hire's own page shows of their journey."""
     tasks = tasks_of(case.journey, case.programme, case.may_complete, case.names, case.today, OWNERS_TO_HIRE)
     ahead = [*tasks.late, *tasks.soon]
     surveys = surveys_to_answer(case.journey, case.programme, case.today)
     asked = {survey.milestone_id for survey in surveys}  # their forms stand above: no second line for them
-    mentor_id, manager_id = case.journey.mentor_id, case.journey.manager_id
-    around = [case.named(id, note) for id, note in ((mentor_id, _("Your mentor")), (manager_id, _("Your manager"))) if id]
+    mentor_id = case.journey.mentor_id
     return Own(
         progress=case.progress,
         surveys=surveys,
@@ -136,7 +136,16 @@ async def mentees_of(db: Database, cases: Cases, viewer: Viewer, me: str) -> lis
     return [case for case in found if isinstance(case, Case)]
 
 
-def my_page(db: Database, desk: Desk, clock: Clock, pages: Templates) -> APIRouter:
+async def contacts_of(db: Database, case: Case, coordinators: Sequence[str]) -> list[Contact]:
+    """Mentor, manager and coordinators of a hire, for whoever may know how to reach them."""
+    if not case.may("see_contacts"):
+        return []
+    mentor_id, manager_id = case.journey.mentor_id, case.journey.manager_id
+    known = await people(db, [id for id in (mentor_id, manager_id, *coordinators) if id])
+    return list(contacts(case.person, mentor_id, manager_id, coordinators, known, case.now))
+
+
+def my_page(db: Database, desk: Desk, clock: Clock, pages: Templates, coordinators: Sequence[str]) -> APIRouter:
     """`/me`."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
     cases = Cases(db, desk, clock)
@@ -146,8 +155,8 @@ def my_page(db: Database, desk: Desk, clock: Clock, pages: Templates) -> APIRout
         if case is None or not case.journey.live:
             return None
         row = await store.board_row(db, case.id)
-        around = await others.around_journey(case.journey)
-        return own_journey(case, row.board.assignment if row else Assignment(), around)
+        around, reachable = await asyncio.gather(others.around_journey(case.journey), contacts_of(db, case, coordinators))
+        return own_journey(case, row.board.assignment if row else Assignment(), reachable, around)
 
     @router.get("/me")
     async def show_me(request: Request, viewer: CurrentViewer) -> HTMLResponse:

@@ -7,9 +7,9 @@ whatever a read model lags behind. It is for one journey; who is hired again is 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from urllib.parse import quote
 
 from services.onboarding import store
+from services.onboarding.contacts import mailto
 from services.onboarding.deciding.case import require_live
 from services.onboarding.desk import Desk
 from services.onboarding.journey import Journey
@@ -37,7 +37,7 @@ class Other:
     @property
     def mailto(self) -> str:
         """Where a link to their address leads (RFC 6068); empty without one."""
-        return f"mailto:{quote(self.work_email, safe='@')}" if self.work_email else ""
+        return mailto(self.work_email)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock
     router.include_router(plan_pages(db, programmes, desk, clock, found))
     router.include_router(answer_pages(db, desk, clock, Links(settings.secret), found))
     router.include_router(my_calendar(desk))
-    router.include_router(my_page(db, desk, clock, found))
+    router.include_router(my_page(db, desk, clock, found, settings.coordinators))
     router.include_router(my_start(db, desk, clock))
     router.include_router(outcome_pages(db, clock, found))
     router.include_router(overview_routes(db, programmes, clock, found))

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from services.onboarding import store
 from services.onboarding.answers import RATINGS
+from services.onboarding.cadence import cadence_of
 from services.onboarding.cards import Words, no_mentor_words, note_of, start_of, waiting_words
 from services.onboarding.commands import COMMENT_LENGTH
 from services.onboarding.desk import Desk
@@ -279,6 +280,7 @@ def person_pages(db: Database, desk: Desk, clock: Clock, pages: Templates) -> AP
             why=case.why,
             no_mentor=no_mentor(assignment),
             meeting=case.meeting_form,
+            cadence=cadence_of(case.journey, case.programme, case.today) if mentor_id or case.journey.meetings else None,
             meetings=case.meetings_words if case.journey.meetings else "",
             messages=messages[:MESSAGES_SHOWN] if messages is not None else None,
             comments=comments_of(wrote, case.programme, case.today),

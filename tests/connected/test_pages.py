@@ -10,7 +10,7 @@ from icalendar import Calendar
 
 from services.onboarding import store
 from services.onboarding.commands import AnswerSurvey, LogMeeting, ReviewDueDays
-from shared.events.hr import HireRescinded, StartDateChanged
+from shared.events.hr import EmployeeUpdated, HireRescinded, StartDateChanged
 from shared.events.mentoring import HireWaitlisted
 from shared.events.notifications import MessageFailed
 from tests.connected.pages_server import (
@@ -499,6 +499,30 @@ async def test_the_overview_says_who_answers_and_who_meets(server, told):
         assert (await browser.get("/board", params={"facet": "answered::default:pulse_7"})).status_code == 422
         board = (await browser.get("/board", params={"facet": ["off_rhythm", "unanswered::default:pulse_7"]})).text
         assert "Only: <bdi>Behind with meetings; Not answered: Your first week</bdi>." in board
+
+
+async def test_a_persons_page_shows_the_rhythm_of_their_meetings(server, told):
+    await told.command(LogMeeting(employee_id=ADA, meeting_id="1", held_on=date(2027, 1, 12), minutes=30, reported_by=MENTOR))
+    async with signed_in(server, LEAD) as browser:
+        page = (await browser.get(f"/people/{ADA}")).text
+        assert "1 of 8 planned meetings held." in page
+        assert "Held on: Tue 12 Jan." in page or "Held on: Tue, Jan 12." in page
+        assert page.count("cadence__mark--held") == 1
+        assert 'class="cadence"' not in (await browser.get(f"/people/{BO}")).text  # nobody to meet yet
+
+
+async def test_a_hire_sees_how_to_reach_the_people_around_them(server, told):
+    await told.fact(EmployeeUpdated(employee_id=MENTOR, work_email="mina@x.example", time_zone="Asia/Kolkata"))
+    await told.fact(EmployeeUpdated(employee_id=COORDINATOR, work_email="cora@x.example"))
+    await told.fact(EmployeeUpdated(employee_id=ADA, time_zone="Europe/Paris"))
+    async with signed_in(server, ADA) as browser:
+        page = (await browser.get("/me")).text
+        assert 'href="mailto:mina@x.example"' in page
+        assert "Asia/Kolkata, 4.5 hours ahead of you" in page
+        assert "Lin Lead" in page
+        assert 'href="mailto:cora@x.example"' in page
+    async with signed_in(server, LEAD) as browser:
+        assert "mailto:" not in (await browser.get(f"/people/{ADA}")).text
 
 
 async def test_the_overview_counts_everybody_for_those_who_see_everybody(server):

@@ -50,6 +50,7 @@ change_plan          -            no   no     yes     yes        no       yes   
 log_meeting          -            yes  yes    no      no         no       yes         yes
 answer_survey        -            yes  no     no      no         no       no          yes
 share_start          -            yes  no     no      no         no       no          no
+see_contacts         -            yes  no     no      no         no       no          no
 see_survey_comments  -            yes  no     no      no         no       yes         yes
 see_assignment       -            yes  yes    yes     yes        no       yes         yes
 see_messages         -            yes  no     yes     yes        no       yes         yes
