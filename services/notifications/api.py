@@ -1,12 +1,13 @@
-"""JSON over HTTP: what was or will be sent about an employee."""
+"""JSON over HTTP: what was or will be sent about an employee, and how somebody wants to be written to."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
+from services.notifications.chat_desk import ChatDesk
 from services.notifications.choosing import choose
 from services.notifications.entry import Entry, LedgerState, Transition
 from services.notifications.preferences import USUAL, Preferences
@@ -77,6 +78,80 @@ def preference_api(db: Database, renderer: Renderer, clock: Clock) -> APIRouter:
         check(viewer, "choose_preferences", subject=employee_id)
         await choose(db, renderer.languages, employee_id, preferences, clock())
         return preferences
+
+    return router
+
+
+class Handle(BaseModel):
+    """A handle on one of the company's chat services, as `GET` names them."""
+
+    channel: Annotated[str, Field(max_length=80)]
+    handle: Annotated[str, Field(max_length=200)]
+
+
+class Unproved(Handle):
+    """A handle that was sent a link at `asked_at`: whoever opens it within a day and says yes is reached there."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    asked_at: datetime
+
+
+class Proved(Handle):
+    """The handle at which somebody is reached, theirs as they proved at `confirmed_at`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    confirmed_at: datetime
+
+
+class Offered(BaseModel):
+    """A chat service of the company: the `handle` it wants, in words."""
+
+    channel: str
+    title: str
+    handle: str
+
+
+class ByChat(BaseModel):
+    """Where somebody is reached by chat, null for mail alone; what waits for their yes; and the services to choose from."""
+
+    chat: Proved | None
+    asked: Unproved | None
+    services: list[Offered]
+
+
+def chat_api(db: Database, desk: ChatDesk) -> APIRouter:
+    """Whether a person is written to by chat."""
+    router = APIRouter(prefix="/api/notifications/v1", tags=["notifications"])
+
+    @router.get("/preferences/{employee_id}/chat")
+    async def read_chat(viewer: CurrentViewer, employee_id: EmployeeId) -> ByChat:
+        """Where somebody is reached by chat."""
+        check(viewer, "choose_preferences", subject=employee_id)
+        return await shown(employee_id)
+
+    @router.put("/preferences/{employee_id}/chat", status_code=202)
+    async def ask_for_chat(viewer: CurrentViewer, employee_id: EmployeeId, wanted: Handle) -> ByChat:
+        """Ask for messages at this handle. It is sent a link, and counts once somebody has said yes behind that: nobody, not even
+        a program, can have others written to. Until then all stays as it is."""
+        check(viewer, "choose_preferences", subject=employee_id)
+        await desk.ask(employee_id, wanted.channel, wanted.handle)
+        return await shown(employee_id)
+
+    @router.delete("/preferences/{employee_id}/chat", status_code=204)
+    async def forget_chat(viewer: CurrentViewer, employee_id: EmployeeId) -> None:
+        """Write to this person by mail alone; a link that was sent no longer counts."""
+        check(viewer, "choose_preferences", subject=employee_id)
+        await desk.forget(employee_id)
+
+    async def shown(employee_id: str) -> ByChat:
+        chose = (await preferences_of(db, {employee_id})).get(employee_id, USUAL)
+        return ByChat(
+            chat=Proved.model_validate(chose.chat) if chose.chat else None,
+            asked=Unproved.model_validate(chose.asked) if chose.asked else None,
+            services=[Offered(channel=name, title=each.title, handle=each.handle) for name, each in desk.services.items()],
+        )
 
     return router
 

@@ -247,6 +247,45 @@ async def test_chat_is_taken_up_by_whoever_reads_the_handle_and_looking_changes_
     assert await chat_of(office) is None
 
 
+async def test_by_api_too_a_handle_counts_once_its_reader_has_said_yes(
+    office: Office, chatty: tuple[httpx.AsyncClient, ChatServer]
+):
+    http, server = chatty
+    url, wanted = f"{API}/M-1/chat", {"channel": "ntfy", "handle": "noemie-7Yt4"}
+    before = (await http.get(url, headers=as_person("M-1"))).json()
+    assert before == {"chat": None, "asked": None, "services": [{"channel": "ntfy", "title": "ntfy", "handle": ""}]}
+    asked = await http.put(url, json=wanted, headers=as_person("M-1"))
+    assert asked.status_code == 202
+    assert asked.json()["asked"].items() >= wanted.items()
+    assert "code" not in asked.json()["asked"]
+    assert asked.json()["chat"] is None
+    await http.post(link_in(server))
+    after = (await http.get(url, headers=OPERATOR)).json()
+    assert after["chat"].items() >= wanted.items()
+    assert after["asked"] is None
+    assert (await http.delete(url, headers=as_person("M-1"))).status_code == 204
+    assert await chat_of(office) is None
+
+
+async def test_by_api_nobody_asks_for_somebody_else_and_what_is_wrong_is_said(
+    office: Office, chatty: tuple[httpx.AsyncClient, ChatServer]
+):
+    http, server = chatty
+    url, wanted = f"{API}/M-1/chat", {"channel": "ntfy", "handle": "noemie-7Yt4"}
+    for answer in (
+        await http.get(url, headers=as_person("B-1")),
+        await http.put(url, json=wanted, headers=as_person("B-1")),
+        await http.delete(url, headers=as_person("B-1")),
+    ):
+        assert answer.status_code == 403
+    refused = await http.put(url, json=wanted | {"handle": "@noemie"}, headers=OPERATOR)
+    assert (refused.status_code, refused.json()["code"]) == (422, "bad_handle")
+    refused = await http.put(url, json=wanted | {"channel": "pigeon"}, headers=OPERATOR)
+    assert (refused.status_code, refused.json()["code"]) == (422, "unknown_channel")
+    assert (await http.put(f"{API}/NOBODY/chat", json=wanted, headers=OPERATOR)).status_code == 404
+    assert server.asked == 0
+
+
 async def test_a_link_counts_for_a_day_and_only_the_last_one_does(office: Office, chatty: tuple[httpx.AsyncClient, ChatServer]):
     http, server = chatty
     await ask(http)
