@@ -12,6 +12,7 @@ from services.onboarding.board_table import board_table
 from services.onboarding.desk import Desk
 from services.onboarding.my_page import my_calendar, my_page, my_start
 from services.onboarding.outcomes.pages import outcome_pages
+from services.onboarding.outcomes.reading import Reporting
 from services.onboarding.overview import overview_routes
 from services.onboarding.people import sample_people, someone
 from services.onboarding.person_pages import person_pages
@@ -30,7 +31,7 @@ from shared.settings import Settings
 FOLDER = Path(__file__).parent / "templates"
 
 
-def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock) -> APIRouter:
+def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock, reporting: Reporting) -> APIRouter:
     """Every page of onboarding."""
     found = templates(FOLDER)
     desk = Desk(db, programmes, clock)
@@ -43,7 +44,7 @@ def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock
     router.include_router(my_calendar(desk))
     router.include_router(my_page(db, desk, clock, found, settings.coordinators))
     router.include_router(my_start(db, desk, clock))
-    router.include_router(outcome_pages(db, clock, found))
+    router.include_router(outcome_pages(reporting, found))
     router.include_router(overview_routes(db, programmes, clock, found))
     router.include_router(board_table(db, programmes, clock))
     router.include_router(position_pages(db, settings.kafka, clock, found))

@@ -6,27 +6,33 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from services.onboarding.outcomes import words
-from services.onboarding.outcomes.api import API_PATH, By, Group
-from services.onboarding.outcomes.reading import MONTHS, outcome_report
+from services.onboarding.outcomes.api import API_PATH
+from services.onboarding.outcomes.reading import By, Group, Quarter, Reporting
 from services.onboarding.outcomes.report import COMPARED
 from shared.access import CurrentViewer, check
-from shared.clock import Clock
-from shared.mongo import Database
 from shared.pages import PageRoute, Templates
 from shared.small_groups import FEWEST
 
 PAGE = "/outcomes"
 
 
-def outcome_pages(db: Database, clock: Clock, pages: Templates) -> APIRouter:
+def outcome_pages(reporting: Reporting, pages: Templates) -> APIRouter:
     """The page over a connected database."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
     @router.get(PAGE)
-    async def show_outcomes(request: Request, viewer: CurrentViewer, by: By = None, group: Group = None) -> HTMLResponse:
+    async def show_outcomes(
+        request: Request,
+        viewer: CurrentViewer,
+        by: By = None,
+        group: Group = None,
+        first: Quarter = "",
+        last: Quarter = "",
+    ) -> HTMLResponse:
         check(viewer, "see_outcomes")
-        found = await outcome_report(db, clock, by, group)
+        found = await reporting.report(by, group, first, last)
         asked = {"by": by, "group": group} if by and group else {}
+        period = {"first": first or found.quarters[0], "last": last or found.quarters[-1]} if first or last else {}
         return pages.render(
             request,
             "outcomes.html",
@@ -35,11 +41,11 @@ def outcome_pages(db: Database, clock: Clock, pages: Templates) -> APIRouter:
             by_measure={one.measure: one for one in found.compared},
             compared=[one for one in found.compared if one.measure in COMPARED],
             asked=asked,
+            period=period,
             links=lambda dimension, name: f"{PAGE}?{urlencode({'by': dimension, 'group': name})}",
-            csv=f"{API_PATH}/outcomes.csv" + (f"?{urlencode(asked)}" if asked else ""),
+            csv=f"{API_PATH}/outcomes.csv" + (f"?{urlencode(asked | period)}" if asked or period else ""),
             say=words,
             labels=words.labels(),
-            months=MONTHS,
             fewest=FEWEST,
         )
 

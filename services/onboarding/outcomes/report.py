@@ -4,8 +4,9 @@ Contact is told at day 30, and compared is what came after it, among those who w
 Cain and Gelber 1983): whoever leaves in week two has had no time for many meetings, and would make meetings look like a cure.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import Literal, TypeVar
 
 from services.onboarding.outcomes.cases import REGULAR_BY_DAY, Case, Contact
@@ -34,7 +35,8 @@ Measure = Literal[
 ]
 Dimension = Literal["department", "location", "arrangement"]
 Level = Literal["everybody", "regular", "little"]
-Parts = Mapping[Level, Sequence[Case]]
+Part = Level | Literal["neither"]
+Parts = Mapping[Part, Sequence[Case]]
 CONTACTS: tuple[Contact, ...] = ("regular", "little")
 NOBODY = Estimate(0)
 
@@ -75,6 +77,9 @@ MEASURES: tuple[Measure, ...] = (
     "retained_365",
 )
 COMPARED: tuple[Measure, ...] = tuple(each for each in MEASURES if each != "met_by_30")  # contact is made of meetings
+
+ANSWERS: frozenset[Measure] = frozenset({"week_1", "match_quality", "day_90", "productive"})
+"""Measures of what people said: where all said the same, the figure is the answer of each. Who met or stayed is no secret."""
 
 PUBLISHED: Mapping[str, tuple[range, float | None]] = {
     "none": (range(1), None),
@@ -122,7 +127,8 @@ class Curve:
 class Report:
     """`people` began a journey, `regular` and `little` of them could be told apart at day 30; None where it would tell of few.
 
-    `choices` are the groups that can be looked at alone, by dimension; `bands` and `curves` are empty where they would tell.
+    `choices` are the groups that can be looked at alone, by dimension, and `quarters` those of which a period can be made;
+    `bands` and `curves` are empty where they would tell. Starts count from `since` on; it was worked out at `made_at`.
     """
 
     people: int | None
@@ -133,35 +139,88 @@ class Report:
     bands: Sequence[Band] = field(default=())
     curves: Sequence[Curve] = field(default=())
     choices: Mapping[Dimension, Sequence[str]] = field(default_factory=dict)
+    quarters: Sequence[str] = field(default=())
+    since: date | None = None
+    made_at: datetime | None = None
 
 
 def report(cases: Sequence[Case], dimension: Dimension | None = None, group: str | None = None) -> Report:
     """The report about everybody, or about one group of one dimension. Raises `KeyError` for one that is not among `choices`."""
-    choices = {each: _choices(cases, each) for each in DIMENSIONS}
     if dimension is None or group is None:
-        return _everybody(cases, choices)
-    if group not in choices[dimension]:
-        raise KeyError(group)
-    groups = {name: _by_contact(members) for name, members in _groups(cases, dimension).items()}
+        return _everybody(cases, _all_choices(cases))
+    return reports(cases, dimension)[group]
+
+
+def reports(cases: Sequence[Case], dimension: Dimension) -> dict[str, Report]:
+    """The reports about each group of a dimension that can be looked at alone: what one hides depends on all others."""
+    choices = _all_choices(cases)
+    groups = {name: _by_contact(members) for name, members in _groups(cases, DIMENSIONS[dimension]).items()}
     found = {name: {measure: _compared(measure, parts) for measure in MEASURES} for name, parts in groups.items()}
-    hidden = {measure: _hidden({name: of[measure] for name, of in found.items()}) for measure in MEASURES}
-    shown = [_hide(found[group][measure]) if group in hidden[measure] else found[group][measure] for measure in MEASURES]
+    hidden = {measure: _hidden(measure, groups) for measure in MEASURES}
     waits = {name: median_wait(_waits(parts["everybody"])) for name, parts in groups.items()}
-    tell = group not in to_hide_in_all([{name: len(parts[contact]) for name, parts in groups.items()} for contact in CONTACTS])
-    return Report(
-        people=len(groups[group]["everybody"]),
-        regular=len(groups[group]["regular"]) if tell else None,
-        little=len(groups[group]["little"]) if tell else None,
-        hours_to_mentor=HIDDEN if group in to_hide({name: one.base for name, one in waits.items()}) else waits[group],
-        compared=shown,
-        choices=choices,
+    untold_contact = _untold_contact(groups)
+    untold_wait = to_hide({name: one.base for name, one in waits.items()})
+    return {
+        name: Report(
+            people=len(groups[name]["everybody"]),
+            regular=len(groups[name]["regular"]) if name not in untold_contact else None,
+            little=len(groups[name]["little"]) if name not in untold_contact else None,
+            hours_to_mentor=HIDDEN if name in untold_wait else waits[name],
+            compared=[_hide(found[name][each]) if name in hidden[each] else found[name][each] for each in MEASURES],
+            choices=choices,
+        )
+        for name in choices[dimension]
+    }
+
+
+def quarter_of(day: date) -> str:
+    """The quarter of a day: `2026-Q4`."""
+    return f"{day.year}-Q{(day.month + 2) // 3}"
+
+
+def report_between(cases: Sequence[Case], first: str, last: str) -> Report:
+    """The report about everybody who began from one quarter to another, both whole.
+
+    Periods overlap, so each could be subtracted from another. Those quarters that may not be told of one by one are therefore in
+    a period all together or not at all, for each figure: whatever is added and subtracted, they come out as one group.
+    """
+    groups = {name: _by_contact(members) for name, members in _groups(cases, lambda case: quarter_of(case.start)).items()}
+    within = {name for name in groups if first <= name <= last}
+    chosen = [case for case in cases if quarter_of(case.start) in within]
+    choices = _all_choices(cases)
+    if _cuts(to_hide({name: len(parts["everybody"]) for name, parts in groups.items()}), within):
+        return replace(_nothing(), choices=choices)
+    whole = _all_of(chosen, choices)
+    hidden = {measure for measure in MEASURES if _cuts(_hidden(measure, groups), within)}
+    tell = not _cuts(_untold_contact(groups), within)
+    return replace(
+        whole,
+        regular=whole.regular if tell else None,
+        little=whole.little if tell else None,
+        compared=[_hide(each) if each.measure in hidden else each for each in whole.compared],
     )
 
 
+def _cuts(hidden: set[str], within: set[str]) -> bool:
+    """Whether a period has some of the hidden quarters and not all of them."""
+    return bool(hidden & within) and not hidden <= within
+
+
+def _nothing() -> Report:
+    return Report(None, None, None, HIDDEN, [Compared(measure, HIDDEN, HIDDEN, HIDDEN, HIDDEN) for measure in MEASURES])
+
+
 def _everybody(cases: Sequence[Case], choices: Mapping[Dimension, Sequence[str]]) -> Report:
+    found = _all_of(cases, choices)
+    if found.people is None:
+        return found
+    return replace(found, bands=_bands(cases), curves=() if found.regular is None else _curves(_by_contact(cases)))
+
+
+def _all_of(cases: Sequence[Case], choices: Mapping[Dimension, Sequence[str]]) -> Report:
+    """The figures about all of these, without bands and curves."""
     if len(cases) < FEWEST:
-        nothing = [Compared(measure, HIDDEN, HIDDEN, HIDDEN, HIDDEN) for measure in MEASURES]
-        return Report(None, None, None, HIDDEN, nothing)
+        return replace(_nothing(), choices=choices)
     parts = _by_contact(cases)
     tell = not any(0 < len(parts[contact]) < FEWEST for contact in CONTACTS)
     compared = [_compared(measure, parts) for measure in MEASURES]
@@ -170,36 +229,48 @@ def _everybody(cases: Sequence[Case], choices: Mapping[Dimension, Sequence[str]]
         regular=len(parts["regular"]) if tell else None,
         little=len(parts["little"]) if tell else None,
         hours_to_mentor=_large(median_wait(_waits(cases))),
-        compared=[_hide(each) if _hidden({"": each}) else each for each in compared],
-        bands=_bands(cases),
-        curves=_curves(parts) if tell else (),
+        compared=[_hide(each) if _hidden(each.measure, {"": parts}) else each for each in compared],
         choices=choices,
     )
 
 
+def _all_choices(cases: Sequence[Case]) -> dict[Dimension, list[str]]:
+    return {each: _choices(cases, each) for each in DIMENSIONS}
+
+
 def _choices(cases: Sequence[Case], dimension: Dimension) -> list[str]:
-    sizes = {name: len(members) for name, members in _groups(cases, dimension).items()}
+    sizes = {name: len(members) for name, members in _groups(cases, DIMENSIONS[dimension]).items()}
     return sorted(sizes.keys() - to_hide(sizes) - {UNKNOWN}, key=str.casefold)
 
 
-def _groups(cases: Sequence[Case], dimension: Dimension) -> dict[str, list[Case]]:
+def _groups(cases: Sequence[Case], of: Callable[[Case], str | None]) -> dict[str, list[Case]]:
     groups: dict[str, list[Case]] = {}
     for case in cases:
-        groups.setdefault(DIMENSIONS[dimension](case) or UNKNOWN, []).append(case)
+        groups.setdefault(of(case) or UNKNOWN, []).append(case)
     return groups
 
 
-def _hidden(found: Mapping[str, Compared]) -> set[str]:
-    """Groups whose figure would tell of fewer than five people: by itself, by contact, or by subtraction."""
-    return to_hide_in_all(
-        [
-            {name: one.everybody.base for name, one in found.items()},
-            {name: one.regular.base for name, one in found.items()},
-            {name: one.little.base for name, one in found.items()},
-            # who is in neither kind of contact could be told from the two and from everybody
-            {name: one.everybody.base - one.regular.base - one.little.base for name, one in found.items()},
-        ]
-    )
+def _hidden(measure: Measure, groups: Mapping[str, Parts]) -> set[str]:
+    """Groups whose figure would tell of fewer than five people, or what all of them answered: by itself, by contact, or by
+    subtraction. Who is in neither kind of contact could be told from the two and from everybody."""
+    known = _known_of(measure)
+    parts: tuple[Part, ...] = ("everybody", *CONTACTS, "neither") if measure in COMPARED else ("everybody",)
+    tables = [{name: known(of[part]) for name, of in groups.items()} for part in parts]
+    sizes = [{name: len(values) for name, values in table.items()} for table in tables]
+    return to_hide_in_all(sizes, tables if measure in ANSWERS else ())
+
+
+def _untold_contact(groups: Mapping[str, Parts]) -> set[str]:
+    return to_hide_in_all([{name: len(parts[contact]) for name, parts in groups.items()} for contact in CONTACTS])
+
+
+def _known_of(measure: Measure) -> Callable[[Sequence[Case]], Sequence[Hashable]]:
+    """Whom a measure counts, each by what it counts of them; of retention, those of whom it is known by its day."""
+    if measure in RETENTION:
+        day = RETENTION[measure]
+        return lambda cases: [life for life in _lives(cases) if life.left or life.days >= day]
+    of: Callable[[Case], Hashable] = RATINGS[measure] if measure in RATINGS else SHARES[measure]
+    return lambda cases: _known(of, cases)
 
 
 def _hide(one: Compared) -> Compared:
@@ -212,7 +283,8 @@ def _large(one: Estimate) -> Estimate:
 
 def _by_contact(cases: Sequence[Case]) -> Parts:
     told = [(case.contact, case) for case in cases]
-    return {"everybody": cases, **{contact: [case for kind, case in told if kind == contact] for contact in CONTACTS}}
+    kinds: dict[Part, Sequence[Case]] = {contact: [case for kind, case in told if kind == contact] for contact in CONTACTS}
+    return kinds | {"everybody": cases, "neither": [case for kind, case in told if kind is None]}
 
 
 def _compared(measure: Measure, parts: Parts) -> Compared:
@@ -270,7 +342,9 @@ def _bands(cases: Sequence[Case]) -> list[Band]:
         {name: sum(met in band for met in of) for name, (band, _) in PUBLISHED.items()}
         for of in (by_30, by_90, [met for met, _ in rated])
     ]
-    hidden_30, hidden_90, hidden_rated = (to_hide(each) for each in counts)
+    hidden_30, hidden_90 = (to_hide(each) for each in counts[:2])
+    said = {name: [good for met, good in rated if met in band] for name, (band, _) in PUBLISHED.items()}
+    hidden_rated = to_hide_in_all([counts[2]], [said])
     return [
         Band(
             name,

@@ -1,7 +1,9 @@
 """The outcomes in words: labels, definitions, limits, and the table for spreadsheets. Pure."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 
+from babel.dates import format_skeleton
 from babel.numbers import format_decimal
 
 from services.onboarding.outcomes.cases import REGULAR_BY_DAY, REGULAR_MEETINGS, TOLD_LATE_DAYS
@@ -31,7 +33,8 @@ LABELS: Mapping[str, str] = {
 }
 DEFINITIONS: Mapping[str, str] = {
     "people": N_(
-        "Journeys that began in the last 24 months. Hires that were called off, and first days to come, are not counted."
+        "Journeys that began in the last eight quarters and in this one. Hires that were called off, and first days to come, are "
+        "not counted."
     ),
     "contact": N_(
         "Regular: at least %(meetings)s meetings with the mentor by day %(by_day)s. Little: fewer. Only hires who were "
@@ -266,5 +269,13 @@ def _cells(one: Estimate) -> tuple[object, ...]:
 def hidden_words() -> str:
     """Why something is not shown."""
     return _(
-        "Figures about fewer than %(fewest)s people, and those from which they could be worked out, are not shown.", fewest=FEWEST
+        "Figures about fewer than %(fewest)s people, those in which everybody gave the same answer, and those from which either "
+        "could be worked out, are not shown.",
+        fewest=FEWEST,
     )
+
+
+def quarter(name: str) -> str:
+    """`2026-Q4` as people write it: `Q4 2026`."""
+    year, _, number = name.partition("-Q")
+    return str(format_skeleton("yQQQ", date(int(year), 3 * int(number), 1), locale=current().locale))

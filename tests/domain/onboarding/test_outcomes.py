@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from services.onboarding.outcomes.cases import Case, Place, cases_of
-from services.onboarding.outcomes.report import DIMENSIONS, MEASURES, Report, report
+from services.onboarding.outcomes.report import ANSWERS, DIMENSIONS, MEASURES, Report, quarter_of, report, report_between, reports
 from services.onboarding.outcomes.statistics import (
     Life,
     difference_of_means,
@@ -31,7 +31,7 @@ from shared.events.onboarding import (
     MeetingHeld,
     SurveyAnswered,
 )
-from shared.small_groups import FEWEST, to_hide_in_all
+from shared.small_groups import FEWEST, alike, to_hide_in_all
 from tests.domain.onboarding.history import ADA, MENTOR, START, assigned, counted
 
 KNOWN = datetime(2027, 1, 4, 9, tzinfo=UTC)
@@ -301,11 +301,11 @@ def test_who_was_told_of_late_does_not_make_everybody_look_loyal():
 
 
 def test_meetings_stand_in_the_published_bands():
-    many = [case(meeting_days=tuple(range(n))) for n in (0, 1, 3, 8, 9) for _ in range(10)]
+    many = [case(meeting_days=tuple(range(n)), productive=rating) for n in (0, 1, 3, 8, 9) for rating in (2, *[4] * 9)]
     bands = {band.name: band for band in report(many).bands}
     assert [band.by_90.value for band in bands.values()] == [0.2] * 5
     assert bands["4-8"].published == 0.86
-    assert bands["9+"].productive.value == 1
+    assert bands["9+"].productive.value == 0.9
 
 
 def test_a_company_of_four_is_not_reported_on():
@@ -367,3 +367,126 @@ def test_groups_hide_in_all_tables_or_in_none():
     for table in tables:
         left = sum(size for name, size in table.items() if name in hidden)
         assert left == 0 or left >= FEWEST
+
+
+# Everybody the same answer ------------------------------------------------------------------------------------------
+
+
+def answered(department, *ratings):
+    """Hires of a department with these answers after ninety days; contact varies, which answers here do not."""
+    return [case(department=department, day_90=rating, meeting_days=((1, 8, 15), ())[n % 2]) for n, rating in enumerate(ratings)]
+
+
+MIXED = [*[3, 3, 4, 4, 5, 5] * 3]
+
+
+def test_a_figure_in_which_everybody_gave_the_same_answer_is_not_shown():
+    same = report([case(day_90=5, week_1=rating) for rating in MIXED])
+    assert of(same, "day_90").everybody.hidden
+    assert not of(same, "week_1").everybody.hidden
+    assert not of(same, "retained_90").everybody.hidden  # that nobody has left is known without any report
+
+
+def test_a_kind_of_contact_in_which_everybody_gave_the_same_answer_hides_the_figure():
+    regular = [case(day_90=5) for _ in range(10)]
+    little = [case(day_90=rating, meeting_days=()) for rating in MIXED]
+    assert of(report([*regular, *little]), "day_90").everybody.hidden
+
+
+def test_a_share_of_all_or_of_nobody_is_everybodys_answer_too():
+    assert of(report([case(productive=rating) for rating in (4, 5) * 10]), "productive").everybody.hidden
+    assert of(report([case(productive=rating) for rating in (1, 2) * 10]), "productive").everybody.hidden
+    assert not of(report([case(productive=rating) for rating in (2, 5) * 10]), "productive").everybody.hidden
+
+
+def test_the_answer_of_all_of_a_group_cannot_be_worked_out_from_the_others_and_the_total():
+    people = [*answered("Sales", *MIXED), *answered("Support", *MIXED, *MIXED), *answered("Law", *[5] * 8)]
+    assert not of(report(people), "day_90").everybody.hidden
+    found = {name: of(each, "day_90") for name, each in reports(people, "department").items()}
+    assert {name for name, one in found.items() if one.everybody.hidden} == {"Law", "Sales"}  # the smallest beside it goes too
+
+
+def test_a_band_of_meetings_in_which_all_answered_alike_is_hidden_with_another():
+    many = [case(meeting_days=tuple(range(n)), productive=rating) for n in (1, 3, 8) for rating in (2, *[4] * 9)]
+    many += [case(meeting_days=(), productive=2) for _ in range(10)]
+    hidden = {band.name for band in report(many).bands if band.productive.hidden}
+    assert len(hidden) == 2
+    assert "none" in hidden
+
+
+def test_groups_hidden_for_one_answer_answer_differently_together():
+    said = [{"a": [5] * 9, "b": [5] * 7, "c": [4] * 6, "d": [3, 4] * 5, "e": [3, 4] * 4}]
+    sizes = [{name: len(given) for name, given in said[0].items()}]
+    assert to_hide_in_all(sizes, said) == {"a", "b", "c"}
+    said = [{"a": [5] * 9, "d": [3, 4] * 5, "e": [3, 4] * 4}]
+    assert to_hide_in_all([{name: len(given) for name, given in said[0].items()}], said) == {"a", "e"}
+
+
+# Periods ------------------------------------------------------------------------------------------------------------
+
+QUARTERS = ["2026-Q1", "2026-Q2", "2026-Q3", "2026-Q4", "2027-Q1"]
+
+
+def test_a_day_lies_in_its_quarter():
+    days = (date(2026, 1, 1), date(2026, 3, 31), date(2026, 4, 1), date(2026, 12, 31))
+    assert [quarter_of(day) for day in days] == ["2026-Q1", "2026-Q1", "2026-Q2", "2026-Q4"]
+
+
+def began(quarter, number, **known):
+    year, nth = quarter.split("-Q")
+    ratings = [
+        {"week_1": 3, "day_90": 4, "match_quality": 4, "productive": 2},
+        {"week_1": 5, "day_90": 3, "match_quality": 5, "productive": 5},
+    ]
+    return [
+        case(start=date(int(year), 3 * int(nth), 3), **(ratings[n // 2 % 2] | {"meeting_days": ((1, 8, 15), ())[n % 2]} | known))
+        for n in range(number)
+    ]
+
+
+def test_a_quarter_of_few_is_told_of_only_together_with_others():
+    people = [*began("2026-Q1", 20), *began("2026-Q2", 3), *began("2026-Q3", 30), *began("2026-Q4", 40)]
+    assert report_between(people, "2026-Q3", "2026-Q4").people == 70
+    assert report_between(people, "2026-Q2", "2026-Q2").people is None
+    assert report_between(people, "2026-Q2", "2026-Q4").people is None  # less the period above, it would be three people
+    assert report_between(people, "2026-Q1", "2026-Q1").people is None  # hides the three: the next smallest
+    assert report_between(people, "2026-Q1", "2026-Q2").people == 23
+    assert report_between(people, "2026-Q1", "2026-Q4").people == 93
+
+
+def test_a_period_has_neither_bands_nor_curves():
+    people = [*began("2026-Q1", 40), *began("2026-Q2", 40)]
+    found = report_between(people, "2026-Q1", "2026-Q1")
+    assert (found.people, found.bands, found.curves) == (40, (), ())
+    assert report(people).bands
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_two_periods_tell_of_few_or_of_one_answer_by_subtraction(seed):
+    dice = random.Random(seed)
+    people = [
+        each
+        for quarter in QUARTERS
+        for each in began(quarter, dice.choice([0, 2, 4, 6, 9, 30]), **dice.choice([{}, {}, {"day_90": 5}, {"day_90": None}]))
+    ]
+    spans = [(a, b) for n, a in enumerate(QUARTERS) for b in QUARTERS[n:]]
+    found = {span: report_between(people, *span) for span in spans}
+    of_quarter = {quarter: [each for each in people if quarter_of(each.start) == quarter] for quarter in QUARTERS}
+
+    def within(span):
+        return {quarter for quarter in QUARTERS if span[0] <= quarter <= span[1]}
+
+    def check(one, other, value_of, answers):
+        apart = [each for quarter in within(one) - within(other) for each in of_quarter[quarter]]
+        told = [value for each in apart if (value := value_of(each)) is not None]
+        assert len(told) == 0 or len(told) >= FEWEST, (one, other)
+        assert not (answers and alike(told)), (one, other)
+
+    for one, other in permutations(spans, 2):
+        if not within(other) < within(one):
+            continue
+        if found[one].people and found[other].people:
+            check(one, other, lambda each: 1, answers=False)
+        for measure in ("week_1", "day_90"):
+            if shown(of(found[one], measure).everybody) and shown(of(found[other], measure).everybody):
+                check(one, other, lambda each, measure=measure: getattr(each, measure), answers=measure in ANSWERS)
