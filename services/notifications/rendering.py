@@ -59,11 +59,8 @@ class Tongue:
 
     language: str
     locale: Locale
-
-    @property
-    def direction(self) -> str:
-        """Which way it is written: ltr or rtl."""
-        return str(self.locale.text_direction)
+    direction: str
+    """Which way it is written: ltr or rtl."""
 
     def isolated(self, words: str) -> str:
         """Words of others amid this language: those of the other direction keep theirs, and move nothing around them."""
@@ -104,7 +101,7 @@ def tongue_of(locale: str | None, languages: Iterable[str], available: Iterable[
     tag = (locale or "").replace("_", "-")
     spoken = [language_of(tag), *languages]
     language = next((code for code in spoken if code in known), FALLBACK_LANGUAGE)
-    return Tongue(language, _locale(language, tag))
+    return _tongue(language, tag)
 
 
 @lru_cache(maxsize=1024)  # messages of one time name few days, in a few languages
@@ -113,6 +110,11 @@ def _day(locale: Locale, day: date) -> str:
 
 
 @cache
+def _tongue(language: str, tag: str) -> Tongue:
+    locale = _locale(language, tag)
+    return Tongue(language, locale, str(locale.text_direction))
+
+
 def _locale(language: str, tag: str) -> Locale:
     try:
         own = Locale.parse(tag, sep="-")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.header import Header
 from email.utils import format_datetime, parseaddr
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Self
 
 import aiosmtplib
@@ -36,6 +36,7 @@ REFUSED_FOR_NOW = range(400, 500)
 OK, FORWARDED, GO_ON = 250, 251, 354
 SERVICE_CLOSING = 421
 TOO_LARGE = 552
+LINES = 8_192  # some hundred kinds of message; a line is some hundred bytes
 SHORT = 70  # characters of a header that is never folded
 CRLF = b"\r\n"
 HEADER_BREAK = re.compile(r"\r\n(?![ \t])|\n(?<!\r\n)|\r(?!\n)|\x00")
@@ -136,8 +137,14 @@ def _addressed(name: str, address: str) -> str:
     return f'"{quoted}" <{address}>'
 
 
+@lru_cache(maxsize=LINES)
+def _quoted_line(line: str) -> bytes:
+    """One line in quoted-printable: nearly all lines of a mail stand in thousands of others too."""
+    return b2a_qp(line.encode() + CRLF, istext=True)
+
+
 def _part(boundary: str, subtype: str, text: str) -> bytes:
-    body = b2a_qp("\r\n".join(text.splitlines()).encode() + CRLF, istext=True)
+    body = b"".join(map(_quoted_line, text.splitlines()))
     head = f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
     return head.encode() + body + CRLF
 
