@@ -150,6 +150,11 @@ class Correspondence(State):
         """Whether somebody is or was told of a milestone that is open."""
         return bool(self.late or self.reminders or self.escalations)
 
+    def heard_with(self, milestone_id: str, escalation: Escalation) -> list[LateMilestone | Reminder]:
+        """What the owner of a milestone is told of it at the time at which somebody else is: that it is late, or a reminder."""
+        told = (self.late.get(milestone_id), self.reminders.get(milestone_id))
+        return [each for each in told if each is not None and each.told_at == escalation.told_at]
+
     def cause(self, fact: str) -> str:
         """The cause of a letter that follows from HR's facts alone, whatever ids HR gave the events that told them."""
         return f"{self.employee_id}/{fact}"

@@ -255,8 +255,14 @@ def _reminders_in(letter: Letter, state: Correspondence) -> list[tuple[str, date
 
 
 def _escalations_in(letter: Letter, state: Correspondence) -> list[tuple[str, date, Owner]]:
-    """What of other people's the letter tells of, by day, with whose it is."""
-    told = [(id, each.due, each.owner) for id, each in state.escalations.items() if each.cause(state.employee_id) == letter.cause]
+    """What of other people's the letter tells of, by day, with whose it is; its reader's own are in another letter."""
+    own = {each.cause for each in state.letters.values() if each.recipient_id == letter.recipient_id}
+    told = [
+        (id, each.due, each.owner)
+        for id, each in state.escalations.items()
+        if each.cause(state.employee_id) == letter.cause
+        and own.isdisjoint(heard.cause(state.employee_id) for heard in state.heard_with(id, each))
+    ]
     return sorted(told, key=lambda each: (each[1], each[0]))
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from services.notifications.asking import first_meeting, surveys
-from services.notifications.correspondence import EMAIL, Correspondence, Summary, message_id
+from services.notifications.correspondence import EMAIL, Correspondence, Escalation, Summary, message_id
 from services.notifications.invitations import AHEAD, Invite, in_order
 from shared.events.notifications import RecipientRole, Template
 from shared.events.onboarding import EscalatedTo, Owner
@@ -162,13 +162,21 @@ def _reminders(state: Correspondence, coordinators: Sequence[str]) -> Iterator[W
 
 
 def _escalations(state: Correspondence, coordinators: Sequence[str]) -> Iterator[Wanted]:
-    for escalation in state.escalations.values():
+    for id, escalation in state.escalations.items():
         manager = state.manager_id if escalation.to == "manager" and state.manager_id != state.employee_id else None
         role: EscalatedTo = "manager" if manager else "coordinator"  # where there is no manager, it must not end with nobody
         if role == escalation.owner:
             continue
+        told = _told_as_owners(id, escalation, state, coordinators)
         for recipient_id in [manager] if manager else coordinators:
+            if recipient_id in told:
+                continue
             yield Wanted("milestone_escalated", role, recipient_id, escalation.cause(state.employee_id))
+
+
+def _told_as_owners(id: str, escalation: Escalation, state: Correspondence, coordinators: Sequence[str]) -> set[str]:
+    """Who hears of the same milestone at the same time because it is theirs: a manager may be a coordinator too."""
+    return {reader for own in state.heard_with(id, escalation) for reader in _owners(own.owner, state, coordinators)}
 
 
 def _next_survey(state: Correspondence) -> Iterator[Wanted]:

@@ -12,6 +12,8 @@ COMMENT_LENGTH = 4_000  # characters of free text in a survey: two pages
 
 MilestoneId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
 FreeWords = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
+Reminders = Annotated[list[Annotated[int, Field(ge=-90, le=90)]], Field(max_length=10)]
+A_DAY_BEFORE = (-1,)  # when the owner of a milestone that one person alone has is reminded, unless somebody chose otherwise
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 
 
@@ -57,7 +59,8 @@ class ReopenMilestone(Command):
 class AddMilestone(Command):
     """A milestone for this person alone. The same `milestone_id` again changes nothing; without one it gets the next free.
 
-    `title` and `reason` are free words: they stay beside the journey and never travel.
+    `title` and `reason` are free words: they stay beside the journey and never travel. `remind` counts days from the due day,
+    as a programme's milestones do: negative before it.
     """
 
     TYPE: ClassVar[str] = "onboarding.add_milestone"
@@ -66,6 +69,7 @@ class AddMilestone(Command):
     owner: Owner
     due: date
     optional: bool = False
+    remind: Reminders = Field(default=[*A_DAY_BEFORE])
     reason: FreeWords = ""
     added_by: str
 

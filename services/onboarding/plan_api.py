@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, Field
 
-from services.onboarding.commands import FreeWords, MilestoneId, Title
+from services.onboarding.commands import A_DAY_BEFORE, FreeWords, MilestoneId, Reminders, Title
 from services.onboarding.desk import Desk
 from services.onboarding.journey import Journey
 from services.onboarding.parameters import AcceptLanguage, Employee, Id, Said, languages
@@ -31,13 +31,15 @@ class PauseRequest(Said):
 class NewMilestone(Said):
     """A milestone for this person alone. `title` and `reason` are seen by whoever sees the journey, and never travel.
 
-    The same `id` again changes nothing; without one it gets the next of its own.
+    The same `id` again changes nothing; without one it gets the next of its own. Its owner is reminded on the days `remind`,
+    counted from `due`: negative before it.
     """
 
     title: Title
     owner: Owner
     due: date
     optional: bool = False
+    remind: Reminders = Field(default=[*A_DAY_BEFORE])
     reason: FreeWords = ""
     id: MilestoneId | None = None
 

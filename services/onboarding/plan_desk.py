@@ -1,8 +1,10 @@
 """What people ask of one person's plan: who may is checked, then the command is carried out. Used by the API and by the pages."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from services.onboarding.commands import (
+    A_DAY_BEFORE,
     AddMilestone,
     ChangeProgramme,
     MoveMilestone,
@@ -47,11 +49,12 @@ class PlanDesk:
         owner: Owner,
         due: date,
         optional: bool = False,
+        remind: Sequence[int] = A_DAY_BEFORE,
         reason: str = "",
         milestone_id: str | None = None,
         key: str | None = None,
     ) -> Journey:
-        """A milestone that this person alone has."""
+        """A milestone that this person alone has; its owner is reminded so many days from its day (negative: before it)."""
         await self._desk.checked(viewer, "change_plan", employee_id)
         command = AddMilestone(
             employee_id=employee_id,
@@ -60,6 +63,7 @@ class PlanDesk:
             owner=owner,
             due=due,
             optional=optional,
+            remind=list(remind),
             reason=reason,
             added_by=viewer.by,
         )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -165,11 +165,15 @@ def plan_forms(desk: Desk, plans: PlanDesk) -> APIRouter:
         owner: Annotated[Owner, Form()],
         due: Annotated[date, Form()],
         milestone_id: Id,
+        remind: Annotated[Literal["", "1", "3", "7"], Form()] = "1",
         reason: Reason = "",
     ) -> RedirectResponse:
         if not title.strip():
             raise invalid("title: is empty; say what is to be done", "no_title", "title")
-        await plans.add(viewer, employee_id, title=title, owner=owner, due=due, reason=reason, milestone_id=milestone_id)
+        reminders = [-int(remind)] if remind else []
+        await plans.add(
+            viewer, employee_id, title=title, owner=owner, due=due, remind=reminders, reason=reason, milestone_id=milestone_id
+        )
         return _back(employee_id)
 
     @router.post("/people/{employee_id}/plan/due")

@@ -30,12 +30,19 @@ class Ahead:
         return [*self.reminders, *([self.escalation] if self.escalation else [])]
 
 
+def _of_their_own(journey: Journey) -> Iterator[Milestone]:
+    """What this person alone has, as far as somebody is reminded of it."""
+    for state in journey.milestones.values():
+        if state.own and state.remind:
+            yield Milestone.model_construct(id=state.id, title={}, owner=state.owner, day=0, remind=state.remind)
+
+
 def still_to_tell(journey: Journey, programme: Programme, person: Person) -> Iterator[Ahead]:
     """Every milestone of which somebody is to be told, on a day that was not told of yet, passed or not."""
     if journey.status != "active":
         return
     where = place(person.location)
-    for planned in programme.reminding:
+    for planned in [*programme.reminding, *_of_their_own(journey)]:
         state = journey.milestones.get(planned.id)
         if state is None or state.settled:
             continue

@@ -198,13 +198,17 @@ class MilestoneReopened(JourneyFact):
 
 
 class MilestoneAdded(JourneyFact):
-    """A milestone of this person alone, which no programme has. Its title is kept beside the journey and never travels."""
+    """A milestone of this person alone, which no programme has. Its title is kept beside the journey and never travels.
+
+    `remind` are the days on which its owner is reminded, counted from its due day.
+    """
 
     TYPE: ClassVar[str] = "onboarding.milestone.added.v1"
     milestone_id: str
     owner: Owner
     due: date
     optional: bool = False
+    remind: list[int] = Field(default=[], exclude_if=not_)
     added_by: str
 
 

@@ -72,6 +72,7 @@ def add_milestone_on_a_persons_word(case: Case) -> Facts:
             owner=said.owner,
             due=said.due,
             optional=said.optional,
+            remind=sorted(set(said.remind)),
             added_by=said.added_by,
         )
     ]

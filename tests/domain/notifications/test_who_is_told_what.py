@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from services.notifications.domain import MATCH_GRACE, Hasten, Plan, Whereabouts, due_at
+from services.notifications.letters import _escalations_in
 from shared.events.hr import (
     EmployeeRehired,
     EmployeeSnapshot,
@@ -430,6 +431,25 @@ def test_nobody_is_told_of_their_own_as_of_somebody_elses():
     owner = MilestoneReassigned(employee_id=HIRE, milestone_id="first_meeting", owner="manager", reassigned_by=COORDINATOR)
     post.hear(owner, topic="onboarding")
     assert not post.planned()
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        reminded("first_meeting", "manager"),
+        MilestoneLate(employee_id=HIRE, milestone_id="first_meeting", due=date(2026, 11, 28)),
+    ],
+)
+def test_who_owns_what_others_are_told_of_at_the_same_time_gets_one_letter(own):
+    post = with_plan("first_meeting", "second_meeting", owner="manager")
+    post.hear(EmployeeUpdated(employee_id=HIRE, manager_id=COORDINATOR))  # who manages this hire coordinates as well
+    theirs = "milestone_reminder" if isinstance(own, MilestoneReminded) else "milestone_late"
+    post.hear(own, escalated("first_meeting", "coordinator", "manager"), topic="onboarding")
+    assert [each.template for each in post.planned() if each.template.startswith("milestone")] == [theirs]
+    post.hear(escalated("second_meeting", "coordinator"), topic="onboarding")
+    told = {each.template: each for each in post.planned()}
+    assert told.keys() >= {theirs, "milestone_escalated"}
+    assert [id for id, *_ in _escalations_in(told["milestone_escalated"], post.state)] == ["second_meeting"]
 
 
 def test_who_pauses_gets_no_reminder_and_nobody_hears_of_it():

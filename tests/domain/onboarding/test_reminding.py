@@ -10,7 +10,7 @@ from services.onboarding.programme_files import read_programme
 from shared.events import Fact
 from shared.events.onboarding import MilestoneEscalated, MilestoneLate, MilestoneReminded
 from tests.domain.onboarding.history import ADA, BOSS, NOW, SMALL, START, Life, hired, moved, only, programmes
-from tests.domain.onboarding.plan_changes import RESUME, REVIEW, day, follow, move, noon, pause, waive
+from tests.domain.onboarding.plan_changes import RESUME, REVIEW, add, day, follow, move, noon, pause, waive
 from tests.domain.onboarding.test_programme import faults_of
 
 TELLING = SMALL.replace(
@@ -170,3 +170,34 @@ def test_a_programme_with_reminders_is_the_same_when_stored_and_one_without_keep
 def test_what_could_tell_nobody_anything_is_refused(wrong: str, words: str) -> None:
     found = faults_of(SMALL.replace("owner: manager, day: 0", f"owner: manager, day: 0, {wrong}"))
     assert any(words in message for _, message in found), found
+
+
+def _told_of_own(life: Life, until: date) -> Told:
+    told: Told = []
+    when = NOW.date()
+    while when <= until:
+        facts = life.on(REVIEW, now=noon(when))
+        told += [(when, fact.milestone_id, fact.owner) for fact in facts if isinstance(fact, MilestoneReminded)]
+        when += timedelta(days=1)
+    return told
+
+
+def test_the_owner_of_a_milestone_that_one_person_alone_has_is_reminded_too() -> None:
+    life = Life()
+    life.on(hired(), now=NOW)
+    monday = START + timedelta(days=7)
+    life.on(add(monday), add(monday, remind=[-7, 2, -7]), add(monday, remind=[]))
+    assert _told_of_own(life, END) == [
+        (date(2027, 1, 11), "own_2", "hire"),
+        (date(2027, 1, 15), "own_1", "hire"),  # a day before a Monday is a Sunday: on Friday
+        (date(2027, 1, 20), "own_2", "hire"),
+    ]
+
+
+def test_a_reminder_of_ones_own_moves_with_its_day_and_stops_when_it_is_settled() -> None:
+    life = Life()
+    life.on(hired(), now=NOW)
+    life.on(add(START + timedelta(days=7)), add(START + timedelta(days=7)))
+    life.on(move("own_1", START + timedelta(days=10)), waive("own_2"))
+    assert life.journey.wake_at is not None
+    assert _told_of_own(life, END) == [(date(2027, 1, 20), "own_1", "hire")]
