@@ -52,7 +52,8 @@ FRESH_S = (
 LOOK_EVERY_S = 0.1  # what is planned in a burst is looked for together; who comes alone is sent at once
 LOOK_S = 1.0  # while nothing on the way arrives, what is newly due is looked for so often
 POLL_S = 5.0  # the change stream wakes the sender; this is for the day it does not
-GATHER_S = 0.05  # results that come this close together are recorded together, while more are on the way
+TOGETHER = 32  # results that are recorded together, where as many come within this time while others are on the way: one
+GATHER_S = 0.25  # transaction costs as much as several results, and what is accepted and not recorded goes again after a crash
 STOP_WITHIN_S = 5.0  # what is on the way at an orderly stop gets this long to arrive and be recorded
 RECORD_PAUSE_S = 1.0
 DATABASE_AWAY = 503
@@ -127,6 +128,8 @@ class Sender:
         self._on_the_way: set[asyncio.Task[SendResult | None]] = set()
         self._arrived: set[asyncio.Task[SendResult | None]] = set()  # what is being recorded
         self._recording: asyncio.Task[None] | None = None
+        self._finished = 0  # of those on the way
+        self._enough = asyncio.Event()
 
     async def run(self) -> None:
         """Send until cancelled; what is on the way then is finished and recorded first.
@@ -151,7 +154,7 @@ class Sender:
             if room := self._room() if more_due else 0:
                 drafts = await self._take(room)
                 more_due = len(drafts) == room
-                self._on_the_way |= {asyncio.create_task(self._deliver(draft), name=draft.counts_for) for draft in drafts}
+                self._send_off(drafts)
             if not self._on_the_way and self._recording is None:
                 return
             more_due |= await self._collect()
@@ -178,7 +181,7 @@ class Sender:
         first = self._on_the_way if recording is None else {recording}
         done, _ = await asyncio.wait(first, timeout=LOOK_S, return_when=asyncio.FIRST_COMPLETED)
         if done and self._on_the_way:
-            await asyncio.wait(self._on_the_way, timeout=GATHER_S)
+            await self._gather()
         recorded = recording is not None and recording.done()
         if recorded:
             await self._recorded()
@@ -186,8 +189,33 @@ class Sender:
             self._begin_recording({task for task in self._on_the_way if task.done()})
         return recorded or not done
 
+    def _send_off(self, drafts: Iterable[Draft]) -> None:
+        tasks = {asyncio.create_task(self._deliver(draft), name=draft.counts_for) for draft in drafts}
+        self._on_the_way |= tasks
+        for task in tasks:
+            task.add_done_callback(self._arrive)
+
+    def _arrive(self, _: object) -> None:
+        self._finished += 1
+        if self._is_enough():
+            self._enough.set()
+
+    def _is_enough(self) -> bool:
+        """Whether what has arrived is worth a transaction: many, or all there is."""
+        return self._finished >= min(TOGETHER, len(self._on_the_way))
+
+    async def _gather(self) -> None:
+        """Wait for company for the first result."""
+        if self._is_enough():
+            return
+        self._enough.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GATHER_S):
+                await self._enough.wait()
+
     def _begin_recording(self, finished: set[asyncio.Task[SendResult | None]]) -> None:
         self._on_the_way -= finished
+        self._finished -= len(finished)
         if results := _results(finished):
             self._arrived = finished
             self._recording = asyncio.create_task(self._record(results))
