@@ -8,6 +8,7 @@ decides nothing, and a fact that came early counts when the other half arrives.
 Where decisions need approval they are made as proposals: the place is reserved, a coordinator decides, or time does.
 """
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, ClassVar
@@ -83,8 +84,8 @@ class MatchingWork:
         if others or any(self._may_free_places(event) for event in events):
             waiting |= {id for _, id in await store.longest_waiting(self._db, WAITLIST_BATCH)}
         mentees = set(self._mentees({*subjects, *self._mentors_near_moves(events)}))
-        await self.hires.load(self._db, subjects | waiting | mentees)
-        await self.people.load(self._db, subjects | waiting | mentees)
+        everybody = subjects | waiting | mentees
+        await asyncio.gather(self.hires.load(self._db, everybody), self.people.load(self._db, everybody))
         self._concerned = dict.fromkeys([*waiting, *mentees])
 
     def _may_free_places(self, event: Event[Any]) -> bool:

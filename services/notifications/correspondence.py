@@ -5,6 +5,7 @@ It holds what is known (from HR, matching and onboarding) and the letters writte
 
 import hashlib
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -235,6 +236,7 @@ class SummaryDue(BaseModel):
         return self.employee_id
 
 
+@lru_cache(maxsize=8_192)  # each new fact asks for those of all letters again
 def message_id(cause: str, template: str, recipient_id: str, channel: str) -> str:
     """The ledger key of (cause, template, recipient, channel)."""
     # The parts hold no control characters (checked at the edge), so the separator can't be forged.

@@ -6,18 +6,19 @@ planned and no longer true is withdrawn. So the order in which topics arrive doe
 nothing, and a change that meets a message on its way is made good by a later one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from services.notifications.correspondence import EMAIL, Correspondence, Letter, message_id
+from services.notifications.correspondence import EMAIL, Correspondence, Letter, LetterStatus, message_id
 from services.notifications.wishes import Wanted, wishes
 from shared.calendar import Place, next_working_day
 from shared.events.notifications import Template
 
 MATCH_GRACE = timedelta(seconds=30)  # matching answers within a second; a manager's notice waits this long to name the mentor
 NOWHERE = Place(None)
+FINAL: Collection[LetterStatus] = ("sent", "failed", "suppressed")
 MORNING = time(9)  # a reminder is read when the day begins, and nobody's evening is spoilt by it
 
 IN_THE_MORNING: frozenset[Template] = frozenset({"milestone_late", "milestone_reminder", "milestone_escalated"})
@@ -71,7 +72,7 @@ def decide(state: Correspondence, where: WhereaboutsOf, coordinators: Sequence[s
     ]
     for id, wish in wanted.items():
         letter = state.letters.get(id)
-        if letter is not None and letter.status in ("sent", "failed", "suppressed"):
+        if letter is not None and (letter.status in FINAL or (letter.status == "planned" and letter.due_at <= now)):
             continue
         due_at = _due_at(wish, state, where(wish.recipient_id), now)
         if letter is None or letter.status == "withdrawn":

@@ -119,8 +119,13 @@ class CorrespondenceWork:
         """Plan, hasten and withdraw what follows from a fact that was not applied before."""
         if stream.is_repeat(event):
             return
+        before, after = stream.state, evolve(stream.state, event, now)
+        if before is not None and after == before and event.sequence is not None:
+            # What changes nothing is not noted either: told again it changes nothing again, unless a later fact of the same
+            # stream lies between, and that one's note covers it.
+            return
         stream.remember(event)
-        stream.put(evolve(stream.state, event, now))
+        stream.put(after)
         self._catch_up(stream, event, now)
 
     def record_outcome_on_send_result(self, stream: CorrespondenceStream, event: Event[SendResult], now: datetime) -> None:

@@ -4,6 +4,7 @@ What each cause has as its effect stands in `domain.DECISIONS` (journeys) and in
 are read, handed to those decisions, and given back to be committed.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from http import HTTPStatus
@@ -57,8 +58,7 @@ class JourneyWork:
     async def load(self, events: Sequence[Event[Any]]) -> None:
         """Journeys, people and pinned programmes of the batch: at most three queries."""
         ids = {event.subject for event in events if type(event.data) in DECISIONS}
-        await self.journeys.load(self._db, ids)
-        await self.people.load(self._db, ids)
+        await asyncio.gather(self.journeys.load(self._db, ids), self.people.load(self._db, ids))
         await store.load_pinned(self._db, self._programmes, self._pins(ids))
 
     def _pins(self, ids: Iterable[str]) -> set[tuple[str, str]]:

@@ -32,8 +32,8 @@ class MilestoneState(_State):
     `said_*`: somebody's word for one that needs more than that.
     `own`: this person alone has it, no programme, with reminders on the days `remind` from its due day; `own_day` and
     `own_owner`: somebody set these for this person; `not_before` is the day it came into a running journey, before which it is
-    never due; `reminded_on` and `escalated_on` the last of those days that was told of. Few milestones have these, so that they
-    are stored where they say something: mongod is what throughput waits for.
+    never due; `reminded_on` and `escalated_on` the last of those days that was told of. Few milestones have any of these, so that
+    they are stored where they say something: mongod is what throughput waits for.
     """
 
     id: str
@@ -42,11 +42,11 @@ class MilestoneState(_State):
     optional: bool = False
     planned_at: datetime
     status: MilestoneStatus = "planned"
-    said_at: datetime | None = None
-    said_by: str | None = None
-    settled_at: datetime | None = None
-    settled_by: str | None = None
-    cause: str | None = None
+    said_at: datetime | None = Field(default=None, exclude_if=not_)
+    said_by: str | None = Field(default=None, exclude_if=not_)
+    settled_at: datetime | None = Field(default=None, exclude_if=not_)
+    settled_by: str | None = Field(default=None, exclude_if=not_)
+    cause: str | None = Field(default=None, exclude_if=not_)
     own: bool = Field(default=False, exclude_if=not_)
     remind: list[int] = Field(default=[], exclude_if=not_)
     own_day: bool = Field(default=False, exclude_if=not_)

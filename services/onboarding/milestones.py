@@ -7,12 +7,10 @@ from services.onboarding.conditions import (
     ByPerson,
     BySurveyAnswered,
     CompletedBy,
-    conditions_in,
-    heard_as,
     surveys_in,
 )
 from services.onboarding.journey import SYSTEM, Journey, MilestoneState, day_end, is_older, local_day
-from services.onboarding.programme import Person, Programme
+from services.onboarding.programme import Milestone, Person, Programme
 from services.onboarding.reminding import still_to_tell
 from shared.events import Fact
 from shared.events.onboarding import MilestoneCompleted, MilestoneLate
@@ -23,20 +21,24 @@ def conditions_met(journey: Journey, programme: Programme) -> list[Fact]:
     facts: list[Fact] = []
     for planned in programme.by_events:
         state = journey.milestones.get(planned.id)
-        met = None if state is None or (state.settled and not state.dropped) else _all_met(journey, state, planned.completed_by)
+        met = None if state is None or (state.settled and not state.dropped) else _all_met(journey, state, planned)
         if met is not None:
             facts.append(completed(journey, planned.id, *met, planned.completed_by.event))
     return facts
 
 
-def _all_met(journey: Journey, state: MilestoneState, condition: CompletedBy) -> tuple[datetime, str] | None:
+def _all_met(journey: Journey, state: MilestoneState, planned: Milestone) -> tuple[datetime, str] | None:
     """When, and by whose doing, the last of what the milestone needs was met; None while something is missing."""
-    met = [_met(journey, state, each) for each in conditions_in(condition)]
-    return max(((at, by) for at, by in filter(None, met)), key=lambda each: each[0]) if all(met) else None
+    last: tuple[datetime, str] | None = None
+    for condition, key in planned.needs:
+        met = _met(journey, state, condition, key)
+        if met is None:
+            return None
+        last = met if last is None or met[0] > last[0] else last
+    return last
 
 
-def _met(journey: Journey, state: MilestoneState, condition: CompletedBy) -> tuple[datetime, str] | None:
-    key = heard_as(condition)
+def _met(journey: Journey, state: MilestoneState, condition: CompletedBy, key: str | None) -> tuple[datetime, str] | None:
     if key is not None:
         times = journey.heard.facts.get(key, [])
         return next(((at, SYSTEM) for at in times if not is_older(at, journey.since)), None)

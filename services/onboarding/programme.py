@@ -7,10 +7,10 @@ content, so that a changed file is a new version and a running journey keeps the
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
@@ -35,6 +35,7 @@ from shared.events.onboarding import EscalatedTo, Owner, PlannedMilestone
 FALLBACK_LANGUAGE = "en"
 EARLIEST_DAY, LATEST_DAY = -180, 1095  # half a year before the start, three years after it: beyond is a typing error
 FARTHEST_REMINDER = 90  # days from the due day: nobody is reminded of what is a quarter away
+PLANS_KEPT = 256  # of days and places; some ten kilobytes each
 MAX_MILESTONES = 200  # a journey is one document and one page; the shipped programme has about 25
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
@@ -171,6 +172,11 @@ class Milestone(Part):
         """The keys (see `conditions.fact_key`) of the outside facts that help to complete it."""
         return frozenset(key for each in conditions_in(self.completed_by) if (key := heard_as(each)) is not None)
 
+    @cached_property
+    def needs(self) -> Sequence[tuple[CompletedBy, str | None]]:
+        """The single conditions of its completion, each with the key of the outside fact that meets it, if one does."""
+        return [(each, heard_as(each)) for each in conditions_in(self.completed_by)]
+
     @property
     def required(self) -> bool:
         """Whether it keeps a journey open, counts in its progress and can be late: not optional, nor a matter of time alone."""
@@ -299,7 +305,20 @@ class Programme(Part):
 
     def plan(self, start: date, person: Person) -> list[PlannedMilestone]:
         """The milestones that apply to this person, with the days they are due."""
-        where = place(person.location)
+        everything, conditional = self.planned(start, place(person.location)), self.conditional
+        return [each for each in everything if each.id not in conditional or self.by_id[each.id].when.holds(person)]
+
+    @cached_property
+    def conditional(self) -> frozenset[str]:
+        """Its milestones that are not for everybody."""
+        return frozenset(each.id for each in self.milestones if each.when.conditions)
+
+    @cached_property
+    def planned(self) -> Callable[[date, Place], Sequence[PlannedMilestone]]:
+        """All its milestones as planned for a start on that day in that place. People start on the same few days."""
+        return lru_cache(maxsize=PLANS_KEPT)(self._planned)
+
+    def _planned(self, start: date, where: Place) -> Sequence[PlannedMilestone]:
         return [
             PlannedMilestone(
                 id=each.id,
@@ -310,7 +329,6 @@ class Programme(Part):
                 meeting=next(iter(meetings_in(each.completed_by)), None),
             )
             for each in self.milestones
-            if each.when.holds(person)
         ]
 
     def due_days(self, ids: Iterable[str], start: date, person: Person) -> dict[str, date]:

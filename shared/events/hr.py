@@ -99,6 +99,8 @@ FORBIDDEN_FIELDS = frozenset(
 
 def is_blank(text: str) -> bool:
     """Whether nothing of it can be seen: spaces, joiners and other marks without a form of their own."""
+    if text[:1].isalnum():  # nearly every text there is
+        return False
     return all(character.isspace() or unicodedata.category(character) in ("Cf", "Zs", "Mn") for character in text)
 
 

@@ -7,18 +7,20 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from email.message import EmailMessage
+from typing import Any
 
 import pytest
 
 from services.notifications import store
 from services.notifications.correspondence import EMAIL
 from services.notifications.retries import GIVE_UP_AFTER
+from shared.events import Event, Fact
 from shared.events.hr import EmployeeRehired, EmployeeTerminated, EmployeeUpdated, HireRescinded, StartDateChanged
 from shared.events.mentoring import HireWaitlisted, MentorReleased
 from shared.events.onboarding import JourneyStarted, MilestoneCompleted, MilestoneEscalated, MilestoneLate, MilestoneReminded
 from shared.lease import LeaseLost
 from shared.links import Link
-from shared.mongo import Database
+from shared.mongo import Database, Document
 from tests.conftest import Until
 from tests.connected.post_office import LINKS, Office, PostOffice, post_office
 
@@ -95,6 +97,30 @@ async def test_hearing_everything_again_sends_nothing_again(office: Office, post
             await office.send()
     assert len(post.accepted) == 7
     assert len({mail["Message-ID"] for _, mail in post.accepted}) == 7
+
+
+async def test_what_changes_nothing_is_not_noted_and_told_again_changes_nothing_either(office: Office, database: Database):
+    def told(sequence: int, fact: Fact) -> Event[Any]:
+        return replace(office.event(fact), source="/firstmate/onboarding", sequence=sequence)
+
+    async def known() -> Document | None:
+        return await database["correspondences"].find_one({"_id": "E-1"})
+
+    milestone = {"id": "pulse_7", "owner": "hire", "due": "2027-01-18", "survey": "pulse_7"}
+    plan = {"start_date": "2027-01-11", "programme": "default", "programme_version": "1", "milestones": [milestone]}
+    done = {"completed_at": office.now, "completed_by": "system", "cause": "person"}
+    started = told(1, JourneyStarted.model_validate({"employee_id": "E-1", **plan}))
+    other = told(2, MilestoneCompleted(employee_id="E-1", milestone_id="access_ready", **done))
+    await office.hear(office.hired())
+    await office.processor().execute([started])
+    before = await known()
+    await office.processor().execute([other])
+    assert await known() == before
+    await office.processor().execute([told(3, MilestoneCompleted(employee_id="E-1", milestone_id="pulse_7", **done))])
+    after = await known()
+    assert after != before
+    await office.processor().execute([other, started])
+    assert await known() == after
 
 
 async def test_correspondences_built_anew_beside_the_kept_ledger_send_nothing_again(office: Office, post: PostOffice):
