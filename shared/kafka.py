@@ -27,8 +27,10 @@ from shared.settings import Settings
 from shared.topics import PARTITIONS
 
 MAX_REQUEST_BYTES = 8 * 1024 * 1024  # dead letters carry whatever a producer managed to send
-EMPTY_POLL_MS = 20  # FastStream sleeps this long after an empty poll: half of it is the mean delay of an idle hop
-FETCH_PAUSE_S = 0.025  # on the embedded broker, which answers an empty fetch at once: 35 fetches a second instead of 700
+EMPTY_POLL_MS = 20  # FastStream sleeps this long after a poll that found nothing, and hears nothing meanwhile
+FETCHED_BYTES = 256 * 1024  # of one partition at a time: aiokafka keeps as much of each in memory; a larger record comes alone
+POLL_MS = 1_000  # hence polls wait so long; records that come end the wait at once
+FETCH_PAUSES_S = (0.002, 0.025)  # on the embedded broker, which answers an empty fetch at once: after records, and at most
 SESSION_TIMEOUT_MS = 30_000  # a garbage collection or a busy machine is no death
 MAX_POLL_INTERVAL_MS = 300_000
 METADATA_MAX_AGE_MS = 30_000  # so long until a group takes up partitions that were added to a topic
@@ -127,6 +129,7 @@ def subscribe(
         group_instance_id=f"{consumer}-{member}" if shared_out else None,
         batch=True,
         max_records=BATCH_RECORDS,
+        max_partition_fetch_bytes=FETCHED_BYTES,
         batch_timeout_ms=EMPTY_POLL_MS,
         auto_offset_reset="earliest",
         session_timeout_ms=SESSION_TIMEOUT_MS,
@@ -209,18 +212,48 @@ async def ends(address: str, wanted: Iterable[Place]) -> dict[Place, int]:
         await consumer.stop()
 
 
+def listen(consumer: AIOKafkaConsumer, linger: float = 0.0) -> None:
+    """Have polls wait for records, and for `linger` seconds more for those that follow. Call it on a started consumer.
+
+    FastStream has one time for how long a poll waits and for how long it sleeps after one in vain: the latter is deaf, so that
+    time is short, and this makes the former long. A full batch lingers for nobody.
+    """
+    getmany = consumer.getmany
+
+    async def waiting(*, timeout_ms: int = 0, max_records: int = BATCH_RECORDS) -> dict[TopicPartition, list[Any]]:
+        found: dict[TopicPartition, list[Any]] = await getmany(timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records)
+        room = max_records - sum(map(len, found.values()))
+        if not found or not linger or not room:
+            return found
+        await asyncio.sleep(linger)
+        for partition, records in (await getmany(timeout_ms=0, max_records=room)).items():
+            known = found.setdefault(partition, [])
+            # What was given to another member meanwhile and has come back begins again at the progress.
+            known += [record for record in records if not known or record.offset > known[-1].offset]
+        return found
+
+    consumer.getmany = waiting
+
+
 def pace(consumer: AIOKafkaConsumer) -> None:
-    """Pause after each fetch that found nothing. Call it on a started consumer of the embedded broker.
+    """Pause after each fetch that found nothing, longer each time. Call it on a started consumer of the embedded broker.
 
     That broker does not hold an empty fetch back for `fetch_max_wait_ms` as Kafka does, and aiokafka asks again at once: an
-    idle worker and its broker would take a core. aiokafka offers no pause of its own, hence the client's private `send`.
+    idle worker and its broker would take a core. Where records have just come others follow soon, so the first pauses are short.
+    aiokafka offers no pause of its own, hence the client's private `send`.
     """
-    send = consumer._client.send
+    send, (shortest, longest) = consumer._client.send, FETCH_PAUSES_S
+    pause = longest
 
     async def paced(node_id: int, request: Any, **options: Any) -> Any:
+        nonlocal pause
         response = await send(node_id, request, **options)
-        if isinstance(request, FetchRequest) and not _holds_records(response):
-            await asyncio.sleep(FETCH_PAUSE_S)
+        if isinstance(request, FetchRequest):
+            if _holds_records(response):
+                pause = shortest
+            else:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, longest)
         return response
 
     consumer._client.send = paced
