@@ -8,6 +8,7 @@ keeps the calendar and sends mail (docs/decisions/0023). There is no relay, sche
 """
 
 import asyncio
+import ctypes
 import gc
 import importlib
 import os
@@ -15,6 +16,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -42,6 +44,8 @@ TELLING = frozenset(
 # New containers between two looks for garbage, and looks of each generation before the next one's. A batch of 500 makes a hundred
 # thousand objects that hold no cycles; with Python's defaults (700, 10, 10) looking for some was a good third of a worker's time.
 COLLECTION_THRESHOLDS = (50_000, 20, 50)
+
+M_ARENA_MAX = -8  # of malloc.h
 
 log = structlog.get_logger()
 
@@ -92,11 +96,19 @@ def main(arguments: list[str]) -> int:
         return 2
     logs.configure(name, settings.log_level)
     gc.set_threshold(*COLLECTION_THRESHOLDS)
+    share_one_heap()
     tracing.configure(name, settings.traces_dir)
     try:
         return asyncio.run(until_told(name, settings))
     finally:
         tracing.shut_down()
+
+
+def share_one_heap() -> None:
+    """Have all threads take memory from one heap, where the C library is glibc: it gives each its own by default, and Motor's
+    threads, which take turns at large batches, would each keep as much as the largest took. Call before there are threads."""
+    with suppress(AttributeError, OSError, TypeError):  # another library, or another system
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 async def until_told(name: str, settings: Settings) -> int:

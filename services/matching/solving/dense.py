@@ -7,9 +7,6 @@ floating point, which is exact here: all costs are integers, and no sum along a 
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 
 from services.matching.solving.flow import FULL_UP, NONE, Int64s
 from services.matching.solving.problem import Problem, Solution, scores_of
@@ -23,6 +20,8 @@ Floats = NDArray[np.float64]
 
 def assigned(problem: Problem) -> Solution | None:
     """The best assignment; None for what only the flow can do: many hires, hires who must wait, mentors to stay with."""
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415  40 MB, for those who solve a batch
+
     hires = len(problem.profiles)
     free = np.minimum((problem.place_points >= 0).sum(axis=1), hires)
     if not hires <= int(free.sum()) <= CELLS // max(hires, 1) or (problem.stays >= 0).any():
@@ -75,6 +74,9 @@ def _by_hash(problem: Problem, tight: NDArray[np.bool_], prices: Floats) -> NDAr
     Places that cost less than their mentor's price are filled in every one of them, those that cost as much may be. So nobody
     but a hire may fill the former; rows beyond the hires fill what is left of the latter.
     """
+    from scipy.sparse import csr_array  # noqa: PLC0415
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching  # noqa: PLC0415
+
     hires, mentors = tight.shape
     whole = _whole(prices)[:, None]
     must = (problem.place_costs < whole).sum(axis=1)

@@ -11,7 +11,6 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from ortools.graph.python.min_cost_flow import SimpleMinCostFlow
 
 FIRST_ARCS = 16  # best heads per unit to begin with; more are added by price, most batches need one or two rounds
 NONE = 1 << 61  # the cost of what can't be had
@@ -102,6 +101,8 @@ def _merged(first: list[Arcs], more: Iterator[Arcs]) -> Arcs:
 
 def _solve(network: Network, arcs: Arcs) -> Int64s:
     """The cheapest flow over these arcs alone: units on each."""
+    from ortools.graph.python.min_cost_flow import SimpleMinCostFlow  # noqa: PLC0415  20 MB, for those who solve large batches
+
     tails = len(network.sizes)
     used, compact = np.unique(np.concatenate([arcs.heads, np.flatnonzero(network.mandatory)]), return_inverse=True)
     sink = tails + len(used)
