@@ -5,22 +5,24 @@ Figures are ratios to a reference on the same servers in the same run, because m
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import psutil
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from deploy.kafka_apache import ApacheKafka
 from deploy.kafka_light import LightKafka
 from deploy.mongod import Mongod
 from deploy.ports import free_port
@@ -35,6 +37,8 @@ from shared.topics import SERVICES, ensure_topics
 
 PATIENCE_S = 180.0
 COUNT_EVERY_S = 0.05
+Kafka: TypeAlias = LightKafka | ApacheKafka
+KAFKA: Mapping[str, type[LightKafka] | type[ApacheKafka]] = {"light": LightKafka, "apache": ApacheKafka}
 DEPARTMENTS = ("Engineering", "Support", "Sales", "Finance", "Design")
 LANGUAGES = (["en"], ["en", "fr"], ["en", "de"], ["en", "es"])
 SKILLS = ("kafka", "python", "sql", "negotiation", "figma", "excel", "go", "support", "budgeting", "testing")
@@ -65,39 +69,41 @@ class Chain:
 
 
 @asynccontextmanager
-async def servers() -> AsyncIterator[tuple[LightKafka, Mongod]]:
-    """A fresh broker and database on temporary data."""
+async def servers(kafka: str = "light") -> AsyncIterator[tuple[Kafka, Mongod]]:
+    """A fresh broker (`light` or `apache`) and database on temporary data."""
     with tempfile.TemporaryDirectory(prefix="firstmate-bench-") as folder:
-        async with LightKafka(Path(folder) / "kafka") as broker, Mongod(Path(folder) / "mongo") as mongod:
+        async with KAFKA[kafka](Path(folder) / "kafka") as broker, Mongod(Path(folder) / "mongo") as mongod:
             await ensure_topics(broker.address)
             yield broker, mongod
 
 
 @asynccontextmanager
-async def chain() -> AsyncIterator[Chain]:
-    """The three workers on fresh servers."""
-    async with servers() as (broker, mongod), workers(broker, mongod) as system:
-        yield system
+async def workers(broker: Kafka, mongod: Mongod, each: int = 1) -> AsyncIterator[Chain]:
+    """The three workers as processes on these servers, `each` so many times; more than one share the partitions as a group.
 
-
-@asynccontextmanager
-async def workers(broker: LightKafka, mongod: Mongod) -> AsyncIterator[Chain]:
-    """The three workers as processes on these servers."""
+    Of matching one works and the others stand by.
+    """
+    if each > 1 and not broker.groups:
+        raise SystemExit(
+            "several workers share partitions as a consumer group, which the embedded broker can't; add --kafka apache"
+        )
     async with AsyncExitStack() as stack:
         processes = {"broker": broker.process.pid, "mongod": mongod.process.pid} if broker.process and mongod.process else {}
-        for service in SERVICES:
+        for service, number in itertools.product(SERVICES, range(each)):
             environment = {
                 "FIRSTMATE_KAFKA": broker.address,
                 "FIRSTMATE_MONGO": mongod.uri,
+                **({"FIRSTMATE_KAFKA_GROUPS": "true", "FIRSTMATE_INSTANCE": str(number)} if broker.groups else {}),
                 "FIRSTMATE_LOG_LEVEL": "WARNING",
                 "FIRSTMATE_SMTP": f"127.0.0.1:{free_port()}",  # nobody listens: sending is the mail bench's subject
                 "FIRSTMATE_SECRET": "bench, which signs nothing that lasts",
                 "PYTHONPATH": str(Path(__file__).parent.parent),
             }
             command = [sys.executable, "-m", "deploy.run", service]
-            process = await Process.start(service, command, log=mongod.data / f"{service}.log", env=environment)
+            name = service if each == 1 else f"{service}-{number}"
+            process = await Process.start(name, command, log=mongod.data / f"{name}.log", env=environment)
             stack.push_async_callback(process.stop, 10.0)
-            processes[service] = process.pid
+            processes[name] = process.pid
         client = await connect(mongod.uri)
         stack.callback(client.close)
         yield Chain(broker.address, client, processes)
@@ -216,14 +222,24 @@ async def _reading(broker: str, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
 
 
 def command(
-    measure: Callable[[int], Coroutine[Any, Any, dict[str, Any]]], count: int, words: str | None, unit: str = "hires"
+    measure: Callable[..., Coroutine[Any, Any, dict[str, Any]]],
+    count: int,
+    words: str | None,
+    unit: str = "hires",
+    options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
-    """A bench's command line: `--json`, and `--hires` (or another `unit`) where `count` is too few or too many."""
+    """A bench's command line: `--json`, and `--hires` (or another `unit`) where `count` is too few or too many.
+
+    `options` are more of its own, as `argparse` takes them; `measure` gets each by its name.
+    """
     parser = argparse.ArgumentParser(description=words)
+    for name, option in (options or {}).items():
+        parser.add_argument(f"--{name}", **option)
     parser.add_argument("--json", action="store_true")
     parser.add_argument(f"--{unit}", type=int, default=count, dest="count")
     arguments = parser.parse_args()
-    _finish(asyncio.run(measure(arguments.count)), as_json=arguments.json)
+    chosen = {name: getattr(arguments, name) for name in options or {}}
+    _finish(asyncio.run(measure(arguments.count, **chosen)), as_json=arguments.json)
 
 
 def _finish(figures: dict[str, Any], *, as_json: bool) -> None:

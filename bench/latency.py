@@ -1,35 +1,55 @@
 """`./firstmate bench latency`: from the hire event's acknowledgement to the row on the board that names the mentor.
 
 Hires come at an even pace on an idle system; the time of the row is when a change stream on the board shows it, as the live page
-sees it. The reference is one record at a time through produce, consume, journaled write, produce, consume, in the same run.
+sees it. The references, in the same run: one record at a time through produce, consume, journaled write, produce, consume; and
+the common way without guarantees (`tutorial` of `bench/other_ways.py`) at the same pace.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from statistics import median, quantiles
 from time import perf_counter
 from typing import Any
 
-from bench.chain import Chain, bare_loop_latency, chain, command, cores, hires, mentors, publish, until_count
+from aiokafka import AIOKafkaProducer
+
+from bench import other_ways
+from bench.chain import bare_loop_latency, command, cores, hires, mentors, publish, servers, until_count, workers
+from bench.processing import other_way
 from shared import kafka
+from shared.events import to_record
+from shared.mongo import Database, connect, followed
 
 PER_SECOND = 20
 HIRES = 200
 MENTORS = 50
+WARM_UP = 20
+TUTORIAL = "tutorial"
+MENTOR, THEIR_MENTOR = "state.assignment.mentor_id", "assignment.mentor_id"
 
 
 async def measure(count: int) -> dict[str, Any]:
     """The figures of one run, in milliseconds."""
-    async with chain() as system:
-        producer = kafka.producer(system.kafka)
+    async with servers() as (broker, mongod):
+        producer = kafka.producer(broker.address)
         await producer.start()
+        client = await connect(mongod.uri)
         try:
-            await publish(producer, mentors(MENTORS))
-            await publish(producer, hires(20, first=1_000_000))
-            await until_count(system.client, [("onboarding", "board", {"state.assignment.mentor_id": {"$ne": None}}, 20)])
-            taken = await _paced(system, producer, count)
+            async with workers(broker, mongod):
+                await publish(producer, mentors(MENTORS))
+                await publish(producer, hires(WARM_UP, first=1_000_000))
+                await until_count(client, [("onboarding", "board", {MENTOR: {"$ne": None}}, WARM_UP)])
+                taken = await _paced(client["onboarding"], MENTOR, count, lambda hire: publish(producer, iter([hire])))
+            bare = await bare_loop_latency(broker.address, client, count=100)
+            async with other_way(TUTORIAL, client, broker.address, mongod, count + WARM_UP):
+                theirs = client[other_ways.database(TUTORIAL, "onboarding")]
+                for hire in hires(WARM_UP, first=1_000_000):
+                    await _tell(producer, hire)
+                await until_count(client, [(theirs.name, "board", {THEIR_MENTOR: {"$ne": None}}, WARM_UP)])
+                tutorial = await _paced(theirs, THEIR_MENTOR, count, lambda hire: _tell(producer, hire))
         finally:
+            client.close()
             await producer.stop()
-        bare = await bare_loop_latency(system.kafka, system.client, count=100)
     return {
         "cores": cores(),
         "hires": len(taken),
@@ -37,32 +57,40 @@ async def measure(count: int) -> dict[str, Any]:
         "p50_ms": round(median(taken), 1),
         "p99_ms": round(quantiles(taken, n=100)[98], 1),
         "bare_p50_ms": round(median(bare), 1),
-        "p50_vs_bare": round(median(taken) / median(bare), 1),
+        "tutorial_p50_ms": round(median(tutorial), 1),
+        "latency_p50_vs_raw_chain": round(median(taken) / median(bare), 1),
+        "latency_p50_vs_tutorial": round(median(taken) / median(tutorial), 2),
     }
 
 
-async def _paced(system: Chain, producer: Any, count: int) -> list[float]:
+async def _tell(producer: AIOKafkaProducer, hire: Any) -> None:
+    key, value, _ = to_record(hire)
+    await producer.send_and_wait(other_ways.topic(TUTORIAL, other_ways.HR), key=key, value=value)
+
+
+async def _paced(db: Database, mentor: str, count: int, tell: Callable[[Any], Awaitable[None]]) -> list[float]:
+    """Milliseconds for each of `count` hires, told at an even pace, until `mentor` is in their row on the board."""
     events = list(hires(count))
     expected = {event.subject for event in events}
     sent: dict[str, float] = {}
     seen: dict[str, float] = {}
-    named = [{"$match": {"fullDocument.state.assignment.mentor_id": {"$ne": None}}}]
+    named = [{"$match": {f"fullDocument.{mentor}": {"$ne": None}}}]
 
     async def watch() -> None:
-        async with system.client["onboarding"]["board"].watch(named, full_document="updateLookup") as stream:
+        async with db["board"].watch(named, full_document="updateLookup") as stream:
             watching.set()
-            async for change in stream:
+            async for change in followed(stream):
                 if change["documentKey"]["_id"] in expected:  # the warm-up's rows still change
                     seen.setdefault(change["documentKey"]["_id"], perf_counter())
                 if len(seen) == count:
                     return
 
     watching = asyncio.Event()
-    async with asyncio.timeout(60 + count / PER_SECOND), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(120 + count / PER_SECOND), asyncio.TaskGroup() as tasks:
         tasks.create_task(watch())
         await watching.wait()
         for event in events:
-            await publish(producer, iter([event]))
+            await tell(event)
             sent[event.subject] = perf_counter()
             await asyncio.sleep(1 / PER_SECOND)
     return [1000 * (seen[id] - sent[id]) for id in sent]

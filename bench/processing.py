@@ -3,6 +3,9 @@
 Every hire has: an assignment with reasons, a dated journey, planned messages, and a row on the board that names the mentor.
 Beside it in the same run, on the same servers: the two common ways (`bench/other_ways.py`), which write as much for each hire,
 and the raw ceiling (`bench/ceiling.py`). Each figure is the median of the rounds.
+
+`--workers 2 --kafka apache`: several workers of each service, which share partitions; only our own figures, since the other ways
+know no groups. `--backlog 10000`: how much memory workers take that find so many hires waiting, beside a tenth of them.
 """
 
 import asyncio
@@ -17,10 +20,11 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from bench import other_ways
-from bench.chain import Chain, command, cores, create, hires, mentors, publish, servers, until_count, workers
+from bench.chain import Chain, Kafka, command, cores, create, hires, mentors, publish, servers, until_count
+from bench.chain import workers as started
 from deploy.mongod import Mongod
 from deploy.process import Process
-from shared import kafka
+from shared import kafka as clients
 from shared.events import to_record
 from shared.events.mentoring import MAX_CAPACITY
 from shared.mongo import Client, connect
@@ -34,15 +38,19 @@ FEWER = {"tutorial": 10, "safe": 20}  # they take so many times as long: fewer h
 Wanted = Sequence[tuple[str, str, dict[str, Any], int]]
 
 
-async def measure(count: int) -> dict[str, Any]:
+async def measure(count: int, kafka: str = "light", workers: int = 1, backlog: int = 0) -> dict[str, Any]:
     """The figures of one run."""
-    async with servers() as (broker, mongod):
-        producer = kafka.producer(broker.address)
+    async with servers(kafka) as (broker, mongod):
+        if backlog:
+            return {"cores": cores()} | await _memory(broker, mongod, backlog)
+        producer = clients.producer(broker.address)
         await producer.start()
         client = await connect(mongod.uri)
         try:
-            async with workers(broker, mongod) as system:
-                figures = await _ours(system, producer, count)
+            async with started(broker, mongod, workers) as system:
+                figures: dict[str, Any] = {"kafka": kafka, "workers": workers} | await _ours(system, producer, count)
+            if workers > 1:
+                return figures
             ceiling = [await _ceiling(broker.address, mongod.uri, client, number) for number in range(ROUNDS)]
             ways = {way: await _other(way, producer, client, broker.address, mongod, count // FEWER[way]) for way in FEWER}
         finally:
@@ -94,6 +102,25 @@ async def _ours(system: Chain, producer: AIOKafkaProducer, count: int) -> dict[s
     }
 
 
+async def _memory(broker: Kafka, mongod: Mongod, backlog: int) -> dict[str, Any]:
+    """What workers take that start with hires waiting: a tenth of them, then all, each time on the same data."""
+    producer = clients.producer(broker.address)
+    await producer.start()
+    taken: dict[str, Any] = {}
+    try:
+        await publish(producer, mentors(backlog * 3 // 2 // MAX_CAPACITY + 1))
+        done = 0
+        for upto in (backlog // 10, backlog):
+            await publish(producer, hires(upto - done, first=done))
+            async with started(broker, mongod) as system:
+                await until_count(system.client, _effects(upto))
+                taken[f"rss_mb_after_{upto - done}"] = {name: round(value) for name, value in system.memory_mb().items()}
+            done = upto
+    finally:
+        await producer.stop()
+    return taken
+
+
 async def kept_kb(client: Client) -> dict[str, float]:
     """What the services' databases hold, before compression, with their indexes; and of it the outbox, which is what goes out."""
     stats = [await client[service].command("dbStats") for service in SERVICES]
@@ -143,13 +170,8 @@ async def _ceiling(address: str, mongo: str, client: Client, number: int) -> dic
 
 async def _other(way: str, producer: AIOKafkaProducer, client: Client, address: str, mongod: Mongod, count: int) -> float:
     """Hires per second of another way."""
-    await create(address, [other_ways.topic(way, name) for name in (other_ways.HR, other_ways.ASSIGNMENTS, other_ways.JOURNEYS)])
-    places = [{"_id": f"M-{n}", "load": 0} for n in range((ROUNDS * count + WARM_UP) // MAX_CAPACITY + 1)]
-    matching = client[other_ways.database(way, "matching")]
-    await matching["mentors"].insert_many(places)
-    await matching["mentors"].create_index("load")
     rates = []
-    async with _processes(way, address, mongod):
+    async with other_way(way, client, address, mongod, ROUNDS * count + WARM_UP):
         await _tell(way, producer, WARM_UP, 1_000_000)
         await until_count(client, _other_effects(way, WARM_UP))
         for number in range(ROUNDS):
@@ -177,7 +199,13 @@ def _other_effects(way: str, count: int) -> Wanted:
 
 
 @asynccontextmanager
-async def _processes(way: str, address: str, mongod: Mongod) -> AsyncIterator[None]:
+async def other_way(way: str, client: Client, address: str, mongod: Mongod, hires: int) -> AsyncIterator[None]:
+    """Another way's processes at work, with places for so many hires."""
+    await create(address, [other_ways.topic(way, name) for name in (other_ways.HR, other_ways.ASSIGNMENTS, other_ways.JOURNEYS)])
+    places = [{"_id": f"M-{n}", "load": 0} for n in range(hires // MAX_CAPACITY + 1)]
+    matching = client[other_ways.database(way, "matching")]
+    await matching["mentors"].insert_many(places)
+    await matching["mentors"].create_index("load")
     async with AsyncExitStack() as stack:
         for service in SERVICES:
             argv = [sys.executable, "-m", "bench.other_ways", way, service, address, mongod.uri]
@@ -187,4 +215,9 @@ async def _processes(way: str, address: str, mongod: Mongod) -> AsyncIterator[No
 
 
 if __name__ == "__main__":
-    command(measure, HIRES, __doc__)
+    options: dict[str, dict[str, Any]] = {
+        "kafka": {"choices": ("light", "apache"), "default": "light"},
+        "workers": {"type": int, "default": 1},
+        "backlog": {"type": int, "default": 0},
+    }
+    command(measure, HIRES, __doc__, options=options)

@@ -301,17 +301,18 @@ def rebuild(
     result({"rebuilt": [asdict(each) for each in done]}, "\n".join(words), as_json, problem)
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def bench(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(help="A family of the README's figures; without it they are listed.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Measure one family of the README's figures."""
+    """Measure one family of the README's figures. Options of its own follow the name: `bench processing --kafka apache`."""
     families = sorted(path.stem for path in BENCH.glob("*.py") if f"`./firstmate bench {path.stem}`" in path.read_text()[:80])
     if name not in families:
         tell(f"there is no bench '{name}'; choose one of: {', '.join(families)}" if name else f"benches: {', '.join(families)}")
         sys.exit(2)
-    sys.exit(subprocess.call([sys.executable, "-m", f"bench.{name}", *(["--json"] if as_json else [])], cwd=ROOT))
+    sys.exit(subprocess.call([sys.executable, "-m", f"bench.{name}", *(["--json"] if as_json else []), *context.args], cwd=ROOT))
 
 
 @letters_app.command("list")
