@@ -1,12 +1,14 @@
 """Each service's own directory: the few personal fields it needs of each person, folded from HR events.
 
 Erasing a person touches directories only: our own topics carry ids. Collection `directory`, document
-`{_id: employee_id, <fields>, "left": bool, "start_said_at": time}` with the JSON types of `shared.events.hr`.
+`{_id: employee_id, <fields>, "left": bool, "last_day": date, "start_said_at": time}` with the JSON types of `shared.events.hr`.
+`left` says that HR told of the leaving; until the `last_day`, where one is told, is over, the person is still there: `has_left`.
 """
 
-from collections.abc import Collection, Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from shared.changes import Changes
 from shared.events import Event
@@ -61,6 +63,8 @@ class Directory:
                 del change["start_date"]
             else:
                 change["start_said_at"] = said_at
+        if "left" in change and "last_day" not in change and (self._people.get(event.subject) or {}).get("last_day"):
+            change["last_day"] = None
         if not change:
             return
         self._people[event.subject] = (self._people.get(event.subject) or {"_id": event.subject, "left": False}) | change
@@ -84,11 +88,21 @@ def _change(data: Any, fields: frozenset[str]) -> Document:
         return change | ({"left": False} if isinstance(data, (EmployeeHired, EmployeeRehired)) else {})
     if isinstance(data, StartDateChanged):
         return {"start_date": data.start_date.isoformat()} if "start_date" in fields else {}
-    if isinstance(data, (EmployeeTerminated, HireRescinded)):
+    if isinstance(data, EmployeeTerminated):
+        return {"left": True} | ({"last_day": data.last_day.isoformat()} if data.last_day else {})
+    if isinstance(data, HireRescinded):
         return {"left": True}
     if isinstance(data, TerminationCancelled):
         return {"left": False}
     return {}
+
+
+def has_left(person: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the person is gone: HR told of the leaving, and the last day is over where they work."""
+    last_day = person.get("last_day")
+    if not person.get("left") or last_day is None:
+        return bool(person.get("left"))
+    return now.astimezone(ZoneInfo(person.get("time_zone") or "UTC")).date() > date.fromisoformat(last_day)
 
 
 def name_of(person: Document | None, id: str) -> str:

@@ -5,6 +5,7 @@ whether a hire needs a mentor: so it does not matter which topic runs ahead.
 """
 
 from datetime import date, datetime
+from operator import not_
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
@@ -205,7 +206,7 @@ class Hire(_State):
     `journey` and `journeys` (how often one began) those of onboarding. `met` are the mentors they have met, `excluded`
     those they must not get, with the `objections` that say why. `waiting` outlives a proposal: whoever was told of waiting
     keeps their rank in it until they have a mentor. `hired_at` is when HR told of the
-    latest hiring; `waited`: no mentor was possible at some time since.
+    latest hiring; `waited`: no mentor was possible at some time since; `last_day` of somebody who leaves later.
     """
 
     hired: bool = False
@@ -214,6 +215,7 @@ class Hire(_State):
     waited: bool = False
     ended: Literal["hire_rescinded", "hire_terminated"] | None = None
     ended_at: datetime | None = None
+    last_day: date | None = Field(default=None, exclude_if=not_)
     journey: Literal["none", "running", "completed", "cancelled", "left"] = "none"
     journeys: int = 0
     met: list[str] = []
@@ -235,6 +237,12 @@ class Hire(_State):
         """The mentor with whom they have a place, taken or reserved."""
         return self.proposal.decision.mentor_id if self.proposal is not None else self.mentor_id
 
+    @property
+    def leaves_later(self) -> bool:
+        """Whether they leave at the end of a last day that is still ahead: onboarding tells when it is over where they work."""
+        still = self.journeys < self.hirings or self.journey in ("none", "running")
+        return self.ended == "hire_terminated" and self.last_day is not None and still
+
     @computed_field  # type: ignore[prop-decorator]
     @property
     def unsettled(self) -> bool:
@@ -246,8 +254,10 @@ class Hire(_State):
         """Why no mentor is needed, or None for a hire who needs one. Nobody told of as a hire needs one either.
 
         An end of a journey counts only once that journey is the latest hiring's: an older one's may arrive late. That somebody
-        left is HR's to say.
+        left is HR's to say. Who leaves later keeps the mentor they have until then, and gets no other.
         """
+        if self.leaves_later and self.mentor_id is not None:
+            return None
         if self.ended is not None or not self.hired:
             return self.ended or "hire_rescinded"
         if self.journeys >= self.hirings and self.journey in ("completed", "cancelled"):

@@ -85,6 +85,9 @@ MENTOR_FOLDS: Mapping[type, Callable[[Mentor | None, Any], Mentor | None]] = {
 }
 
 
+NOT_ENDED: dict[str, Any] = {"ended": None, "ended_at": None, "last_day": None}
+
+
 def _hired(hire: Hire, _: EmployeeHired | EmployeeRehired, at: datetime) -> Hire:
     if hire.ended_at is not None and at < hire.ended_at:
         return hire.model_copy(
@@ -92,19 +95,20 @@ def _hired(hire: Hire, _: EmployeeHired | EmployeeRehired, at: datetime) -> Hire
         )  # told late: what ended it was said after it
     begins = not hire.hired or hire.ended is not None  # HR may send two events for one hire
     begun = {"hirings": hire.hirings + 1, "hired_at": at, "waited": False} if begins else {}
-    return hire.model_copy(update={"hired": True, "ended": None, "ended_at": None} | begun)
+    return hire.model_copy(update={"hired": True} | NOT_ENDED | begun)
 
 
 def _rescinded(hire: Hire, _: HireRescinded, at: datetime) -> Hire:
-    return hire.model_copy(update={"ended": "hire_rescinded", "ended_at": at})
+    return hire.model_copy(update={"ended": "hire_rescinded", "ended_at": at, "last_day": None})
 
 
-def _terminated(hire: Hire, _: EmployeeTerminated, at: datetime) -> Hire:
-    return hire.model_copy(update={"ended": "hire_terminated", "ended_at": at})
+def _terminated(hire: Hire, fact: EmployeeTerminated, at: datetime) -> Hire:
+    ahead = fact.last_day is not None and fact.last_day >= at.date()
+    return hire.model_copy(update={"ended": "hire_terminated", "ended_at": at, "last_day": fact.last_day if ahead else None})
 
 
 def _stays(hire: Hire, _: TerminationCancelled, __: datetime) -> Hire:
-    return hire.model_copy(update={"ended": None, "ended_at": None}) if hire.ended == "hire_terminated" else hire
+    return hire.model_copy(update=NOT_ENDED) if hire.ended == "hire_terminated" else hire
 
 
 def _journey_began(hire: Hire, _: JourneyStarted | JourneyReopened, __: datetime) -> Hire:

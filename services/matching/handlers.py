@@ -26,7 +26,7 @@ from services.matching.person import FIELDS, Seeker
 from services.matching.seeking import needed_from, ranks, seeker_of
 from services.matching.store import SERVICE
 from shared.changes import Changes
-from shared.directory import Directory
+from shared.directory import Directory, has_left
 from shared.events import Event, Fact, HrEvent
 from shared.events.hr import EmployeeTerminated, HireRescinded, Profile, TerminationCancelled
 from shared.events.mentoring import MentorFact, ReleaseCause
@@ -191,13 +191,15 @@ class MatchingWork:
                 self._release(id, hire, hire.over, now)
             elif hire.place_with is None:
                 seekers[id] = None
-            elif (cause := self._why_lost(id, hire, now.date())) is not None:
+            elif (cause := self._why_lost(id, hire, now)) is not None and hire.leaves_later:
+                self._release(id, hire, cause, now)  # for the days until they leave nobody gets to know another mentor
+            elif cause is not None:
                 seekers[id] = cause
             elif hire.proposal is not None and (self._approval is None or hire.proposal.until <= now):
                 self._commit_to(id, lifecycle.approved(hire.proposal, "timeout", now), None, now)
         self._match(seekers, now)
 
-    def _why_lost(self, id: str, hire: Hire, today: date) -> ReleaseCause | None:
+    def _why_lost(self, id: str, hire: Hire, now: datetime) -> ReleaseCause | None:
         mentor_id = hire.place_with or ""
         stream = self._memory.mentor(mentor_id)
         if stream is None or stream.state is None:
@@ -206,10 +208,10 @@ class MatchingWork:
         pinned = hire.decision is not None and hire.decision.pin is not None
         return lifecycle.lost_mentor(
             stream.state,
-            left=bool((self._memory.person(mentor_id) or {}).get("left")),
+            left=has_left(self._memory.person(mentor_id) or {}, now),
             reporting_line=mentor_id in reporting.managers(id) or id in reporting.managers(mentor_id),
             excluded=mentor_id in hire.excluded,
-            away=not pinned and lifecycle.is_away(stream.state, needed_from(self.people.get(id), today)),
+            away=not pinned and lifecycle.is_away(stream.state, needed_from(self.people.get(id), now.date())),
         )
 
     def _match(self, lost: Mapping[str, ReleaseCause | None], now: datetime) -> None:

@@ -8,13 +8,15 @@ only one commits.
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from services.matching.domain import Hire, Mentor
 from services.matching.reoptimisation.moves import Reoptimisation
 from shared import metrics
 from shared.changes import Changes
+from shared.directory import COLLECTION as DIRECTORY
+from shared.directory import has_left
 from shared.mongo import ASCENDING, DESCENDING, Database, Document, IndexModel, UpdateOne
 from shared.streams import Stream, Streams
 
@@ -22,6 +24,7 @@ SERVICE = "matching"
 API_PATH = "/api/matching/v1"
 MENTORS, HIRES, POOL, REOPTIMISATIONS = "mentors", "hires", "pool", "reoptimisations"
 FREE = {"$max": [0, {"$subtract": ["$state.capacity", "$state.load"]}]}
+HAND_OVER_WITHIN = timedelta(days=90)  # of a mentor's last day; no standstill lasts longer
 LOG_KEPT = 32  # a worker looks at least once every few seconds; a person changes a mentor every few minutes
 
 
@@ -47,6 +50,7 @@ async def ensure_indexes(db: Database) -> None:
     await db[MENTORS].create_indexes([IndexModel([("state.status", ASCENDING), ("_id", ASCENDING)], name="by_status")])
     made = IndexModel([("state.made_at", DESCENDING), ("_id", DESCENDING)], name="by_making")
     await db[REOPTIMISATIONS].create_indexes([made, IndexModel("state.open", partialFilterExpression={"state.open": True})])
+    await db[DIRECTORY].create_index("last_day", partialFilterExpression={"last_day": {"$gt": ""}})
     await db[POOL].update_one({"_id": "pool"}, {"$setOnInsert": {"version": 0, "log": []}}, upsert=True)
 
 
@@ -209,6 +213,15 @@ async def latest_reoptimisations(
 async def open_reoptimisations(db: Database) -> list[str]:
     """The ids of the proposals with something left to decide."""
     return [document["_id"] async for document in db[REOPTIMISATIONS].find({"state.open": True}, {"_id": 1})]
+
+
+async def handing_over(db: Database, now: datetime, count: int) -> list[str]:
+    """The mentees of `count` mentors at most whose last day is over, by index; from then on they need others."""
+    days = {"$gte": (now.date() - HAND_OVER_WITHIN).isoformat(), "$lte": now.date().isoformat()}
+    gone = [person["_id"] async for person in db[DIRECTORY].find({"last_day": days, "left": True}) if has_left(person, now)]
+    still_held = {"_id": {"$in": gone}, "state.load": {"$gt": 0}}
+    found = [Mentor.model_validate(each["state"]) async for each in db[MENTORS].find(still_held, {"state": 1}).limit(count)]
+    return sorted({hire_id for mentor in found for hire_id in mentor.held})
 
 
 async def find(db: Database, collection: str, query: Document, limit: int) -> AsyncIterator[Document]:

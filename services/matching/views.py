@@ -134,7 +134,7 @@ class ApprovalView(BaseModel):
 
 class MentorView(BaseModel):
     """A mentor: `load` of `capacity` places taken or reserved (for hires whose proposal waits); `status` is `left` for somebody
-    who left the company."""
+    who left the company, and `leaves_on` the last day of somebody who is about to and still has mentees."""
 
     employee_id: str
     name: str
@@ -152,6 +152,7 @@ class MentorView(BaseModel):
     mentees: list[str]
     reserved: list[str]
     known: bool
+    leaves_on: date | None = None
 
 
 class AvailabilityView(BaseModel):
@@ -333,13 +334,16 @@ def _waits(waiting: Waitlisting, people: People, *, whole: bool, language: str) 
 def mentor(id: str, state: Mentor, known: Document | None) -> MentorView:
     """The view of a mentor."""
     person = known or {}
+    last_day = person.get("last_day") if person.get("left") and state.held else None  # handed over, they have left
+    leaves_on = date.fromisoformat(last_day) if last_day else None
     return MentorView(
         employee_id=id,
         name=name_of(known, id),
         title=person.get("title"),
         department=person.get("department"),
         location=person.get("location"),
-        status="left" if person.get("left") else state.status,
+        status="left" if person.get("left") and not leaves_on else state.status,
+        leaves_on=leaves_on,
         capacity=state.capacity,
         load=state.load,
         trained=state.trained,

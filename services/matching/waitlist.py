@@ -18,6 +18,7 @@ from shared.mongo import Database
 from shared.processing import Processor
 
 REFRESH_EVERY = timedelta(minutes=5)  # a mask over all mentors and a write for each who waits: cheap, but not for every change
+HAND_OVER_EVERY = timedelta(minutes=10)  # a last day ends at midnight somewhere; nobody meets the next mentor that night
 
 log = structlog.get_logger()
 
@@ -35,6 +36,7 @@ class Waitlist:
         self._tried: tuple[int, date] | None = None
         self._explained: tuple[int, date] | None = None
         self._explained_at: datetime | None = None
+        self._handed_over_at: datetime | None = None
 
     async def try_again(self, db: Database, fence: Fence | None = None) -> None:
         """Settle what is due, then try who waits, if anything changed. Raises `LeaseLost` as `Processor.execute` does."""
@@ -42,6 +44,11 @@ class Waitlist:
         if due:
             await self._look(db, fence, due, refresh=False)
         now = self._clock()
+        if self._handed_over_at is None or now - self._handed_over_at >= HAND_OVER_EVERY:
+            mentees = await store.handing_over(db, now, WAITLIST_BATCH)
+            if mentees:
+                await self._look(db, fence, mentees, refresh=False)
+            self._handed_over_at = now
         state = ((await store.pool_version(db)).number, now.date())
         refresh = state != self._explained and (self._explained_at is None or now - self._explained_at >= REFRESH_EVERY)
         if state == self._tried and not refresh:

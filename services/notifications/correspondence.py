@@ -6,9 +6,10 @@ It holds what is known (from HR, matching and onboarding) and the letters writte
 import hashlib
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from operator import not_
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.notifications.asking import Ask
 from services.notifications.invitations import Invite
@@ -105,7 +106,8 @@ class Correspondence(State):
     """Everything notifications knows and has written about one employee.
 
     `chapter` counts the times this person was hired, the last time heard of on the day `hired_on`; `moves` the changes of the
-    start date, last said at `start_said_at`; `over_at` is when HR said that the hire is over; `enrolment` the fact that made
+    start date, last said at `start_said_at`; `over_at` is when HR said that the hire is over, `last_day` of somebody who is
+    still there until onboarding tells that it is; `enrolment` the fact that made
     this person a mentor; `nominated` says that only their training (or a coordinator's word) is missing for that; `endings`
     maps the fact that gave a mentor to why that ended; `owners` a milestone to who owns it; `journey` counts this person's
     journeys, `resting` says that the last one is paused or over, `asks` maps its milestones to what mails ask about; `told` maps
@@ -121,6 +123,7 @@ class Correspondence(State):
     start_date: date | None = None
     start_said_at: datetime | None = None
     over_at: datetime | None = None
+    last_day: date | None = Field(default=None, exclude_if=not_)
     hired_on: date | None = None
     manager_id: str | None = None
     enrolment: str | None = None

@@ -88,12 +88,14 @@ def _with_invites(state: Correspondence, before: Correspondence, today: date) ->
     if _pairing(state) == _pairing(before):
         return state
     meet = state.assignment if state.status == "expected" and not state.resting else None
-    invites = kept(state.invites, state.journey, state.asks, meet.mentor_id if meet else None, today)
+    last = state.last_day
+    asks = {id: ask for id, ask in state.asks.items() if last is None or ask.due <= last}  # nobody meets who has left by then
+    invites = kept(state.invites, state.journey, asks, meet.mentor_id if meet else None, today)
     return _with(state, invites=invites) if invites != state.invites else state
 
 
 def _pairing(state: Correspondence) -> tuple[object, ...]:
-    return state.asks, state.assignment, state.status, state.resting
+    return state.asks, state.assignment, state.status, state.resting, state.last_day
 
 
 def _with(state: Correspondence, **changes: Any) -> Correspondence:
@@ -120,17 +122,19 @@ def _hired(state: Correspondence, event: Event[EmployeeHired | EmployeeRehired])
     data = event.data
     if _is_overtaken(event.time, state.over_at):  # HR is late, not hiring again
         return state
-    if state.status == "left" and data.start_date == state.start_date:  # HR repeats what is over
+    leaves = state.status == "left" or state.last_day is not None
+    if leaves and data.start_date == state.start_date:  # HR repeats what is over
         return state
-    if state.status != "expected":
-        state = _with(state, status="expected", chapter=state.chapter + 1, over_at=None)
+    if leaves or state.status != "expected":
+        state = _with(state, status="expected", chapter=state.chapter + 1, over_at=None, last_day=None)
     # A second hire event for somebody expected is a repetition or a correction, not a second hire.
     return _with_manager(_with_start(state, data.start_date, event.time), data)
 
 
 def _rehired(state: Correspondence, event: Event[EmployeeRehired]) -> Correspondence:
     # HR may never have told of the leaving in between: a start after the whole journey says that this is another hire.
-    if state.status == "expected" and state.start_date and event.data.start_date > state.start_date + JOURNEY:
+    stays = state.status == "expected" and state.last_day is None
+    if stays and state.start_date and event.data.start_date > state.start_date + JOURNEY:
         state = _with(state, chapter=state.chapter + 1)
     return _hired(state, event)
 
@@ -152,18 +156,21 @@ def _rescinded(state: Correspondence, event: Event[HireRescinded]) -> Correspond
 
 
 def _left(state: Correspondence, event: Event[EmployeeTerminated]) -> Correspondence:
-    return _over(state, "left", event.time)
+    last_day = event.data.last_day
+    if last_day is None or last_day < event.time.date() or state.resting:
+        return _over(state, "left", event.time)
+    return _with(state, over_at=event.time, last_day=last_day)
 
 
 def _over(state: Correspondence, status: str, said_at: datetime) -> Correspondence:
-    state = _with(state, over_at=said_at)  # kept even of somebody unknown: their hire may be told late
+    state = _with(state, over_at=said_at, last_day=None)  # kept even of somebody unknown: their hire may be told late
     return _with(state, status=status) if state.status == "expected" else state
 
 
 def _stays(state: Correspondence, event: Event[TerminationCancelled]) -> Correspondence:
     if state.status == "rescinded":
         return state
-    return _with(state, status="expected" if state.status == "left" else state.status, over_at=None)
+    return _with(state, status="expected" if state.status == "left" else state.status, over_at=None, last_day=None)
 
 
 def _enrolled(state: Correspondence, event: Event[MentorEnrolled]) -> Correspondence:
@@ -311,7 +318,14 @@ def _survey_answered(state: Correspondence, event: Event[SurveyAnswered]) -> Cor
     return _with(state, asks=asking.answered(state.asks, event.data.survey_id))
 
 
-def _journey_at_rest(state: Correspondence, event: Event[JourneyCancelled | JourneyEnded | JourneyPaused]) -> Correspondence:
+def _journey_at_rest(state: Correspondence, event: Event[JourneyCancelled | JourneyPaused]) -> Correspondence:
+    return _at_rest(state)
+
+
+def _journey_ended(state: Correspondence, event: Event[JourneyEnded]) -> Correspondence:
+    """At rest; and of somebody who was about to leave, the end of the last day where they work."""
+    if event.data.outcome == "left" and state.last_day is not None:
+        state = _over(state, "left", state.over_at or event.time)
     return _at_rest(state)
 
 
@@ -379,7 +393,7 @@ LEARN: dict[type, Callable[[Correspondence, Event[Any]], Correspondence]] = {
     MilestoneReopened: _milestone_reopened,
     SurveyAnswered: _survey_answered,
     JourneyCancelled: _journey_at_rest,
-    JourneyEnded: _journey_at_rest,
+    JourneyEnded: _journey_ended,
     JourneyPaused: _journey_at_rest,
     JourneyResumed: _journey_resumed,
     JourneyReopened: _journey_goes_on,

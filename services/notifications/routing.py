@@ -7,6 +7,7 @@ from services.notifications.correspondence import EMAIL
 from services.notifications.entry import PREFERS_CHAT, Entry
 from services.notifications.letters import Person, is_expected
 from services.notifications.preferences import Chat, Chosen
+from shared.directory import has_left
 from shared.events.notifications import Template
 
 IN_CHAT: frozenset[Template] = frozenset(
@@ -31,7 +32,7 @@ def chat_for(template: str, reader: Person, chosen: Chosen, services: ChatServic
     chat = chosen.chat
     if chat is None or chat.channel not in services or template not in IN_CHAT:
         return None
-    return None if is_expected(reader, now) or reader.get("left") else chat
+    return None if is_expected(reader, now) or has_left(reader, now) else chat
 
 
 def diversion(entry: Entry, chat: Chat | None) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ from services.notifications.entry import Entry
 from services.notifications.letters import Person, address_of, is_possible
 from services.notifications.retries import FIRST_LOOK, LONGEST_LOOK, pause
 from services.notifications.timing import Hindrance
+from shared.directory import has_left
 
 READER_AWAITED = timedelta(hours=1)  # HR's record of the reader may come after the fact that concerns them
 NAMED_AWAITED = timedelta(minutes=1)  # so may that of somebody the message names; then their id has to do
@@ -30,7 +31,7 @@ def address_or_hindrance(
     reader = people.get(entry.recipient_id)
     if reader is None:
         return _await(entry, READER_AWAITED, now) or Hindrance("no_address")
-    if reader.get("left"):
+    if has_left(reader, now):
         return Hindrance("recipient_left")
     address = handle or address_of(reader, now)
     if address is None:

@@ -15,7 +15,7 @@ from services.notifications.preferences import USUAL, WEEKDAYS, Preferences
 from services.notifications.store import CORRESPONDENCES, entries, preferences_of
 from services.notifications.wishes import SUMMARY_TO
 from shared.clock import Clock
-from shared.directory import people
+from shared.directory import has_left, people
 from shared.events import new_event
 from shared.lease import Fence
 from shared.mongo import Database, Document
@@ -116,7 +116,7 @@ async def _not_yet(
     had = {found["_id"]: found async for found in db[CORRESPONDENCES].find({"_id": {"$in": list(ids)}}, {field: 1})}
     found = []
     for id in ids:
-        if known.get(id, {}).get("left"):
+        if has_left(known.get(id, {}), now):
             continue
         day = _day(known.get(id, {}).get("time_zone"), now)
         last = ((had.get(id, {}).get("state") or {}).get("summaries") or {}).get(summary)

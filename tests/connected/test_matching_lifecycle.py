@@ -1,6 +1,6 @@
 """A pair's whole life on the real database: nomination, leave, change, exclusion, pin, return; who is told what, and once."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from shared.events.mentoring import MentorChanged, MentorNominated, MentorTraine
 from shared.events.onboarding import JourneyEnded, JourneyReopened, JourneyStarted, MeetingHeld
 from shared.mongo import Database
 from shared.refusals import Refused
-from tests.connected.matching_company import Company, company, enrolled, hired, known
+from tests.connected.matching_company import NOW, Company, company, enrolled, hired, known
 
 COORDINATOR = Viewer("C-1", frozenset({"coordinator"}))
 BEST = {"skills": ["kafka"], "department": "x"}
@@ -316,3 +316,61 @@ async def test_reasons_of_who_waits_are_found_anew_after_the_pool_changed_but_no
     room.now += timedelta(minutes=6)
     await room.waitlist.try_again(database)  # looked at, and still true: no write
     assert await database["hires"].find_one({"_id": "H-1"}) == stored
+
+
+# A last day ahead ---------------------------------------------------------------------------------------------------
+
+FRIDAY = NOW.date() + timedelta(days=11)
+STARTED = JourneyStarted(employee_id="H-1", start_date=NOW.date(), programme="p", programme_version="1", milestones=[])
+
+
+async def test_a_mentee_keeps_the_mentor_until_onboarding_tells_that_the_last_day_is_over(database: Database) -> None:
+    room = await company(database, known("M-1"), enrolled("M-1"), hired("H-1"), STARTED)
+    await room.tell(EmployeeTerminated(employee_id="H-1", last_day=FRIDAY))
+    assert await room.pairs() == {"H-1": "M-1"}
+    await room.tell(hired("H-2"))
+    assert (await room.pairs())["H-2"] is None  # the place is not free yet
+    await room.tell(JourneyEnded(employee_id="H-1", outcome="left"))
+    assert await room.pairs() == {"H-2": "M-1"}
+    assert (await room.told("H-1"))[-1] == "released"
+
+
+async def test_who_leaves_later_gets_no_mentor_any_more_and_who_stays_after_all_does(database: Database) -> None:
+    room = await company(database, known("M-1"), hired("H-1"))
+    await room.tell(EmployeeTerminated(employee_id="H-1", last_day=FRIDAY))
+    assert await room.pairs() == {}  # taken from the waitlist
+    await room.tell(enrolled("M-1"))
+    assert await room.pairs() == {}
+    await room.tell(TerminationCancelled(employee_id="H-1"))
+    assert await room.pairs() == {"H-1": "M-1"}
+
+
+async def test_who_leaves_later_and_loses_the_mentor_gets_no_other_for_the_days_that_remain(database: Database) -> None:
+    room = await company(database, known("M-1"), known("M-2"), enrolled("M-1"), hired("H-1"), enrolled("M-2", capacity=0))
+    await room.tell(EmployeeTerminated(employee_id="H-1", last_day=FRIDAY), enrolled("M-2"))
+    await room.tell(EmployeeTerminated(employee_id="M-1"))
+    assert await room.pairs() == {}
+
+
+async def test_the_end_of_the_last_day_may_be_told_before_the_leaving_is_heard_of(database: Database) -> None:
+    room = await company(database, known("M-1"), enrolled("M-1"), hired("H-1"), STARTED)
+    await room.tell(JourneyEnded(employee_id="H-1", outcome="left"))
+    await room.tell(EmployeeTerminated(employee_id="H-1", last_day=FRIDAY))
+    assert await room.pairs() == {}
+
+
+async def test_a_mentor_who_leaves_later_gets_nobody_new_and_hands_over_when_the_last_day_is_over(database: Database) -> None:
+    room = await company(database, known("M-1", time_zone="America/Lima"), enrolled("M-1", capacity=2), hired("H-1"))
+    await room.tell(EmployeeTerminated(employee_id="M-1", last_day=FRIDAY), hired("H-2"))
+    assert await room.pairs() == {"H-1": "M-1", "H-2": None}
+    assert (await room.books.mentor("M-1")).leaves_on == FRIDAY
+    await room.tell(known("M-2"), enrolled("M-2", capacity=2))
+    await room.waitlist.try_again(room.db)
+    assert await room.pairs() == {"H-1": "M-1", "H-2": "M-2"}
+    room.now = datetime.combine(FRIDAY + timedelta(days=1), time(4), UTC)  # still Friday in Lima
+    await room.waitlist.try_again(room.db)
+    assert (await room.pairs())["H-1"] == "M-1"
+    room.now += timedelta(hours=2)
+    await room.waitlist.try_again(room.db)
+    assert await room.pairs() == {"H-1": "M-2", "H-2": "M-2"}
+    assert (await room.books.mentor("M-1")).status == "left"

@@ -399,6 +399,9 @@ async def test_a_hires_plan_comes_as_a_calendar_file_that_doubles_nothing_when_i
     assert (pulse["summary"], pulse["dtstart"].dt, "dtend" in pulse) == ("One question after two weeks", date(2027, 1, 25), False)
     assert f"first_mentor_meeting.1.{ADA}@firstmate" in before
     assert not any(uid.startswith("access_ready") for uid in before)  # the manager's
+    async with signed_in(server, ADA) as browser:
+        german = await browser.get("/me/calendar.ics", headers={"Accept-Language": "de"})
+    assert "SUMMARY:Eine Frage nach zwei Wochen" in german.text
     await told.fact(StartDateChanged(employee_id=ADA, start_date=date(2027, 2, 1)))
     _, after = await fetched(ADA)
     assert after.keys() == before.keys()

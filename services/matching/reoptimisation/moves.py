@@ -93,7 +93,7 @@ class Reoptimisation(_State):
 def may_move(hire: Hire) -> str | None:
     """Why a hire's pair stays as it is, as a key of `WHY_NOT`; None where it may move."""
     decision = hire.decision
-    if hire.over is not None:
+    if hire.over is not None or hire.leaves_later:
         return "hire_gone"
     if decision is None or hire.mentor_id is None:
         return None

@@ -116,9 +116,18 @@ def test_a_meeting_that_is_off_is_cancelled_in_both_calendars_once(fact: BaseMod
     assert planned(post, CANCELLED) == []
 
 
+def test_what_lies_beyond_a_last_day_ahead_is_off_for_both_and_what_comes_before_it_stays():
+    post = invited()
+    post.hear(EmployeeTerminated(employee_id=HIRE, last_day=date(2026, 12, 1)))
+    assert {letter.recipient_id for letter in planned(post, CANCELLED)} == {MENTOR, HIRE}
+    post = invited()
+    post.hear(EmployeeTerminated(employee_id=HIRE, last_day=date(2027, 12, 1)))
+    assert not planned(post, CANCELLED)
+
+
 @pytest.mark.parametrize(
     "fact",
-    [HireRescinded(employee_id=HIRE), EmployeeTerminated(employee_id=HIRE, last_day=date(2026, 12, 1))],
+    [HireRescinded(employee_id=HIRE), EmployeeTerminated(employee_id=HIRE)],
     ids=lambda fact: fact.TYPE,
 )
 def test_the_mentor_of_who_does_not_come_or_stay_is_free_again(fact: BaseModel):

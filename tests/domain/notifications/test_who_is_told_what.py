@@ -22,6 +22,7 @@ from shared.events.mentoring import (
     MentorWithdrawn,
 )
 from shared.events.onboarding import (
+    JourneyEnded,
     JourneyPaused,
     JourneyStarted,
     MilestoneCompleted,
@@ -195,6 +196,39 @@ def test_a_rehire_is_welcomed_again():
     post.send_all()
     assert post.mail().count(("welcome", HIRE)) == 2
     assert ("plans_changed", HIRE) not in post.mail()
+
+
+LAST_DAY = START + timedelta(days=60)
+LEAVES_LATER = EmployeeTerminated(employee_id=HIRE, last_day=LAST_DAY)
+GONE = JourneyEnded(employee_id=HIRE, outcome="left")
+
+
+def test_who_leaves_later_is_written_to_until_the_last_day_is_over():
+    post = Post()
+    post.hear(hired(), LEAVES_LATER)
+    assert post.state.status == "expected"
+    assert {template for template, _ in post.drafts()} >= {"welcome", "manager_notice"}
+    post.hear(GONE, topic="onboarding")
+    assert post.state.status == "left"
+
+
+def test_the_end_of_the_last_day_may_be_told_before_the_leaving():
+    post = Post()
+    post.hear(hired())
+    post.hear(GONE, topic="onboarding")
+    post.hear(LEAVES_LATER)
+    assert post.state.status == "left"
+
+
+def test_who_stays_after_all_or_is_hired_anew_before_the_last_day_is_not_ended_by_it():
+    for after in (
+        TerminationCancelled(employee_id=HIRE),
+        EmployeeRehired(employee_id=HIRE, given_name="Ada", start_date=LAST_DAY + timedelta(days=9)),
+    ):
+        post = Post()
+        post.hear(hired(), LEAVES_LATER, after)
+        post.hear(GONE, topic="onboarding")
+        assert post.state.status == "expected", after
 
 
 def test_a_replaced_mentor_is_released_and_the_hire_meets_the_new_one():
