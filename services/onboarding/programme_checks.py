@@ -5,9 +5,10 @@ A fault refuses the file. A doubt is told by `./firstmate programme check` and r
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from babel import Locale
 from pydantic import ValidationError
@@ -29,6 +30,7 @@ from services.onboarding.programme import (
     Milestone,
     Person,
     Programme,
+    Survey,
     When,
     compatible,
     misplaced,
@@ -66,6 +68,50 @@ def faults(written: ProgrammeFile) -> list[Finding]:
             Finding(("milestones",), "no milestone is required of everybody, so a journey would end when it starts; add one")
         )
     return found
+
+
+def faults_beside(data: Mapping[str, Any], wrong: Iterable[Steps]) -> list[Finding]:
+    """What is wrong between the milestones whose own fields are right, of a file with wrong fields elsewhere (`wrong`).
+
+    So that one look tells all that can be told. What depends on a milestone that can't be read is left for the next look.
+    """
+    places = list(wrong)
+    entries, surveys = data.get("milestones"), data.get("surveys", {})
+    if not isinstance(entries, list) or not isinstance(surveys, dict) or ("milestones",) in places:
+        return []
+    unread = {at[1] for at in places if at[0] == "milestones"}
+    read = {index: MilestoneEntry.model_validate(entry) for index, entry in enumerate(entries) if index not in unread}
+    sound = _without_dependents(read)
+    when = When() if any(at[0] == "when" for at in places) else When.model_validate(data.get("when", {}))
+    known = {id: Survey.model_construct(title={}, questions={}) for id in surveys}  # of a survey its id is asked for alone
+    written = ProgrammeFile.model_construct(id="", title={}, when=when, surveys=known, milestones=list(sound.values()))
+    indexes = list(sound)
+    return [_elsewhere(each, indexes) for each in faults(written) if each.at != ("milestones",)]  # that tells of the whole
+
+
+def _without_dependents(read: Mapping[int, MilestoneEntry]) -> dict[int, MilestoneEntry]:
+    """These without those that come after one which is not among them, and without those that come after such."""
+    sound = dict(read)
+    while True:
+        ids = {id for each in sound.values() for id in _ids_of(each)}
+        lost = [index for index, each in sound.items() if each.after is not None and each.after not in ids]
+        if not lost:
+            return sound
+        for index in lost:
+            del sound[index]
+
+
+def _ids_of(entry: MilestoneEntry) -> list[str]:
+    first = entry.numbered_from or 1
+    return [entry.id] if len(entry.days) == 1 else [f"{entry.id}_{first + n}" for n in range(len(entry.days))]
+
+
+def _elsewhere(finding: Finding, indexes: Sequence[int]) -> Finding:
+    """The finding with its milestone's place in the whole file."""
+    start, *rest = finding.at
+    if start != "milestones" or not rest or not isinstance(rest[0], int):
+        return finding
+    return Finding(("milestones", indexes[rest[0]], *rest[1:]), finding.message)
 
 
 def doubts(written: ProgrammeFile, programme: Programme, today: date) -> list[Finding]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from services.onboarding.programme import Escalation, Programme, Programmes, Survey, When
-from services.onboarding.programme_checks import Finding, Steps, doubts, faults
+from services.onboarding.programme_checks import Finding, Steps, doubts, faults, faults_beside
 from services.onboarding.programme_entries import MilestoneEntry, ProgrammeFile, Repetition
 
 SHIPPED = Path(__file__).parent / "programmes"
@@ -174,11 +174,17 @@ def _read(text: str, file: str) -> tuple["_Reader", ProgrammeFile, Programme]:
     try:
         written = ProgrammeFile.model_validate(data)
     except ValidationError as error:
-        raise ProgrammeError(_faults_of_fields(reader, error)) from None
+        found = [*_faults_of_fields(reader, error), *_with_lines(reader, _faults_beside(reader, data, error))]
+        raise ProgrammeError(sorted(found, key=lambda fault: fault.line)) from None
     found = _with_lines(reader, faults(written))
     if found:
         raise ProgrammeError(found)
     return reader, written, written.programme()
+
+
+def _faults_beside(reader: "_Reader", data: Mapping[str, Any], error: ValidationError) -> list[Finding]:
+    wrong = [reader.line_of(each["loc"])[1] for each in error.errors(include_url=False)]
+    return faults_beside(data, [at for at in wrong if at])
 
 
 def _with_lines(reader: "_Reader", findings: Iterable[Finding]) -> list[Fault]:

@@ -144,3 +144,42 @@ def test_a_place_that_never_works_is_told_at_the_check_and_refused_by_name() -> 
     assert (refused.value.status, refused.value.code, refused.value.field) == (422, "no_working_day", "location")
     assert "FR; check the calendar of that place" in refused.value.detail
     assert preview(programme, date(2027, 3, 5), Person(location="DE"))
+
+
+def test_what_is_wrong_between_milestones_is_told_in_one_go_with_wrong_fields() -> None:
+    text = (
+        SMALL.replace("owner: manager, day: 0", "owner: boss, day: 0")
+        .replace("template: welcome}", "template: welcom}")
+        .replace("survey: pulse}", "survey: puls}")
+        .replace("id: lunch", "id: mentor")
+    )
+    found = faults_of(text)
+    assert [line for line, _ in found] == sorted(line for line, _ in found)
+    for line, words in (
+        (line_of(text, "id: access"), "owner"),
+        (line_of(text, "id: welcome"), "did you mean 'welcome'?"),
+        (line_of(text, "id: pulse,"), "survey 'puls' is not under 'surveys'"),
+        (line_of(text, "title: {en: Lunch}"), "milestone id 'mentor' is used twice"),
+    ):
+        assert any(where == line and words in message for where, message in found), words
+    assert len(found) == 4
+
+
+def test_what_depends_on_a_milestone_that_cannot_be_read_waits_for_the_next_look() -> None:
+    text = SMALL.replace("owner: manager, day: 0", "owner: boss, day: 0").replace(
+        "owner: mentor, day: 2, optional: true",
+        "owner: mentor, day: 2, after: access, completed_by: {event: message_sent, template: x}",
+    )
+    (fault,) = faults_of(text)  # lunch comes after access, whose owner is wrong
+    assert "owner" in fault[1]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [("milestones:", "milestones: 3\nothers:"), ("surveys:", "surveys: 3\nothers:"), ("id: small", "id: small\nwhen: 3")],
+)
+def test_a_file_whose_parts_cannot_be_read_is_refused_for_those(right: str, wrong: str) -> None:
+    assert any(
+        "3" in message or right.strip(":") in message or "when" in message
+        for _, message in faults_of(SMALL.replace(right, wrong, 1))
+    )
