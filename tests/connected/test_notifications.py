@@ -265,6 +265,19 @@ class Crash(BaseException):
     """No exception that anybody handles."""
 
 
+async def test_news_is_what_is_planned_from_a_moment_on_heard_of_at_once_or_listened_for_later(office: Office):
+    await office.hear(office.hired(manager_id=None))
+    since = await store.moment(office.db)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await store.news(office.db, since)
+    listening = asyncio.create_task(store.news(office.db, since))
+    await office.hear(office.hired("E-2", manager_id=None))
+    async with asyncio.timeout(30):
+        await listening
+        await store.news(office.db, since)  # also for who listens only now
+
+
 async def test_a_crash_between_acceptance_and_record_sends_again_under_the_same_message_id(
     office: Office, post: PostOffice, monkeypatch: pytest.MonkeyPatch
 ):
