@@ -102,15 +102,17 @@ class ChangeProgramme(Command):
 
 
 class PauseJourney(Command):
-    """The person is away from today; `until` is the day they are back, where it is known. No reason is asked for."""
+    """The person is away from `since` (today where it is left out), which may be over or lie ahead; `until` is the day they are
+    back, where it is known. No reason is asked for."""
 
     TYPE: ClassVar[str] = "onboarding.pause_journey"
+    since: date | None = None
     until: date | None = None
     paused_by: str
 
 
 class ResumeJourney(Command):
-    """The person is back today."""
+    """The person is back today, or will not be away after all."""
 
     TYPE: ClassVar[str] = "onboarding.resume_journey"
     resumed_by: str

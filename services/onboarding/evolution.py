@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from services.onboarding.journey import SYSTEM, Answers, Journey, Meeting, MilestoneState, PastJourney, Pause
+from services.onboarding.journey import SYSTEM, Answers, Journey, Meeting, MilestoneState, PastJourney, Pause, PlannedPause
 from shared.events import Fact
 from shared.events.onboarding import (
     JourneyCancelled,
@@ -32,6 +32,8 @@ from shared.events.onboarding import (
     MilestoneReminded,
     MilestoneReopened,
     MilestoneWaived,
+    PauseCancelled,
+    PausePlanned,
     PlannedMilestone,
     SurveyAnswered,
 )
@@ -110,7 +112,17 @@ def _replanned(journey: Journey, fact: JourneyReplanned, at: datetime) -> Journe
 
 
 def _paused(journey: Journey, fact: JourneyPaused, at: datetime) -> Journey:
-    return journey.model_copy(update={"status": "paused", "pause": Pause(since=fact.since, back_on=fact.until)})
+    pause = Pause(since=fact.since, back_on=fact.until)
+    return journey.model_copy(update={"status": "paused", "pause": pause, "planned_pause": None})
+
+
+def _pause_planned(journey: Journey, fact: PausePlanned, at: datetime) -> Journey:
+    planned = PlannedPause(since=fact.since, back_on=fact.until, by=fact.planned_by)
+    return journey.model_copy(update={"planned_pause": planned})
+
+
+def _pause_cancelled(journey: Journey, fact: PauseCancelled, at: datetime) -> Journey:
+    return journey.model_copy(update={"planned_pause": None})
 
 
 def _resumed(journey: Journey, fact: JourneyResumed, at: datetime) -> Journey:
@@ -230,6 +242,8 @@ _EVOLUTIONS: Mapping[type[Fact], Callable[[Journey, Any, datetime], Journey]] = 
     JourneyRescheduled: _rescheduled,
     JourneyReplanned: _replanned,
     JourneyPaused: _paused,
+    PausePlanned: _pause_planned,
+    PauseCancelled: _pause_cancelled,
     JourneyResumed: _resumed,
     LeavingPlanned: _leaving_planned,
     LeavingCancelled: _leaving_cancelled,

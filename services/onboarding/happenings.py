@@ -229,6 +229,8 @@ def _escalated(told: _Told) -> str:
 
 
 _SENTENCES: Mapping[str, str] = {
+    "pause_planned": N_("Will be away from %(since)s on, said by %(who)s"),
+    "pause_cancelled": N_("Will not be away after all, said by %(who)s"),
     "leaving_cancelled": N_("Stays after all"),
     "leaving_planned": N_("Will leave: last day %(last_day)s"),
     "milestone_confirmed": N_("%(title)s: done as far as a word goes, said by %(who)s"),
@@ -246,7 +248,7 @@ _SENTENCES: Mapping[str, str] = {
 
 
 def _sentence(told: _Told) -> str:
-    days = {field: told.day(field) for field in ("due", "last_day") if told.text(field)}
+    days = {field: told.day(field) for field in ("due", "last_day", "since") if told.text(field)}
     who = told.who or _("the system")
     return _(_SENTENCES[told.entry.kind], title=told.title, who=who, owner=told.owner(), **days)
 

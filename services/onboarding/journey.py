@@ -91,6 +91,12 @@ class Pause(_State):
     back_on: date | None
 
 
+class PlannedPause(Pause):
+    """A time away that lies ahead; `by` said so."""
+
+    by: str
+
+
 class PastJourney(_State):
     """What is kept at hand of an earlier journey of the same person; the whole of it stays on the topic."""
 
@@ -124,9 +130,9 @@ class Journey(_State):
     """One employee's journey. `number` counts this person's journeys from 1 (0: none yet).
 
     `since` is where this journey's part of the outside facts begins (None: all are its own); `earlier` are
-    the programmes (id, version) that it followed before; `pause` is the present time
-    away and `pauses` the earlier ones; `last_day` is set while the person is about to leave; `wake_at` is the next instant
-    at which the calendar alone changes something.
+    the programmes (id, version) that it followed before; `pause` is the present time away, `pauses` are the earlier ones and
+    `planned_pause` the next; `last_day` is set while the person is about to leave; `wake_at` is the next instant at which the
+    calendar alone changes something.
     """
 
     employee_id: str
@@ -145,6 +151,7 @@ class Journey(_State):
     earlier: list[tuple[str, str]] = []
     pause: Pause | None = None
     pauses: list[Pause] = []
+    planned_pause: PlannedPause | None = Field(default=None, exclude_if=not_)
     last_day: date | None = None
     heard: Heard = Heard()
     wake_at: datetime | None = None

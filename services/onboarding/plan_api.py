@@ -23,8 +23,10 @@ ProgrammeId = Annotated[str, Field(max_length=64, pattern=r"^[a-z0-9_]+$")]
 
 
 class PauseRequest(Said):
-    """The person is away from today; `until` is the day of return, where it is known. No reason is asked for."""
+    """The person is away from `since` on: today where it is left out, or a day that is over or lies ahead. `until` is the day of
+    return, where it is known. No reason is asked for."""
 
+    since: date | None = None
     until: date | None = None
 
 
@@ -124,8 +126,9 @@ def plan_routes(db: Database, programmes: Programmes, clock: Clock, desk: Desk, 
         accept_language: AcceptLanguage = "",
     ) -> object:
         """The person is away: nothing is late, nobody is reminded. The word of a manager above the hire, or a coordinator."""
-        until = said.until if said else None
-        return await shown(await plans.pause(viewer, employee_id, until, idempotency_key), accept_language)
+        days = said or PauseRequest()
+        journey = await plans.pause(viewer, employee_id, days.until, days.since, idempotency_key)
+        return await shown(journey, accept_language)
 
     @router.post("/journeys/{employee_id}/resumption", response_model=response)
     async def resume_journey(

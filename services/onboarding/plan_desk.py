@@ -85,14 +85,16 @@ class PlanDesk:
         command = ReassignMilestone(employee_id=employee_id, milestone_id=milestone_id, owner=owner, reassigned_by=viewer.by)
         return await self._desk.carry_out(viewer, command, key)
 
-    async def pause(self, viewer: Viewer, employee_id: str, until: date | None, key: str | None = None) -> Journey:
-        """The person is away from today, until the day of return where it is known."""
+    async def pause(
+        self, viewer: Viewer, employee_id: str, until: date | None, since: date | None = None, key: str | None = None
+    ) -> Journey:
+        """The person is away from today or another day on, until the day of return where it is known."""
         await self._desk.checked(viewer, "change_plan", employee_id)
-        command = PauseJourney(employee_id=employee_id, until=until, paused_by=viewer.by)
+        command = PauseJourney(employee_id=employee_id, since=since, until=until, paused_by=viewer.by)
         return await self._desk.carry_out(viewer, command, key)
 
     async def resume(self, viewer: Viewer, employee_id: str, key: str | None = None) -> Journey:
-        """The person is back today."""
+        """The person is back today, or will not be away after all."""
         await self._desk.checked(viewer, "change_plan", employee_id)
         command = ResumeJourney(employee_id=employee_id, resumed_by=viewer.by)
         return await self._desk.carry_out(viewer, command, key)

@@ -89,13 +89,24 @@ def preview_of(case: Case, fact: JourneyReplanned, target: Programme) -> Preview
 
 def away_words(case: Case) -> str:
     """How long somebody is away, if they are."""
-    pause = case.journey.pause
+    pause, planned = case.journey.pause, case.journey.planned_pause
+    if pause is None and planned is not None:
+        first = day(planned.since, case.today)
+        if planned.back_on is None:
+            return _("Away from %(day)s on, with no day of return yet.", day=first)
+        return _("Away from %(day)s on, back on %(back)s.", day=first, back=day(planned.back_on, case.today))
     if pause is None:
         return ""
     since = day(pause.since, case.today)
     if pause.back_on is None:
         return _("Away since %(day)s, with no day of return yet.", day=since)
     return _("Away since %(day)s, back on %(back)s.", day=since, back=day(pause.back_on, case.today))
+
+
+def away_from(case: Case) -> date:
+    """The first day of the time away that is or will be; today where there is none yet."""
+    pause = case.journey.pause or case.journey.planned_pause
+    return pause.since if pause else case.today
 
 
 def plan_pages(db: Database, programmes: Programmes, desk: Desk, clock: Clock, pages: Templates) -> APIRouter:
@@ -128,6 +139,7 @@ def plan_pages(db: Database, programmes: Programmes, desk: Desk, clock: Clock, p
             paused=case.journey.pause is not None,
             may_pause=case.journey.status in ("active", "paused"),
             away=away_words(case),
+            away_from=away_from(case).isoformat(),
             today=case.today.isoformat(),
             open=open_choices(case),
             waived=waived_choices(case),
@@ -146,10 +158,8 @@ def plan_forms(desk: Desk, plans: PlanDesk) -> APIRouter:
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
     @router.post("/people/{employee_id}/plan/pause")
-    async def pause(
-        viewer: CurrentViewer, employee_id: Employee, until: Annotated[str, Form(max_length=10)] = ""
-    ) -> RedirectResponse:
-        await plans.pause(viewer, employee_id, day_in(until) if until else None)
+    async def pause(viewer: CurrentViewer, employee_id: Employee, until: Until = "", since: Until = "") -> RedirectResponse:
+        await plans.pause(viewer, employee_id, day_in(until) if until else None, day_in(since) if since else None)
         return _back(employee_id)
 
     @router.post("/people/{employee_id}/plan/resumption")
@@ -213,7 +223,7 @@ def day_in(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise invalid("until: is no day; choose one such as 2027-06-01, or leave it empty", "invalid_day", "until") from None
+        raise invalid("this is no day; choose one such as 2027-06-01, or leave it empty", "invalid_day", "until") from None
 
 
 def _back(employee_id: str) -> RedirectResponse:

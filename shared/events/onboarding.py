@@ -96,6 +96,25 @@ class JourneyPaused(JourneyFact):
     paused_by: str
 
 
+class PausePlanned(JourneyFact):
+    """The person will be away from `since` on, a day that lies ahead; `until` is the day they are back, where it is planned.
+
+    Told again, it is another. The journey goes on until that day begins where the hire works, and `JourneyPaused` tells of it.
+    """
+
+    TYPE: ClassVar[str] = "onboarding.journey.pause_planned.v1"
+    since: date
+    until: date | None = None
+    planned_by: str
+
+
+class PauseCancelled(JourneyFact):
+    """The person will not be away after all; the pause that was planned had not begun."""
+
+    TYPE: ClassVar[str] = "onboarding.journey.pause_cancelled.v1"
+    cancelled_by: str
+
+
 class JourneyResumed(JourneyFact):
     """The person is back since `back_on`; `due` holds the new days of what is open."""
 
@@ -274,6 +293,8 @@ ONBOARDING_EVENTS: tuple[type[Fact], ...] = (
     JourneyRescheduled,
     JourneyReplanned,
     JourneyPaused,
+    PausePlanned,
+    PauseCancelled,
     JourneyResumed,
     LeavingPlanned,
     LeavingCancelled,

@@ -79,7 +79,19 @@ async def test_a_manager_pauses_and_resumes_and_the_board_says_so(server: Server
         assert "Away for a while" in board
         assert "Back Tue 1 Jun" in board
         page = await sent(browser, told, "resumption")
-        assert "Pause from today" in page
+        assert "Away from" in page
+
+
+async def test_a_pause_that_lies_ahead_is_shown_and_can_be_called_off(server: Server, told: Told) -> None:
+    async with signed_in(server, LEAD) as browser:
+        page = await sent(browser, told, "pause", since="2027-03-01", until="2027-06-01")
+        assert "Away from Mon 1 Mar on, back on Tue 1 Jun." in page
+        assert "One more milestone" in page  # the plan goes on until then
+        assert f'data-live-key="{ADA}"' not in (await browser.get("/board?show=paused")).text
+        text = html.unescape((await browser.get(f"/people/{ADA}")).text)
+        assert "Will be away from Mon, 1 Mar 2027 on, said by Lin Lead" in text
+        page = await sent(browser, told, "resumption")
+        assert "Away from Mon 1 Mar" not in page
 
 
 async def test_what_is_not_needed_can_be_needed_after_all_and_owned_by_somebody_else(server: Server, told: Told) -> None:

@@ -10,7 +10,7 @@ from services.onboarding.journey import SYSTEM, Journey, day_end
 from services.onboarding.milestones import late, next_wake, retained
 from services.onboarding.programme import Person, Programme
 from services.onboarding.reminding import still_to_tell
-from shared.events.onboarding import MilestoneEscalated, MilestoneReminded
+from shared.events.onboarding import JourneyPaused, MilestoneEscalated, MilestoneReminded
 
 
 def follow_the_calendar_on_due_days(case: Case) -> Facts:
@@ -20,8 +20,11 @@ def follow_the_calendar_on_due_days(case: Case) -> Facts:
         return []
     if journey.last_day is not None and day_end(journey.last_day, case.person.time_zone) <= case.now:
         return leave(case, journey.last_day)
-    facts = _back(case)
+    facts = _away(case)
     case = case.after(facts)
+    back = _back(case)
+    facts += back
+    case = case.after(back)
     if case.journey.status == "paused":
         return facts
     facts += _told_today(case)
@@ -45,6 +48,13 @@ def _told_today(case: Case) -> Facts:
     return [*lates.values(), *others]
 
 
+def _away(case: Case) -> Facts:
+    planned = case.journey.planned_pause
+    if planned is None or case.journey.status != "active" or case.today < planned.since:
+        return []
+    return [JourneyPaused(employee_id=case.id, since=planned.since, until=planned.back_on, paused_by=planned.by)]
+
+
 def _back(case: Case) -> Facts:
     pause = case.journey.pause
     if pause is None or pause.back_on is None or case.today < pause.back_on:
@@ -57,6 +67,8 @@ def wake_at(journey: Journey, programme: Programme, person: Person) -> datetime 
     ends: list[date] = [] if journey.last_day is None else [journey.last_day]
     if journey.pause is not None and journey.pause.back_on is not None:
         ends.append(journey.pause.back_on - timedelta(days=1))
+    if journey.planned_pause is not None and journey.status == "active":
+        ends.append(journey.planned_pause.since - timedelta(days=1))
     times = [day_end(day, person.time_zone) for day in ends]
     following = next_wake(journey, programme, person) if journey.pause is None else None
     return min([*times, following] if following else times, default=None)

@@ -3,8 +3,8 @@
 from datetime import date, timedelta
 
 from services.onboarding.deciding.case import Case, Facts, evolved, milestone_of, require_live, require_running
-from services.onboarding.deciding.days import due_days
-from services.onboarding.journey import Journey, MilestoneState
+from services.onboarding.deciding.days import back_on, due_days
+from services.onboarding.journey import Journey, MilestoneState, local_day
 from services.onboarding.programme import LATEST_DAY, MAX_MILESTONES
 from shared.calendar import next_working_day, place
 from shared.events.onboarding import (
@@ -15,6 +15,8 @@ from shared.events.onboarding import (
     MilestoneReassigned,
     MilestoneReopened,
     MilestoneWaived,
+    PauseCancelled,
+    PausePlanned,
 )
 from shared.refusals import conflict, invalid
 
@@ -136,40 +138,75 @@ def _check_day(case: Case, due: date) -> None:
 
 
 def pause_journey_on_a_persons_word(case: Case) -> Facts:
-    """The journey stands still from today: nothing is late, nobody is reminded. Paused again, the planned return is another."""
-    journey, until = case.journey, case.data.until
+    """The journey stands still from a day on: nothing is late, nobody is reminded. Said again, the days are others.
+
+    A day that lies ahead is waited for; one that is over counts as away from then on.
+    """
+    journey = case.journey
     require_live(journey)
     if journey.status == "completed":
         raise conflict("this journey is completed; there is nothing to pause", "journey_completed")
-    if until is not None:
-        _check_return(case, until)
-    if journey.pause is not None and journey.pause.back_on == until:
+    since, until = case.data.since or _present_since(case), case.data.until
+    _check_days(case, since, until)
+    if journey.pause is None and since > case.today:
+        return _planned(case, since, until)
+    if journey.pause is not None and (journey.pause.since, journey.pause.back_on) == (since, until):
         return []
-    since = case.today if journey.pause is None else journey.pause.since
     return [JourneyPaused(employee_id=case.id, since=since, until=until, paused_by=case.data.paused_by)]
 
 
-def _check_return(case: Case, until: date) -> None:
-    if until <= case.today:
+def _present_since(case: Case) -> date:
+    return case.journey.pause.since if case.journey.pause is not None else case.today
+
+
+def _planned(case: Case, since: date, until: date | None) -> Facts:
+    planned = case.journey.planned_pause
+    if planned is not None and (planned.since, planned.back_on) == (since, until):
+        return []
+    return [PausePlanned(employee_id=case.id, since=since, until=until, planned_by=case.data.paused_by)]
+
+
+def _check_days(case: Case, since: date, until: date | None) -> None:
+    journey = case.journey
+    if journey.pause is not None and since > case.today:
+        raise invalid("since: the pause has begun; choose today or an earlier day, or resume the journey", "pause_begun", "since")
+    if since > case.today + LONGEST_PAUSE:
+        raise invalid("since: lies more than three years ahead; check the year", "pause_too_far", "since")
+    told = local_day(journey.started_at, case.person.time_zone) if journey.started_at else case.today
+    earliest = back_on(journey) or min(told, journey.start_date or told)
+    if since < min(earliest, case.today):
+        raise invalid(
+            "since: lies before this journey began or went on; choose %(earliest)s or later",
+            "pause_too_early",
+            "since",
+            earliest=earliest,
+        )
+    if until is None:
+        return
+    if until <= max(case.today, since):
         raise invalid("until: the day of return must lie in the future; resume the journey instead", "past_return", "until")
-    if until > case.today + LONGEST_PAUSE:
+    if until > max(case.today, since) + LONGEST_PAUSE:
         raise invalid("until: lies more than three years ahead; check the year, or leave it out", "pause_too_long", "until")
 
 
 def resume_journey_on_a_persons_word(case: Case) -> Facts:
-    """The journey goes on today. One that is not paused goes on already."""
+    """The journey goes on today, or a pause that was planned does not come. One that is not paused goes on already."""
     require_live(case.journey)
-    return [] if case.journey.pause is None else resume(case, case.today, case.data.resumed_by)
+    if case.journey.pause is not None:
+        return resume(case, case.today, case.data.resumed_by)
+    if case.journey.planned_pause is not None:
+        return [PauseCancelled(employee_id=case.id, cancelled_by=case.data.resumed_by)]
+    return []
 
 
-def resume(case: Case, back_on: date, by: str) -> Facts:
+def resume(case: Case, on: date, by: str) -> Facts:
     """The end of the pause: what is open moves by the days away, and nothing is due before the day of return."""
     journey = case.journey
     assert journey.pause is not None
-    start = journey.start_date or back_on
-    resumed = JourneyResumed(employee_id=case.id, back_on=back_on, due={}, resumed_by=by)
+    start = journey.start_date or on
+    resumed = JourneyResumed(employee_id=case.id, back_on=on, due={}, resumed_by=by)
     after = evolved(journey, [resumed], case.now)
-    away = max(0, (back_on - max(journey.pause.since, start)).days)
+    away = max(0, (on - max(journey.pause.since, start)).days)
     due = due_days(after, case.programme, journey.still_open, start, case.person, away)
     moved = {id: day for id, day in due.items() if day != journey.milestones[id].due}
     return [resumed.model_copy(update={"due": moved})]

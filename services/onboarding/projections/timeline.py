@@ -34,6 +34,8 @@ from shared.events.onboarding import (
     MilestoneReminded,
     MilestoneReopened,
     MilestoneWaived,
+    PauseCancelled,
+    PausePlanned,
     SurveyAnswered,
 )
 
@@ -76,6 +78,8 @@ KINDS: Mapping[type[Fact], tuple[str, str | None]] = {
     JourneyRescheduled: ("journey_rescheduled", None),
     JourneyReplanned: ("journey_replanned", "decided_by"),
     JourneyPaused: ("journey_paused", "paused_by"),
+    PausePlanned: ("pause_planned", "planned_by"),
+    PauseCancelled: ("pause_cancelled", "cancelled_by"),
     JourneyResumed: ("journey_resumed", "resumed_by"),
     LeavingPlanned: ("leaving_planned", None),
     LeavingCancelled: ("leaving_cancelled", None),

@@ -50,8 +50,8 @@ def move(id: str, due: date) -> MoveMilestone:
     return MoveMilestone(employee_id=ADA, milestone_id=id, due=due, moved_by=BOSS)
 
 
-def pause(until: date | None = None) -> PauseJourney:
-    return PauseJourney(employee_id=ADA, until=until, paused_by=BOSS)
+def pause(until: date | None = None, since: date | None = None) -> PauseJourney:
+    return PauseJourney(employee_id=ADA, since=since, until=until, paused_by=BOSS)
 
 
 def add(due: date, **more: Any) -> AddMilestone:

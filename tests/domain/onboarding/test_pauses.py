@@ -27,6 +27,7 @@ from tests.domain.onboarding.plan_changes import (
     follow,
     leaves,
     move,
+    noon,
     pause,
     reopen,
     waive,
@@ -135,3 +136,74 @@ def test_a_pause_ends_in_the_future_and_within_reason(until: date, code: str) ->
     with pytest.raises(Refused) as refused:
         life.on(pause(until), now=day(0))
     assert (refused.value.code, refused.value.field) == (code, "until")
+
+
+AWAY, BACK = START + timedelta(days=20), START + timedelta(days=30)
+
+
+def test_a_pause_that_lies_ahead_begins_by_the_clock_on_its_day() -> None:
+    life = Life()
+    life.on(hired(), sent())
+    assert kinds(life.on(pause(BACK, AWAY), now=day(5))) == ["PausePlanned"]
+    assert life.journey.status == "active"
+    assert life.on(pause(BACK, AWAY)) == []
+    assert kinds(life.on(REVIEW, now=day(12)))  # what is due before it is late as ever
+    assert life.journey.wake_at == datetime(2027, 1, 30, 23, tzinfo=UTC)
+    assert kinds(life.on(REVIEW, now=datetime(2027, 1, 30, 23, tzinfo=UTC))) == ["JourneyPaused"]
+    assert life.journey.pause is not None
+    assert (life.journey.pause.since, life.journey.pause.back_on, life.journey.planned_pause) == (AWAY, BACK, None)
+    assert kinds(life.on(REVIEW, now=noon(BACK)))[0] == "JourneyResumed"
+
+
+def test_a_clock_that_comes_after_a_planned_pause_tells_of_both_its_ends() -> None:
+    life = Life()
+    life.on(hired())
+    life.on(pause(BACK, AWAY), now=day(5))
+    assert kinds(life.on(REVIEW, now=day(33)))[:2] == ["JourneyPaused", "JourneyResumed"]
+    assert [(each.since, each.back_on) for each in life.journey.pauses] == [(AWAY, BACK)]
+
+
+def test_a_planned_pause_can_be_changed_called_off_or_begin_today() -> None:
+    life = Life()
+    life.on(hired())
+    life.on(pause(BACK, AWAY), now=day(5))
+    later = AWAY + timedelta(days=1)
+    assert kinds(life.on(pause(BACK, later))) == ["PausePlanned"]
+    assert kinds(life.on(RESUME)) == ["PauseCancelled"]
+    assert (life.journey.status, life.journey.planned_pause) == ("active", None)
+    assert life.on(RESUME) == []
+    life.on(pause(BACK, AWAY))
+    assert kinds(life.on(pause())) == ["JourneyPaused"]
+    assert life.journey.planned_pause is None
+
+
+def test_a_pause_can_have_begun_on_a_day_that_is_over() -> None:
+    life = Life()
+    life.on(hired(), sent())
+    life.on(pause(since=START + timedelta(days=5)), now=day(9))
+    life.on(RESUME, now=day(15))
+    assert life.milestone("meet_long").due == START + timedelta(days=21)  # as if it had been said on day 5
+
+
+@pytest.mark.parametrize(
+    ("since", "code"),
+    [(START - timedelta(days=200), "pause_too_early"), (START + timedelta(days=4000), "pause_too_far")],
+)
+def test_a_pause_begins_within_the_journey_and_within_reason(since: date, code: str) -> None:
+    life = Life()
+    life.on(hired())
+    with pytest.raises(Refused) as refused:
+        life.on(pause(since=since), now=day(0))
+    assert (refused.value.code, refused.value.field) == (code, "since")
+
+
+def test_a_pause_begins_after_the_one_before_and_while_it_lasts_not_later() -> None:
+    life = Life()
+    life.on(hired())
+    life.on(pause(), now=day(5))
+    with pytest.raises(Refused, match="begun"):
+        life.on(pause(since=START + timedelta(days=9)), now=day(6))
+    assert kinds(life.on(pause(since=START + timedelta(days=4)))) == ["JourneyPaused"]
+    life.on(RESUME, now=day(15))
+    with pytest.raises(Refused, match="went on"):
+        life.on(pause(since=START + timedelta(days=14)), now=day(20))
