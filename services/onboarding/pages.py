@@ -36,7 +36,7 @@ def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock
     found = templates(FOLDER)
     desk = Desk(db, programmes, clock)
     router = APIRouter()
-    router.include_router(sign_in_pages(db, settings, found))
+    router.include_router(sign_in_pages(db, settings, clock, found))
     router.include_router(board_pages(db, programmes, clock, found))
     router.include_router(person_pages(db, desk, clock, found))
     router.include_router(plan_pages(db, programmes, desk, clock, found))
@@ -57,7 +57,7 @@ def start_page_of(viewer: Viewer) -> str:
     return "/board" if viewer.sees_all or "board" in viewer.places else "/me"
 
 
-def sign_in_pages(db: Database, settings: Settings, found: Templates) -> APIRouter:
+def sign_in_pages(db: Database, settings: Settings, clock: Clock, found: Templates) -> APIRouter:
     """`/`, `/sign-in`, `/sign-out`. Choosing who one is works for the sample, from this machine alone."""
     router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -74,7 +74,7 @@ def sign_in_pages(db: Database, settings: Settings, found: Templates) -> APIRout
         viewer = viewer_or_none(request)
         if not offered(request):
             return found.render(request, "sign_in_off.html", viewer=viewer)
-        groups = await sample_people(db, settings.coordinators)
+        groups = await sample_people(db, settings.coordinators, clock())
         return found.render(request, "sign_in.html", viewer=viewer, groups=groups, next=local_path(next))
 
     @router.post("/sign-in")
@@ -85,7 +85,7 @@ def sign_in_pages(db: Database, settings: Settings, found: Templates) -> APIRout
     ) -> RedirectResponse:
         if not offered(request):
             raise forbidden("choosing who one is works for the sample only, on the machine where it runs", "no_sample_sign_in")
-        chosen = await someone(db, employee_id, settings.coordinators)
+        chosen = await someone(db, employee_id, settings.coordinators, clock())
         if chosen is None:
             raise invalid(
                 "nobody here has this employee id, or they have left; choose somebody of the list", "nobody", "employee_id"

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.onboarding.cards import note_of
 from services.onboarding.store import BOARD, managers_under
 from shared.access import Viewer
-from shared.directory import COLLECTION, name_of
+from shared.directory import COLLECTION, has_left, name_of
 from shared.mongo import Database, Document
 from shared.pages.language import N_
 from shared.pages.language import gettext as _
@@ -68,10 +69,10 @@ class Group:
     people: Sequence[Someone]
 
 
-async def someone(db: Database, employee_id: str, coordinators: Collection[str]) -> Someone | None:
+async def someone(db: Database, employee_id: str, coordinators: Collection[str], now: datetime) -> Someone | None:
     """A person of the directory who has not left, with what they find here; None for anybody else."""
-    person = await db[COLLECTION].find_one({"_id": employee_id, "left": False})
-    if person is None:
+    person = await db[COLLECTION].find_one({"_id": employee_id})
+    if person is None or has_left(person, now):
         return None
     manages = await db[COLLECTION].find_one({"manager_id": employee_id}, {"_id": 1}) is not None
     mentors = await db[BOARD].find_one({"state.assignment.mentor_id": employee_id}, {"_id": 1}) is not None
@@ -81,9 +82,10 @@ async def someone(db: Database, employee_id: str, coordinators: Collection[str])
     return Someone(employee_id, name_of(person, employee_id), note_of(person), frozenset(places))
 
 
-async def sample_people(db: Database, coordinators: Collection[str]) -> list[Group]:
+async def sample_people(db: Database, coordinators: Collection[str], now: datetime) -> list[Group]:
     """Everybody in the directory, by the part they play; who plays several stands in the first of them."""
-    known = [person async for person in db[COLLECTION].find({"left": False}).sort("_id").limit(SAMPLE_LIMIT)]
+    found = db[COLLECTION].find({"$or": [{"left": False}, {"last_day": {"$gt": ""}}]}).sort("_id").limit(SAMPLE_LIMIT)
+    known = [person async for person in found if not has_left(person, now)]
     managers = {person.get("manager_id") for person in known}
     mentors = set(await db[BOARD].distinct("state.assignment.mentor_id"))
     hires = {row["_id"] async for row in db[BOARD].find({"state.number": {"$gt": 0}}, {"_id": 1})}

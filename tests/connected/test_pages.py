@@ -2,7 +2,7 @@
 
 import csv
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import httpx
 import pytest
@@ -10,7 +10,7 @@ from icalendar import Calendar
 
 from services.onboarding import store
 from services.onboarding.commands import AnswerSurvey, LogMeeting, ReviewDueDays
-from shared.events.hr import EmployeeUpdated, HireRescinded, StartDateChanged
+from shared.events.hr import EmployeeTerminated, EmployeeUpdated, HireRescinded, StartDateChanged
 from shared.events.mentoring import HireWaitlisted
 from shared.events.notifications import MessageFailed
 from tests.connected.pages_server import (
@@ -100,6 +100,17 @@ async def test_signing_out_ends_the_session(server):
     async with signed_in(server, LEAD) as browser:
         await browser.post("/sign-out")
         assert (await browser.get("/board")).headers["location"] == "/sign-in?next=%2Fboard"
+
+
+async def test_who_leaves_later_signs_in_until_the_last_day_is_over(server, told):
+    await told.fact(EmployeeTerminated(employee_id=BO, last_day=date(2027, 1, 29)))
+    async with signed_in(server, BO) as browser:
+        assert (await browser.get("/me")).status_code == 200
+        assert f'value="{BO}"' in (await browser.get("/sign-in")).text
+    told.now = datetime(2027, 1, 30, 1, tzinfo=UTC)
+    async with signed_in(server, None) as browser:
+        assert (await browser.post("/sign-in", data={"employee_id": BO})).status_code == 422
+        assert f'value="{BO}"' not in (await browser.get("/sign-in")).text
 
 
 async def test_nobody_signs_in_as_somebody_unknown_or_who_left(server, told):
