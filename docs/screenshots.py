@@ -46,13 +46,15 @@ class Picture:
     scheme: str = "light"
 
 
-def pictures(manager: str, hire: str) -> list[Picture]:
+def pictures(manager: str, hire: str, coordinator: str) -> list[Picture]:
     """What the README and the guides show."""
     return [
         Picture("board", manager, "/board", 1280, 1120, scale=1.25),
         Picture("board-dark", manager, "/board", 1280, 1120, scale=1.25, scheme="dark"),
         Picture("board-phone", manager, "/board", 390, 844, scale=2),
         Picture("person", manager, f"/people/{hire}", 1280, 1120, scale=1.25),
+        Picture("overview", coordinator, "/overview", 1280, 1240, scale=1),
+        Picture("matching", coordinator, "/coordinator", 1280, 1000, scale=1),
     ]
 
 
@@ -73,7 +75,7 @@ async def main() -> None:
             await _settled(endpoints)
             async with async_playwright() as playwright:
                 browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-                for picture in pictures(top, halden.hires[0].id):
+                for picture in pictures(top, halden.hires[0].id, halden.coordinators[0]):
                     await _photograph(browser, system.endpoints.web, picture)
                 await browser.close()
 
