@@ -226,7 +226,11 @@ def listen(consumer: AIOKafkaConsumer, linger: float = 0.0) -> None:
         if not found or not linger or not room:
             return found
         await asyncio.sleep(linger)
-        for partition, records in (await getmany(timeout_ms=0, max_records=room)).items():
+        try:
+            more = await getmany(timeout_ms=0, max_records=room)
+        except Exception:  # its reason comes again with the next poll; what was found would be lost with it
+            more = {}
+        for partition, records in more.items():
             known = found.setdefault(partition, [])
             # What was given to another member meanwhile and has come back begins again at the progress.
             known += [record for record in records if not known or record.offset > known[-1].offset]

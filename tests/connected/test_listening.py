@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 
 from shared import kafka
 from shared.events.hr import TOPIC as HR
@@ -58,3 +59,21 @@ async def test_a_full_batch_lingers_for_nobody(kafka_url: str) -> None:
         await asyncio.gather(*[await producer.send(HR, b"%d" % number, b"k", partition=0) for number in range(3)])
         async with asyncio.timeout(30):
             assert await values(consumer, max_records=1) == [b"0"]
+
+
+async def test_what_was_found_is_not_lost_with_a_failure_while_lingering(kafka_url: str) -> None:
+    async with heard(kafka_url, 0.0) as (consumer, producer):
+        asked, getmany = [0], consumer.getmany
+
+        async def failing(**options: Any) -> Any:
+            asked[0] += 1
+            if asked[0] == 2:
+                raise KafkaConnectionError("gone for a moment")
+            return await getmany(**options)
+
+        consumer.getmany = failing
+        kafka.listen(consumer, LINGER_S)
+        await producer.send_and_wait(HR, b"one", b"k", partition=0)
+        assert await values(consumer) == [b"one"]
+        await producer.send_and_wait(HR, b"two", b"k", partition=0)
+        assert await values(consumer) == [b"two"]
