@@ -212,29 +212,16 @@ async def ends(address: str, wanted: Iterable[Place]) -> dict[Place, int]:
         await consumer.stop()
 
 
-def listen(consumer: AIOKafkaConsumer, linger: float = 0.0) -> None:
-    """Have polls wait for records, and for `linger` seconds more for those that follow. Call it on a started consumer.
+def listen(consumer: AIOKafkaConsumer) -> None:
+    """Have polls wait for records. Call it on a started consumer.
 
     FastStream has one time for how long a poll waits and for how long it sleeps after one in vain: the latter is deaf, so that
-    time is short, and this makes the former long. A full batch lingers for nobody.
+    time is short, and this makes the former long.
     """
     getmany = consumer.getmany
 
-    async def waiting(*, timeout_ms: int = 0, max_records: int = BATCH_RECORDS) -> dict[TopicPartition, list[Any]]:
-        found: dict[TopicPartition, list[Any]] = await getmany(timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records)
-        room = max_records - sum(map(len, found.values()))
-        if not found or not linger or not room:
-            return found
-        await asyncio.sleep(linger)
-        try:
-            more = await getmany(timeout_ms=0, max_records=room)
-        except Exception:  # its reason comes again with the next poll; what was found would be lost with it
-            more = {}
-        for partition, records in more.items():
-            known = found.setdefault(partition, [])
-            # What was given to another member meanwhile and has come back begins again at the progress.
-            known += [record for record in records if not known or record.offset > known[-1].offset]
-        return found
+    async def waiting(*, timeout_ms: int = 0, max_records: int | None = None) -> Any:
+        return await getmany(timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records)
 
     consumer.getmany = waiting
 

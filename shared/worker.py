@@ -37,16 +37,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Topics one consumer follows. `work` makes the service's part of one attempt; `consumer` names group and progress.
-
-    `linger`: seconds that a batch waits for what follows its first record: facts about one person come close together, and are
-    a fraction of the work when they are taken together. Not for what somebody waits for.
-    """
+    """Topics one consumer follows. `work` makes the service's part of one attempt; `consumer` names group and progress."""
 
     consumer: str
     topics: Sequence[str]
     work: Callable[[Database], Work]
-    linger: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,8 +135,8 @@ class Worker:
             followers.append((processor, start))
             self.pulses[subscription.consumer] = Pulse(subscription.consumer)
         await kafka_broker.start()
-        for subscription, (_, start) in zip(self.subscriptions, followers, strict=True):
-            kafka.listen(start.subscriber.consumer, subscription.linger)
+        for _, start in followers:
+            kafka.listen(start.subscriber.consumer)
             if not self.settings.kafka_groups:
                 kafka.pace(start.subscriber.consumer)
         log.info("consuming", consumers=[subscription.consumer for subscription in self.subscriptions])

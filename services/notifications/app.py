@@ -33,7 +33,6 @@ log = structlog.get_logger()
 
 STRANDED_EVERY_S = 300.0  # what a change of settings left waiting has waited for a restart
 SUMMARIES_EVERY_S = 300.0  # they are read in the morning; nobody waits for one
-LINGER_S = 0.2  # a mail is read minutes later; what is told of one hire comes within so long
 TOPICS = (hr.TOPIC, mentoring.MENTORS_TOPIC, mentoring.ASSIGNMENTS_TOPIC, onboarding.TOPIC)
 
 
@@ -91,7 +90,7 @@ def worker(settings: Settings) -> Worker:
     return Worker(
         service=SERVICE,
         settings=settings,
-        subscriptions=[Subscription("notifications", TOPICS, work, LINGER_S)],
+        subscriptions=[Subscription("notifications", TOPICS, work)],
         duties=[
             Duty("email", send_email),
             *(by_chat(name, service) for name, service in services.items()),

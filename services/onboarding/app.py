@@ -14,7 +14,6 @@ from shared.settings import Settings
 from shared.worker import MEASURE_EVERY_S, Duty, Subscription, Worker, every
 
 JOURNEY_TOPICS = (hr.TOPIC, mentoring.ASSIGNMENTS_TOPIC, notifications.TOPIC)
-LINGER_S = 0.05  # about as long as matching takes: a journey often begins with its mentor
 REVIEW_EVERY_S = 30.0  # a due day ends at midnight somewhere; nobody needs to know within the second
 
 
@@ -36,7 +35,7 @@ def worker(settings: Settings) -> Worker:
         service=SERVICE,
         settings=settings,
         subscriptions=[
-            Subscription("onboarding", JOURNEY_TOPICS, lambda db: JourneyWork(db, programmes), LINGER_S),
+            Subscription("onboarding", JOURNEY_TOPICS, lambda db: JourneyWork(db, programmes)),
             Subscription(READ_MODELS_CONSUMER, READ_MODEL_TOPICS, ReadModelWork),
         ],
         duties=[Duty("late-milestones", every(REVIEW_EVERY_S, review)), Duty("measures", every(MEASURE_EVERY_S, measured))],
