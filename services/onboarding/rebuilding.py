@@ -30,7 +30,7 @@ from shared.mongo import Database, PyMongoError
 from shared.progress import Place
 from shared.replay import Replay
 
-KEEP_ROWS = 4_000  # in memory, those used last: whoever joins at one time is told of at one time
+KEEP_ROWS = 2_000  # in memory, those used last: whoever joins at one time is told of at one time
 ENOUGH_RECORDS = 50_000  # a process takes a second to start
 NEAR_RECORDS = 2_000  # so few are read within a moment: hold then
 ROUNDS = 20  # a live model that runs ahead for ever is held nevertheless

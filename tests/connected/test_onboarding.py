@@ -105,13 +105,13 @@ async def test_facts_may_come_before_the_hire_they_are_about(office: Office) -> 
 
 
 async def test_a_snapshot_fills_the_directory_and_starts_nothing(office: Office) -> None:
-    await office.tell(hr(snapshot(manager_id=BOSS, title="Engineer", work_email="ada@example.com")))
+    await office.tell(hr(snapshot(manager_id=BOSS, title="Engineer", personal_email="ada@home.example")))
     assert await store.journey(office.db, ADA) is None
     assert await office.published() == []
     person = await office.db["directory"].find_one({"_id": ADA})
     assert person is not None
     assert (person["title"], person["manager_id"]) == ("Engineer", BOSS)
-    assert "work_email" not in person
+    assert "personal_email" not in person
 
 
 async def test_a_message_that_no_milestone_waits_for_costs_no_write(office: Office) -> None:
