@@ -20,7 +20,7 @@ from shared.streams import Stream
 from shared.topics import PARTITIONS, dead_letter_topic
 from tests.simulation import queries
 from tests.simulation.loop import OWNER
-from tests.simulation.store import Document
+from tests.simulation.queries import Document
 from tests.simulation.world import World
 
 SERVICES = ("matching", "onboarding", "notifications")

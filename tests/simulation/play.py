@@ -19,7 +19,7 @@ from shared.refusals import Refused
 from tests.simulation import loop as virtual
 from tests.simulation.checker import Checker, is_quiet
 from tests.simulation.script import Fault, Script, Step
-from tests.simulation.store import Client
+from tests.simulation.store_client import Client
 from tests.simulation.world import OWNER, Armed, Process, World, _programmes, inhabited
 
 QUIET_WITHIN_S = 240.0  # the longest holds and pauses of the product, several times over

@@ -14,8 +14,8 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, 
 from shared import hold, lease, progress
 from shared.changes import Changes, Conflict
 from shared.mongo import Client, followed, is_conflict, is_duplicate, transaction
-from tests.simulation.store import Client as SimulatedClient
 from tests.simulation.store import Store
+from tests.simulation.store_client import Client as SimulatedClient
 
 _numbers = itertools.count(1)
 NOW = datetime(2027, 1, 4, 9, 30, 15, 123_456, tzinfo=UTC)

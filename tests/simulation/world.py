@@ -35,7 +35,8 @@ from shared.settings import Settings
 from shared.topics import PARTITIONS
 from tests.simulation.broker import Admin, Broker, Consumer, Producer
 from tests.simulation.loop import OWNER, OrderedSet
-from tests.simulation.store import Client, Store
+from tests.simulation.store import Store
+from tests.simulation.store_client import Client
 
 BEGINNING = datetime(2027, 1, 4, 9, tzinfo=UTC)  # a Monday
 APPS = {"matching": matching, "onboarding": onboarding, "notifications": notifications}
