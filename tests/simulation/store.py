@@ -183,7 +183,7 @@ class Store:
     def seen(
         self, database: str, name: str, query: Mapping[str, Any], transaction: Transaction | None
     ) -> list[tuple[Any, bytes, Document]]:
-        """Each document that matches, with its id and its BSON, as of now or of the transaction's beginning with what it wrote."""
+        """Each document that matches, with its id and BSON, as of now or of the transaction's beginning with what it wrote."""
         slots = self.collection(database, name).slots
         found = []
         for id in self._ids(slots, query):
