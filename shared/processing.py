@@ -174,8 +174,8 @@ class Processor:
                 return await attempt(careful)
             except (Conflict, Held, PyMongoError, OSError) as error:
                 reason = _reason_to_retry(error)
-                careful |= isinstance(error, PyMongoError) and is_duplicate(error)
-                duplicates = duplicates + 1 if isinstance(error, PyMongoError) and is_duplicate(error) else 0
+                met = isinstance(error, PyMongoError) and is_duplicate(error)
+                careful, duplicates = careful or met, duplicates + 1 if met else 0
                 if reason is None or duplicates >= DUPLICATES_BEFORE_REJECTED:
                     raise
                 self._places.clear()
