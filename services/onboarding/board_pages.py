@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Header, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import StringConstraints
 
@@ -37,6 +37,14 @@ SearchText = Annotated[str, Query(max_length=80)]
 NARROWING = ("late", "unanswered", *RHYTHMS)
 FacetText = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(NARROWING)})(:[a-z0-9_]*){{0,3}}$", max_length=160)]
 FacetTexts = Annotated[Sequence[FacetText], Query(max_length=50)]
+
+
+def view_of(show: Show = "", why: Why = "", facet: FacetTexts = (), q: SearchText = "") -> BoardView:
+    """What the address says."""
+    return BoardView(show, q.strip(), why, tuple(facet))
+
+
+AddressedView = Annotated[BoardView, Depends(view_of)]
 Position = Annotated[str, Query(max_length=64)]
 
 
@@ -177,13 +185,9 @@ def board_pages(db: Database, programmes: Programmes, clock: Clock, pages: Templ
     async def show_board(
         request: Request,
         viewer: CurrentViewer,
-        show: Show = "",
-        why: Why = "",
-        facet: FacetTexts = (),
-        q: SearchText = "",
+        view: AddressedView,
         after: Cursor = None,
     ) -> HTMLResponse:
-        view = BoardView(show, q.strip(), why, tuple(facet))
         at = await feed.position()  # before the rows are read: what changes from here on comes through the stream
         sections, following = await board.sections(viewer, view, after)
         return pages.render(
@@ -210,14 +214,10 @@ def board_pages(db: Database, programmes: Programmes, clock: Clock, pages: Templ
     async def follow_board(
         request: Request,
         viewer: CurrentViewer,
-        show: Show = "",
-        why: Why = "",
-        facet: FacetTexts = (),
-        q: SearchText = "",
+        view: AddressedView,
         at: Position = "",
         last_event_id: Annotated[str, Header(max_length=64)] = "",
     ) -> Response:
-        view = BoardView(show, q.strip(), why, tuple(facet))
         await feed.position()  # begins to follow where nobody did since this process started
         opened = OpenBoard(db, viewer, view, live_card, board.numbers)
         await opened.open()

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from fastapi import APIRouter, Response
 
-from services.onboarding.board_pages import Board, FacetTexts, SearchText
-from services.onboarding.board_view import STANDINGS, BoardView, Show, Why
+from services.onboarding.board_pages import AddressedView, Board
+from services.onboarding.board_view import STANDINGS
 from services.onboarding.people import searched
 from services.onboarding.programme import Programmes
 from services.onboarding.store import BoardRow, board_page
@@ -29,10 +29,7 @@ def board_table(db: Database, programmes: Programmes, clock: Clock) -> APIRouter
     board = Board(db, programmes, clock)
 
     @router.get("/board.csv")
-    async def table(
-        viewer: CurrentViewer, show: Show = "", why: Why = "", facet: FacetTexts = (), q: SearchText = ""
-    ) -> Response:
-        view = BoardView(show, q.strip(), why, tuple(facet))
+    async def table(viewer: CurrentViewer, view: AddressedView) -> Response:
         managers, among = await searched(db, viewer, view.q)
         standings = [standing for section in view.sections for standing in STANDINGS[section]]
         rows: list[BoardRow] = []
@@ -42,7 +39,7 @@ def board_table(db: Database, programmes: Programmes, clock: Clock) -> APIRouter
                 db,
                 managers=managers,
                 standings=standings,
-                why=why or None,
+                why=view.why or None,
                 facets=view.facets,
                 among=among,
                 after=after,
