@@ -61,6 +61,7 @@ class System:
         self.data = plan.data.resolve()
         self.endpoints = Endpoints("", "", "", "", "", "")
         self._say = say
+        self._web_port = 0
         self._parts: list[Part] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -69,7 +70,7 @@ class System:
 
     async def start(self) -> None:
         """Start every part in order. Raises `StartError`; `stop` must follow in any case."""
-        web_port = self._web_port()
+        self._web_port = self._find_web_port()
         await self._start_mongo()
         kafka, groups = await self._start_kafka()
         created = await ensure_topics(kafka)
@@ -77,7 +78,7 @@ class System:
         smtp = f"127.0.0.1:{self._port('smtp')}"
         self.endpoints = replace(
             self.endpoints,
-            web=f"http://127.0.0.1:{web_port}",
+            web=f"http://127.0.0.1:{self._web_port}",
             kafka=kafka,
             kafka_groups=groups,
             smtp=smtp,
@@ -232,7 +233,7 @@ class System:
             elif workers and part is workers[-1]:
                 yield workers
 
-    def _web_port(self) -> int:
+    def _find_web_port(self) -> int:
         port = self.plan.port or free_port()
         if not is_free(port):
             raise StartError(
@@ -242,7 +243,8 @@ class System:
 
     def _port(self, what: str) -> int:
         usual = USUAL_PORTS[what]
-        return usual if self.plan.usual_ports and self.plan.port and is_free(usual) else free_port()
+        wanted = self.plan.usual_ports and self.plan.port and usual != self._web_port
+        return usual if wanted and is_free(usual) else free_port()
 
     def _log(self, name: str) -> Path:
         return self.data / "logs" / f"{name}.log"

@@ -10,11 +10,11 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from deploy import kafka_jars, mongod, parts, process
+from deploy import kafka_jars, mongod, parts, ports, process
 from deploy.kafka_apache import ApacheKafka, cluster_id
 from deploy.kafka_light import LightKafka
 from deploy.mongod import Mongod
-from deploy.ports import free_port
+from deploy.ports import LOWEST, free_port
 from deploy.process import Process, Server, StartError
 from shared.mongo import connect, transaction
 from shared.topics import TOPICS, ensure_topics
@@ -138,10 +138,17 @@ async def test_a_platform_without_a_mongod_is_told_what_to_do(monkeypatch: pytes
 
 async def test_a_free_port_that_somebody_took_in_between_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with LightKafka(tmp_path / "other") as other:
-        ports = iter([other.port, free_port()])
-        monkeypatch.setattr(process, "free_port", lambda: next(ports))
+        draws = iter([other.port, free_port()])
+        monkeypatch.setattr(process, "free_port", lambda: next(draws))
         async with LightKafka(tmp_path / "mine") as broker:
             assert broker.port != other.port
+
+
+def test_a_port_is_given_once_though_nobody_has_bound_it_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = free_port()
+    draws = iter([first - LOWEST, first - LOWEST + 1, first - LOWEST + 1, first - LOWEST + 2])
+    monkeypatch.setattr(ports.secrets, "randbelow", lambda _: next(draws))
+    assert first not in {free_port(), free_port()}
 
 
 async def test_a_child_that_does_not_end_in_time_is_ended_by_force(tmp_path: Path) -> None:
