@@ -1,15 +1,15 @@
 """Everything that one transaction writes, gathered in memory and then committed at once."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sized
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from functools import partial
 from typing import Any
 
 from pymongo.results import BulkWriteResult
 
 from shared.events import Event, to_record
-from shared.mongo import Database, Document, InsertOne, Session, WriteOp, transaction
+from shared.mongo import TRANSACTION, Database, Document, InsertOne, PyMongoDatabase, WriteOp, at_once
 from shared.tracing import Span
 
 OUTBOX = "outbox"
@@ -63,36 +63,56 @@ class Changes:
         return bool(self._guarded or self._new or self._unguarded or self._records)
 
     async def in_transaction(self, db: Database, *, careful: bool = False) -> None:
-        """Open a transaction, carry everything out, commit. Raises as `commit` does; nothing is tried again.
+        """Carry everything out in one transaction, one round trip per collection. Nothing is tried again.
 
-        A single write is whole by itself, and goes alone: a batch that moves nothing but its progress costs a third so.
+        `careful`: what is new may be there already. A single write is whole by itself, and goes alone: a batch that moves nothing
+        but its progress costs a third so. Raises `Conflict` when a guard fails, PyMongoError as it comes. Cancelled on the way,
+        it may be carried out or not, as after any commit whose answer is lost.
         """
-        writes: Iterable[Sized] = chain(self._guarded.values(), self._new.values(), self._unguarded.values())
-        if len(self._records) + sum(map(len, writes)) == 1:
-            await self.commit(db, None, careful=careful)
-            return
-        async with transaction(db) as session:
-            await self.commit(db, session, careful=careful)
+        if steps := list(self._steps(careful)):
+            await carried_out(db, steps)
 
-    async def commit(self, db: Database, session: Session | None, *, careful: bool = False) -> None:
-        """Carry everything out inside the session's transaction, one round trip per collection.
-
-        `careful`: what is new may be there already. Raises `Conflict` when a guard fails, PyMongoError as it comes.
-        """
+    def _steps(self, careful: bool) -> Iterator["Step"]:
+        for collection in sorted(self._guarded.keys() | self._new.keys() | self._unguarded.keys()):
+            if guarded := self._guarded.get(collection):
+                yield Step(collection, guarded, guarded=True)
+            new = [otherwise if careful else insert for insert, otherwise in self._new.get(collection, [])]
+            if unguarded := [*new, *self._unguarded.get(collection, [])]:
+                yield Step(collection, unguarded)
         if self._records:
             # One document a batch: fewer and cheaper documents are what throughput depends on.
-            self._unguarded[OUTBOX].append(InsertOne({"records": self._records, "published_at": None}))
-        for collection in sorted(self._guarded.keys() | self._new.keys() | self._unguarded.keys()):
-            guarded = self._guarded.get(collection, [])
-            if guarded:
-                _held(await db[collection].bulk_write(guarded, ordered=True, session=session), len(guarded), collection)
-            new = [otherwise if careful else insert for insert, otherwise in self._new.get(collection, [])]
-            unguarded = [*new, *self._unguarded.get(collection, [])]
-            if unguarded:
-                await db[collection].bulk_write(unguarded, ordered=True, session=session)
+            yield Step(OUTBOX, [InsertOne({"records": self._records, "published_at": None})])
 
 
-def _held(result: BulkWriteResult, expected: int, collection: str) -> None:
-    found = result.inserted_count + result.matched_count + result.deleted_count + result.upserted_count
-    if found != expected:
-        raise Conflict(f"{expected - found} of {expected} guarded writes to {collection} met another version")
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Writes to one collection, in their order; where they are `guarded` each must do something."""
+
+    collection: str
+    ops: Sequence[WriteOp]
+    guarded: bool = False
+
+    def hold(self, result: BulkWriteResult) -> None:
+        """Raise `Conflict` unless every guarded write found what it was meant for."""
+        found = result.inserted_count + result.matched_count + result.deleted_count + result.upserted_count
+        if self.guarded and found != len(self.ops):
+            raise Conflict(f"{len(self.ops) - found} of {len(self.ops)} guarded writes to {self.collection} met another version")
+
+
+def is_single(steps: Sequence[Step]) -> bool:
+    """Whether all of it is one write."""
+    return sum(len(step.ops) for step in steps) == 1
+
+
+async def carried_out(db: Database, steps: Sequence[Step]) -> None:
+    """Carry the steps out together. Raises `Conflict`, PyMongoError."""
+    await at_once(db, partial(_carry_out, steps))
+
+
+def _carry_out(steps: Sequence[Step], db: PyMongoDatabase[Document]) -> None:
+    if is_single(steps):
+        steps[0].hold(db[steps[0].collection].bulk_write(steps[0].ops))
+        return
+    with db.client.start_session() as session, session.start_transaction(**TRANSACTION):
+        for step in steps:
+            step.hold(db[step.collection].bulk_write(step.ops, session=session))

@@ -31,7 +31,7 @@ EMPTY_POLL_MS = 20  # FastStream sleeps this long after a poll that found nothin
 FETCHED_BYTES = 256 * 1024  # of one partition at a time: aiokafka keeps as much of each in memory; a larger record comes alone
 POLL_MS = 1_000  # hence polls wait so long; records that come end the wait at once
 FETCH_PAUSES_S = (0.002, 0.025)  # on the embedded broker, which answers an empty fetch at once: after records, and at most
-SESSION_TIMEOUT_MS = 30_000  # a garbage collection or a busy machine is no death
+SESSION_TIMEOUT_MS = 10_000  # three heartbeats; as long as a lease, so that all a dead worker did goes on after the same time
 MAX_POLL_INTERVAL_MS = 300_000
 METADATA_MAX_AGE_MS = 30_000  # so long until a group takes up partitions that were added to a topic
 assert PATIENCE_S * 1000 < MAX_POLL_INTERVAL_MS

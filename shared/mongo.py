@@ -2,14 +2,15 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from bson import Binary
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
 from pymongo import ASCENDING, DESCENDING, DeleteMany, DeleteOne, IndexModel, InsertOne, ReplaceOne, UpdateMany, UpdateOne
+from pymongo.database import Database as PyMongoDatabase
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
@@ -30,6 +31,7 @@ from pymongo.write_concern import WriteConcern
 __all__ = [
     "ASCENDING",
     "DESCENDING",
+    "TRANSACTION",
     "Client",
     "Database",
     "DeleteMany",
@@ -40,6 +42,7 @@ __all__ = [
     "InsertOne",
     "NoReplicaSet",
     "OperationFailure",
+    "PyMongoDatabase",
     "PyMongoError",
     "ReplaceOne",
     "ServerSelectionTimeoutError",
@@ -47,6 +50,7 @@ __all__ = [
     "UpdateMany",
     "UpdateOne",
     "WriteOp",
+    "at_once",
     "connect",
     "end_abandoned",
     "followed",
@@ -66,6 +70,9 @@ if TYPE_CHECKING:
 else:  # Motor's classes are generic in its stubs only
     Client, Database, Session = AsyncIOMotorClient, AsyncIOMotorDatabase, AsyncIOMotorClientSession
 
+T = TypeVar("T")
+
+TRANSACTION: dict[str, Any] = {"read_concern": ReadConcern("snapshot"), "write_concern": WriteConcern("majority")}
 WRITABLE_WITHIN_S = 30.0  # an election takes about 12 s with default settings; twice that and some
 OUTAGES = (AutoReconnect, ConnectionFailure, NetworkTimeout, ServerSelectionTimeoutError, WTimeoutError, ExecutionTimeout)
 NOT_PRIMARY_CODES = frozenset({91, 189, 10058, 10107, 11600, 11602, 13435, 13436})  # NotWritablePrimary and kin, shutdown
@@ -146,6 +153,15 @@ async def end_abandoned(client: Client, name: str) -> None:
         await client.admin.command("killSessions", sessions)
 
 
+async def at_once(db: Database, job: "Callable[[PyMongoDatabase[Document]], T]") -> T:
+    """What `job` does with PyMongo's own database, in one visit to a thread.
+
+    Motor sends a thread for each operation, whose coming and going costs as much as a small operation does. What was cancelled
+    goes on in its thread to its end.
+    """
+    return await asyncio.to_thread(job, db.delegate)
+
+
 @asynccontextmanager
 async def transaction(db: Database) -> AsyncIterator[Session]:
     """One transaction with snapshot reads and majority writes; commits on leaving, aborts on any exception.
@@ -154,7 +170,7 @@ async def transaction(db: Database) -> AsyncIterator[Session]:
     """
     async with (
         await db.client.start_session() as session,
-        session.start_transaction(read_concern=ReadConcern("snapshot"), write_concern=WriteConcern("majority")),
+        session.start_transaction(**TRANSACTION),
     ):
         yield session
 

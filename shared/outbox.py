@@ -2,14 +2,14 @@
 
 Collection `outbox`, one document per batch: `{_id, records: [{topic, key, value, headers}], published_at}`. The relay
 follows it by change stream (which gives commit order; polling by `_id` misses documents that commit late) and
-records its resume token, under the fence of its lease, only after the broker has acknowledged. Consumers drop what
-is sent twice: our events carry the sequence number of their stream. The trace context of each event's cause is stored among its
-headers; where traces are on, the publication is a step below it, and what consumers find.
+records its resume token, under the fence of its lease, now and then and only after the broker has acknowledged. Consumers
+drop what is sent twice: our events carry the sequence number of their stream. The trace context of each event's cause is
+stored among its headers; where traces are on, the publication is a step below it, and what consumers find.
 """
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,17 +18,17 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError
 
 from shared import metrics, tracing
-from shared.changes import OUTBOX, Changes
+from shared.changes import OUTBOX, Changes, Conflict
 from shared.clock import Clock
 from shared.clock import now as system_clock
 from shared.gathering import gathered
 from shared.lease import COLLECTION as LEASES
-from shared.lease import Fence
+from shared.lease import Fence, LeaseLost
 from shared.mongo import Database, Document, OperationFailure, PyMongoError, UpdateMany, followed, is_conflict
 
 DOCUMENTS_AT_ONCE = 50  # each holds up to a batch's events; enough to keep the producer busy, little to send again
 KEEP_PUBLISHED_S = 7 * 24 * 3600  # long enough to look into a problem after a week-end
-CONFLICT_PAUSE_S = 0.02  # renewing a lease is over within milliseconds
+NOTE_EVERY_S = 0.2  # so much at most is said again after a kill
 HISTORY_LOST = 286  # ChangeStreamHistoryLost: the oplog no longer reaches back to the resume token
 
 log = structlog.get_logger()
@@ -45,9 +45,22 @@ class Relay:
         self._producer = producer
         self._fence = fence
         self._clock = clock
+        self._said: list[Any] = []  # and not noted yet
+        self._token: Any = None
+        self._noted: Any = None
 
     async def run(self) -> None:
-        """Publish until cancelled. Raises `LeaseLost` (by a guard: `Conflict`), KafkaError and PyMongoError as they come."""
+        """Publish until cancelled. Raises `LeaseLost`, KafkaError and PyMongoError as they come."""
+        noting = asyncio.create_task(self._note())
+        try:
+            await self._tell()
+        finally:
+            noting.cancel()
+            await asyncio.wait([noting])
+            with suppress(LeaseLost, PyMongoError):
+                await self._record()
+
+    async def _tell(self) -> None:
         lease = await self._db[LEASES].find_one({"_id": self._fence.lease}) or {}
         token = lease.get("relay_token")
         try:
@@ -78,24 +91,38 @@ class Relay:
         spans = [span for record in records if (span := tracing.published(record))] if tracing.is_on() else []
         await self._send(records)
         tracing.tell(spans)
-        await self._record([document["_id"] for document in documents], token)
+        self._said += [document["_id"] for document in documents]
+        self._token = token
         for record in records:
             metrics.RELAYED.labels(self._service, record["topic"]).inc()
 
-    async def _record(self, ids: Sequence[Any], token: Any) -> None:
-        """Note what was said. A conflict is somebody renewing the lease just now: no reason to say it all again."""
-        while True:
-            changes = Changes()
-            self._fence.guard(changes, relay_token=token)
-            if ids:
-                changes.write(OUTBOX, UpdateMany({"_id": {"$in": ids}}, {"$set": {"published_at": self._clock()}}))
-            try:
-                await changes.in_transaction(self._db)
-                return
-            except PyMongoError as error:
-                if not is_conflict(error):
-                    raise
-            await asyncio.sleep(CONFLICT_PAUSE_S)
+    async def _note(self) -> None:
+        """Note again and again what was said, until the lease is lost. Not each time: a note costs the database more than the
+        facts of a hire do, and what it misses when we are killed is only said once more."""
+        with suppress(LeaseLost):  # which whoever speaks next meets too, as outages are met by the change stream
+            while True:
+                await asyncio.sleep(NOTE_EVERY_S)
+                with suppress(PyMongoError):
+                    await self._record()
+
+    async def _record(self) -> None:
+        """A conflict is somebody renewing the lease just now, or having taken it over."""
+        said, token = list(self._said), self._token
+        if token is self._noted:
+            return
+        changes = Changes()
+        self._fence.guard(changes, relay_token=token)
+        if said:
+            changes.write(OUTBOX, UpdateMany({"_id": {"$in": said}}, {"$set": {"published_at": self._clock()}}))
+        try:
+            await changes.in_transaction(self._db)
+        except (Conflict, PyMongoError) as error:
+            await self._fence.check(self._db)
+            if isinstance(error, PyMongoError) and not is_conflict(error):
+                raise
+            return
+        self._noted = token
+        del self._said[: len(said)]
 
     async def _send(self, records: Sequence[Document]) -> None:
         sending = [(record, await self._hand_over(record, record["value"])) for record in records]

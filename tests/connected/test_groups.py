@@ -32,7 +32,7 @@ from tests.tally import NOW, hr_record, tallied
 
 pytestmark = [pytest.mark.groups, pytest.mark.slow]
 HR = "hr.employees"
-WITHIN_S = 240.0  # the session timeout is 30 s, and several share a small machine
+WITHIN_S = 240.0  # several share a small machine
 
 
 async def until(question: Callable[[], Awaitable[Any]]) -> Any:

@@ -16,9 +16,9 @@ from faststream.kafka.message import KafkaAckableMessage
 from services.notifications import sender as senders
 from services.notifications import store as ledger
 from shared import kafka
-from shared.changes import OUTBOX, Changes
+from shared.changes import Changes
 from shared.lease import Fence
-from shared.mongo import InsertOne, ReplaceOne, UpdateMany
+from shared.mongo import InsertOne, ReplaceOne
 from shared.outbox import Relay
 from shared.streams import Stream, Streams
 from tests.simulation.loop import OWNER
@@ -75,12 +75,8 @@ def _unguarded(self: Streams[Any], changes: Changes) -> None:
 
 async def _marked_before_sent(self: Relay, documents: Sequence[Any], token: Any) -> None:
     await self._fence.check(self._db)
-    changes = Changes()
-    self._fence.guard(changes, relay_token=token)
-    if documents:
-        ids = [document["_id"] for document in documents]
-        changes.write(OUTBOX, UpdateMany({"_id": {"$in": ids}}, {"$set": {"published_at": self._clock()}}))
-    await changes.in_transaction(self._db)
+    self._said, self._token = [document["_id"] for document in documents], token
+    await self._record()
     await self._send([record for document in documents for record in document["records"]])
 
 

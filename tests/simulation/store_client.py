@@ -5,7 +5,7 @@ What the product does not use raises `Unsupported`: tests hold the rest against 
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,8 @@ from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, Up
 from pymongo.errors import BulkWriteError, DuplicateKeyError, InvalidOperation, OperationFailure
 from pymongo.results import BulkWriteResult, DeleteResult, InsertOneResult, UpdateResult
 
+from shared import mongo
+from shared.changes import Step, is_single
 from tests.simulation import queries
 from tests.simulation.queries import Document, Unsupported
 from tests.simulation.store import Busy, Gate, Open, Store, Transaction, no_transaction, token_of
@@ -42,6 +44,16 @@ class Client:
 
     def close(self) -> None:
         """Connections go; what they left open on the server stays."""
+
+
+async def carried_out(db: Any, steps: Sequence[Step]) -> None:
+    """What `shared.changes.carried_out` does in a thread, with a client that has none."""
+    if is_single(steps):
+        steps[0].hold(await db[steps[0].collection].bulk_write(steps[0].ops))
+        return
+    async with mongo.transaction(db) as session:
+        for step in steps:
+            step.hold(await db[step.collection].bulk_write(step.ops, session=session))
 
 
 class Admin:

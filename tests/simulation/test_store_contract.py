@@ -5,6 +5,7 @@ import itertools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from unittest import mock
 
 import pytest
 from bson import ObjectId
@@ -16,6 +17,7 @@ from shared.changes import Changes, Conflict
 from shared.mongo import Client, followed, is_conflict, is_duplicate, transaction
 from tests.simulation.store import Store
 from tests.simulation.store_client import Client as SimulatedClient
+from tests.simulation.store_client import carried_out
 
 _numbers = itertools.count(1)
 NOW = datetime(2027, 1, 4, 9, 30, 15, 123_456, tzinfo=UTC)
@@ -25,7 +27,8 @@ NOW = datetime(2027, 1, 4, 9, 30, 15, 123_456, tzinfo=UTC)
 async def db(request: pytest.FixtureRequest, mongo_client: Client) -> AsyncIterator[Any]:
     """An empty database of the simulated store, then of a real mongod."""
     if request.param == "simulated":
-        yield SimulatedClient(Store(lambda: datetime.now(UTC).replace(microsecond=0)))["contract"]
+        with mock.patch("shared.changes.carried_out", carried_out):
+            yield SimulatedClient(Store(lambda: datetime.now(UTC).replace(microsecond=0)))["contract"]
         return
     name = f"contract_{next(_numbers)}"
     yield mongo_client[name]

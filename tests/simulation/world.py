@@ -36,7 +36,7 @@ from shared.topics import PARTITIONS
 from tests.simulation.broker import Admin, Broker, Consumer, Producer
 from tests.simulation.loop import OWNER, OrderedSet
 from tests.simulation.store import Store
-from tests.simulation.store_client import Client
+from tests.simulation.store_client import Client, carried_out
 
 BEGINNING = datetime(2027, 1, 4, 9, tzinfo=UTC)  # a Monday
 APPS = {"matching": matching, "onboarding": onboarding, "notifications": notifications}
@@ -437,6 +437,7 @@ def inhabited(world: World) -> Iterator[None]:
         structlog.configure(wrapper_class=silent, cache_logger_on_first_use=False)
         for target, value in {
             "shared.mongo.AsyncIOMotorClient": client,
+            "shared.changes.carried_out": carried_out,
             "shared.kafka.AIOKafkaConsumer": consumer,
             "shared.kafka.AIOKafkaProducer": producer,
             "aiokafka.AIOKafkaConsumer": consumer,
