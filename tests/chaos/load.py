@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -34,6 +35,7 @@ MANAGERS = 50
 MOST_HIRES = 1_000_000
 BAD_EVERY = 100  # records
 AT_ONCE = 25  # records on their way to the broker, at most: those of half a second
+BULK_EVERY_S = 30.0
 SOURCE = "/hr/chaos"
 START_IN = timedelta(days=28)
 POISONED = (HR_TOPIC, HR_TOPIC, MENTORS_TOPIC, ASSIGNMENTS_TOPIC, JOURNEYS_TOPIC, MESSAGES_TOPIC)
@@ -46,11 +48,13 @@ Wire = tuple[str, bytes | None, bytes | None, list[tuple[str, bytes]]]
 class Load:
     """A run's records in the order in which they are sent: of at least so many hires, and more until it is `enough`.
 
+    `bulk` records come at once every `BULK_EVERY_S`, as HR exports them; the rest evenly.
     `sent_at` says when (loop time) the broker acknowledged each hire, `unsteady` which of them something ends.
     """
 
     hires: int
     seed: int
+    bulk: int = 0
     enough: asyncio.Event = field(default_factory=asyncio.Event)
     sent_at: dict[str, float] = field(default_factory=dict)
     unsteady: set[str] = field(default_factory=set)
@@ -128,21 +132,19 @@ class Load:
             await self._send(producer, list(self.company()))
 
     async def send(self, address: str, per_second: float) -> None:
-        """Send all the rest at about this rate."""
+        """Send all the rest, evenly at about this rate and `bulk` beside."""
         loop = asyncio.get_running_loop()
         async with _producer(address) as producer:
             at_once = max(1, min(AT_ONCE, round(per_second / 2)))
-            waiting: list[Wire] = []
-            began, handed = loop.time(), 0
-            for wire in self._with_poison():
-                waiting.append(wire)
-                if len(waiting) < at_once:
-                    continue
+            left = self._with_poison()
+            began, next_bulk, handed = loop.time(), loop.time() + BULK_EVERY_S, 0
+            while waiting := list(islice(left, at_once)):
                 await self._send(producer, waiting)
                 handed += len(waiting)
-                waiting = []
+                if self.bulk and loop.time() > next_bulk:
+                    next_bulk += BULK_EVERY_S
+                    await self._send(producer, list(islice(left, self.bulk)))
                 await asyncio.sleep(max(0.0, began + handed / per_second - loop.time()))
-            await self._send(producer, waiting)
 
     def _with_poison(self) -> Iterator[Wire]:
         random = Random(self.seed + 1)

@@ -16,13 +16,14 @@ from shared.mongo import Client, PyMongoError
 from tests.chaos import checker
 from tests.chaos.faults import EVERYBODY, FAULTS, Fault, possible, script, small_disk
 from tests.chaos.flow import Flow
-from tests.chaos.load import Load
+from tests.chaos.load import BULK_EVERY_S, Load
 from tests.chaos.stack import Stack, running
 
 STARTS_WITHIN_S = 240.0
 FLOWS_WITHIN_S = 90.0
 QUIET_WITHIN_S = 150.0
 PAUSE_S = (0.5, 2.5)  # between two faults, by seed
+LEAST_A_SECOND = 4.0  # records: fewer would not show when it flows again
 RECORDS_PER_HIRE = 1.45  # what `Load` says of each, on average
 
 Say = Callable[[str], None]
@@ -59,10 +60,12 @@ async def run(
     kinds: Sequence[Fault] = FAULTS,
     logs: Path | None = None,
     afterwards: Callable[[Stack], Awaitable[None]] | None = None,
+    bulk: int = 0,
 ) -> dict[str, Any]:
     """The report of a run over so many hires and faults, chosen by the seed out of those `kinds` that can be had here.
 
-    `logs`: where the workers' logs go that are to be kept. `afterwards` gets the system once it was checked.
+    `logs`: where the workers' logs go that are to be kept. `afterwards` gets the system once it was checked. `bulk` records come
+    at once now and then (`Load`).
     """
     began = now()
     with tempfile.TemporaryDirectory(prefix="firstmate-chaos-") as name:
@@ -71,7 +74,7 @@ async def run(
             chosen = script(faults, seed, possible(kinds, with_small_disk=disk is not None))
             async with running(folder, disk, logs) as stack:
                 say("the system runs")
-                report = await _under_load(stack, Load(hires, seed), chosen, seed, say)
+                report = await _under_load(stack, Load(hires, seed, bulk), chosen, seed, say)
                 if afterwards is not None:
                     await afterwards(stack)
                 return report | {
@@ -91,7 +94,8 @@ async def _under_load(stack: Stack, load: Load, chosen: Sequence[Fault], seed: i
     say("the company is known, hires and faults begin")
     async with flow.watching(stack.kafka_address):
         watching = asyncio.create_task(_look_at_mentors(stack.client, overfull))
-        sending = asyncio.create_task(load.send(stack.kafka_address, load.hires * RECORDS_PER_HIRE / planned))
+        evenly = max(LEAST_A_SECOND, load.hires * RECORDS_PER_HIRE / planned - load.bulk / BULK_EVERY_S)
+        sending = asyncio.create_task(load.send(stack.kafka_address, evenly))
         try:
             await _strike(stack, flow, chosen, Random(seed), struck, say)
             say("the faults are over")
