@@ -18,8 +18,12 @@ class Kept(Generic[T]):
 
     async def get(self) -> T:
         """The result, at most `seconds` old."""
+        return (await self.dated())[1]
+
+    async def dated(self) -> tuple[float, T]:
+        """Since when (loop time) the result was made, and the result: what happened before then is in it."""
         async with self._lock:  # who asks meanwhile waits for the same result
             time = asyncio.get_running_loop().time()
             if self._made is None or time - self._made[0] > self._seconds:
                 self._made = time, await self._make()
-            return self._made[1]
+            return self._made

@@ -70,6 +70,15 @@ async def test_a_new_hire_arrives_and_the_numbers_follow(server, told):
         assert (await events.next("counts"))["all"] == 3
 
 
+async def test_everybodys_numbers_that_were_counted_just_before_a_change_are_told_anew(server, told):
+    async with signed_in(server, COORDINATOR) as browser, following(browser) as (_, events):
+        before = await events.next("counts")  # each open board is told once, since its page was counted before
+        await browser.get("/board")
+        await told.hire("E-200", LEAD)
+        while (await events.next("counts"))["all"] != before["all"] + 1:
+            pass
+
+
 async def test_what_happens_between_the_page_and_its_stream_is_not_missed(server, told):
     async with signed_in(server, LEAD) as browser:
         page = await browser.get("/board")
