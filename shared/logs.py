@@ -10,6 +10,8 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 FRAMES_KEPT = 12  # the innermost; what is further out is the server's own
+CLIENTS = ("aiokafka", "pymongo")  # which say ten times a second that they reach nobody
+SELDOM_S = 10.0
 
 
 def name_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -38,6 +40,31 @@ def first_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
+class Seldom(logging.Filter):
+    """Lets each place in the code of client libraries speak once in `SELDOM_S`; what it says next tells how often it was silent.
+
+    An outage of a minute would write thousands of lines, among which its beginning and end are lost. Exceptions always pass.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._spoke: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is written."""
+        if record.exc_info or record.name.partition(".")[0] not in CLIENTS:
+            return True
+        place = record.pathname, record.lineno
+        spoke, silent = self._spoke.get(place, (float("-inf"), 0))
+        if record.created - spoke < SELDOM_S:
+            self._spoke[place] = spoke, silent + 1
+            return False
+        self._spoke[place] = record.created, 0
+        if silent:
+            record.msg, record.args = f"{record.getMessage()} (and {silent} times more since it was last told)", ()
+        return True
+
+
 def configure(service: str, level: str = "INFO") -> None:
     """Send structlog's and the libraries' logs as JSON lines to standard output. Call once per process."""
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
@@ -59,6 +86,7 @@ def configure(service: str, level: str = "INFO") -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
+    handler.addFilter(Seldom())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*common, structlog.stdlib.add_logger_name, first_line, name_exception],

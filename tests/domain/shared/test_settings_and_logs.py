@@ -2,6 +2,7 @@
 
 import json
 import logging
+from typing import Any
 
 import pytest
 import structlog
@@ -58,3 +59,21 @@ def test_no_log_line_holds_what_an_exception_quotes(capsys: pytest.CaptureFixtur
     lines = [json.loads(line) for line in printed.splitlines()]
     assert [line["event"] for line in lines] == ["own", "given", "a library fails", "another"]
     assert all(line["error"] == "ValueError" and line["at"][-1].endswith("failing") for line in lines)
+
+
+def test_a_client_that_reaches_nobody_says_so_seldom_and_how_often() -> None:
+    seldom = logs.Seldom()
+
+    def said(at: float, name: str = "aiokafka.client", line: int = 7, **also: Any) -> str | None:
+        record = logging.LogRecord(name, logging.ERROR, "client.py", line, "Unable to reach %s", (1,), also.get("exc_info"))
+        record.created = at
+        return record.getMessage() if seldom.filter(record) else None
+
+    assert said(100.0) == "Unable to reach 1"
+    assert [said(100.1), said(109.9)] == [None, None]
+    assert said(100.1, line=8) == "Unable to reach 1"  # another place
+    assert said(110.1) == "Unable to reach 1 (and 2 times more since it was last told)"
+    assert said(120.2) == "Unable to reach 1"
+    error = (ValueError, ValueError("x"), None)
+    assert said(120.3, exc_info=error) == "Unable to reach 1"  # somebody has to look at it
+    assert [said(1.0, "uvicorn.error"), said(1.1, "uvicorn.error")] == ["Unable to reach 1"] * 2  # nobody's client
