@@ -72,6 +72,11 @@ def surveys(asks: Asks) -> list[Ask]:
     )
 
 
+def meetings(asks: Asks) -> list[date]:
+    """The days of the meetings that are still to come or to be held."""
+    return sorted(ask.due for ask in asks.values() if ask.meeting and ask.open and not ask.past)
+
+
 def first_meeting(asks: Asks) -> Ask | None:
     """The first meeting, while it is not known to have been held."""
     return next((ask for ask in asks.values() if ask.meeting == 1 and ask.open and not ask.past), None)

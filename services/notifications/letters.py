@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from services.notifications.asking import Ask
+from services.notifications.asking import Ask, meetings
 from services.notifications.correspondence import TELLS_START, Correspondence, LateMilestone, Letter
 from services.notifications.invitations import Attendee, Invitation, Invite, start_of
 from services.notifications.preferences import kind_of
@@ -23,6 +23,7 @@ Person = Mapping[str, Any]
 """A person as the directory holds them; empty for somebody unknown."""
 
 REASONS_TOLD = 4  # more reasons convince nobody more
+MEETINGS_NAMED = 8  # of more, when they end says more than each day
 WORTH_TELLING = 3_000  # of 10,000: less of a criterion than a third is no reason anybody would name
 THINGS_TOLD = 3  # of a list of skills or interests: enough to begin a conversation
 LONGEST_THING = 60  # characters; a longer entry is a paragraph somebody pasted
@@ -143,7 +144,7 @@ def compose(
     meeting = _meeting(letter, state, people)
     context |= {"meeting": meeting}
     if letter.template in TELLS_PAIR:
-        context |= _told_in_words(context, letter, renderer, tongue)
+        context |= _told_in_words(context, letter, state, renderer, tongue)
     rendered = renderer.render(letter.template, tongue, context)
     told = state.start_date if letter.template in TELLS_START else None
     page = context["links"]["own" if letter.role == "hire" else "person"]
@@ -310,7 +311,9 @@ def _criteria(state: Correspondence) -> list[str]:
     return [contribution.criterion for contribution in weighty]
 
 
-def _told_in_words(context: Mapping[str, Any], letter: Letter, renderer: Renderer, tongue: Tongue) -> dict[str, list[str]]:
+def _told_in_words(
+    context: Mapping[str, Any], letter: Letter, state: Correspondence, renderer: Renderer, tongue: Tongue
+) -> dict[str, Any]:
     hire, mentor = context["pair"]
     shared = _shared(hire, mentor, tongue)
     other = tongue.isolated(context["mentor"].first) if context["mentor"] else ""
@@ -322,7 +325,17 @@ def _told_in_words(context: Mapping[str, Any], letter: Letter, renderer: Rendere
     }
     openers = [renderer.phrase(tongue, "opener", topic, value) for topic, value in topics.items() if value]
     asked = [renderer.phrase(tongue, "opener", topic, "") for topic in ("surprises", "hopes")]
-    return {"reasons": [reason for reason in reasons if reason][:REASONS_TOLD], "openers": [*openers, *asked]}
+    told = [reason for reason in reasons if reason][:REASONS_TOLD]
+    return {"reasons": told, "openers": [*openers, *asked], "rhythm": _rhythm(meetings(state.asks), renderer, tongue)}
+
+
+def _rhythm(days: Sequence[date], renderer: Renderer, tongue: Tongue) -> str:
+    """When the two are to meet, as their programme plans it; empty while no plan is known, or a single meeting."""
+    if len(days) < 2:
+        return ""
+    named = days if len(days) <= MEETINGS_NAMED + 2 else days[:MEETINGS_NAMED]
+    more = len(days) - len(named)
+    return renderer.phrase(tongue, "rhythm", tongue.listed([tongue.date(each) for each in named]), more, tongue.date(days[-1]))
 
 
 def _shared(hire: Person, mentor: Person, tongue: Tongue) -> dict[str, str]:

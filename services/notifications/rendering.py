@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 import structlog
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_skeleton, format_time
 from babel.lists import format_list
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -72,6 +72,10 @@ class Tongue:
     def day(self, day: date) -> str:
         """A day with its weekday: Monday, 11 January 2027; Montag, 11. Januar 2027."""
         return _day(self.locale, day)
+
+    def date(self, day: date) -> str:
+        """A day among several, as short as it is clear: 11 January; 11. Januar."""
+        return format_skeleton("MMMMd", day, locale=self.locale)
 
     def clock(self, moment: datetime) -> str:
         """A time of day as it is where the moment is: 10:00; 10:00 a.m. where people write so."""

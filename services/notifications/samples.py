@@ -22,7 +22,12 @@ BEFORE_START = datetime(2026, 12, 1, 10, tzinfo=UTC)
 AFTER_START = datetime(2027, 1, 20, 10, tzinfo=UTC)
 START = date(2027, 1, 11)
 GIVEN_BY = "matching/E-1/1"
-ASKS = {"pulse_7": Ask(due=date(2027, 1, 18), survey="pulse_7"), "first_mentor_meeting": Ask(due=START, meeting=1)}
+ASKS = {
+    "pulse_7": Ask(due=date(2027, 1, 18), survey="pulse_7"),
+    "first_mentor_meeting": Ask(due=START, meeting=1),
+    "mentor_meeting_2": Ask(due=date(2027, 1, 18), meeting=2),
+    "mentor_meeting_3": Ask(due=date(2027, 2, 1), meeting=3),
+}
 WEB_URL = "https://firstmate.example"
 MEETING = "1/first_mentor_meeting/M-1"
 LINKS = Links(SecretStr("of the samples"))

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from html.parser import HTMLParser
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from services.notifications import rendering
+from services.notifications.asking import Ask
 from services.notifications.brand import Brand, Logo
 from services.notifications.channels.email import Identity, build
 from services.notifications.correspondence import Assignment, Letter
@@ -338,6 +339,38 @@ def test_an_endless_list_of_interests_is_cut_to_what_begins_a_conversation():
     text = compose(one.letter, one.state, known, "m@acme.example", RENDERER, "https://x.example", LINKS, one.now).rendered.text
     assert "thing 2" in text
     assert "thing 3" not in text
+
+
+def brief_with_meetings(days, tag="en-GB"):
+    one = sample("mentor_brief")
+    asks = {f"meeting_{number}": Ask(due=day, meeting=number) for number, day in enumerate(days, start=1)}
+    state = one.state.model_copy(update={"asks": asks})
+    return preview(RENDERER, Sample(one.letter, state, one.now), tag).rendered.text
+
+
+@pytest.mark.parametrize(
+    ("tag", "days"),
+    [
+        ("en-GB", "4 January, 18 January and 1 February"),
+        ("de-DE", "4. Januar, 18. Januar und 1. Februar"),
+        ("fr-FR", "4 janvier, 18 janvier et 1 février"),
+        ("es-ES", "4 de enero, 18 de enero y 1 de febrero"),
+    ],
+)
+def test_the_brief_names_the_meetings_that_the_hires_own_programme_plans(tag, days):
+    assert f": {days}." in brief_with_meetings([date(2027, 1, 4), date(2027, 1, 18), date(2027, 2, 1)], tag)
+
+
+def test_of_many_meetings_the_brief_names_some_and_when_they_end():
+    weekly = [date(2027, 1, 4) + timedelta(weeks=number) for number in range(26)]
+    assert "and 22 February; then 18 more until 28 June. An invitation comes" in brief_with_meetings(weekly)
+    assert "15 March. An invitation" not in brief_with_meetings(weekly)
+    assert "8 March. An invitation" in brief_with_meetings(weekly[:10])
+
+
+def test_the_brief_promises_no_rhythm_that_nobody_planned():
+    assert "planned around" not in brief_with_meetings([])
+    assert "planned around" not in brief_with_meetings([date(2027, 1, 4)])
 
 
 def test_a_moved_start_names_the_day_that_the_reader_knew():
