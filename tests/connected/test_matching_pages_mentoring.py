@@ -57,7 +57,7 @@ async def test_the_brief_says_who_it_is_what_is_shared_and_how_to_begin(web: Web
         assert said in page, said
     assert re.search("Interests to ask about: climbing, chess,? and baking[.]", page)
     assert "a diary a diary" not in page.split("Interests to ask about")[1]
-    assert "weekly through week four" in page
+    assert "programme plans; an invitation comes" in page
     brief = await web.get(f"{API}/assignments/H-1/brief", MINA)
     assert brief["interests"][:3] == ["climbing", "chess", "baking"]
     assert 1 <= len(brief["in_common"]) <= 4
