@@ -25,7 +25,8 @@ TELLS_START: frozenset[Template] = frozenset({"welcome", "mentor_brief", "manage
 Summary = Literal["manager_digest", "undelivered", "week_ahead"]
 """A letter about many people or many days, and so written to somebody on a day rather than because of a fact."""
 
-LetterStatus = Literal["planned", "sent", "failed", "suppressed", "withdrawn"]
+LetterStatus = Literal["planned", "sent", "failed", "suppressed", "withdrawn", "perhaps"]
+"""`perhaps`: withdrawn after an attempt of which nobody knows whether it arrived."""
 
 
 class State(BaseModel):
@@ -49,6 +50,16 @@ class Letter(State):
     def id(self) -> str:
         """The ledger key and the stable part of the Message-ID: 32 hex digits, the same in every replay."""
         return message_id(self.cause, self.template, self.recipient_id, self.channel)
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether its reader counts as told. Who perhaps was must hear of what changed: a word too many is better than none."""
+        return self.status in ("sent", "perhaps")
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Whether it is not to go any more, unless its reason comes back."""
+        return self.status in ("withdrawn", "perhaps")
 
     @property
     def key(self) -> str:
@@ -178,7 +189,7 @@ class Correspondence(State):
     @property
     def invited(self) -> frozenset[tuple[str, str]]:
         """Which meetings, by key, which readers' calendars know of."""
-        sent = (each for each in self.letters.values() if each.template == "meeting_invitation" and each.status == "sent")
+        sent = (each for each in self.letters.values() if each.template == "meeting_invitation" and each.has_arrived)
         return frozenset((self.meeting(each), each.recipient_id) for each in sent)
 
     def started_before(self, we_heard: timedelta) -> bool:
@@ -190,7 +201,7 @@ class Correspondence(State):
     def was_sent(self, template: Template, cause: str, recipient_id: str) -> bool:
         """Whether this recipient has this letter."""
         letter = self.letters.get(message_id(cause, template, recipient_id, EMAIL))
-        return letter is not None and letter.status == "sent"
+        return letter is not None and letter.has_arrived
 
 
 class SendResult(BaseModel):
@@ -199,7 +210,8 @@ class SendResult(BaseModel):
     `told` is the start date that the message named. `retry_at` is set with the outcome `deferred`. `reason` is a code.
     `attempted` says whether the message itself was tried, so that its next pause is longer. `traceparent` is where its trace
     stands. `instead` is the channel by which it goes now, where it does not go by this one. `rendered_at` is when it was
-    written, where it was, and `written_in` the language where that is not its reader's.
+    written, where it was, and `written_in` the language where that is not its reader's. `perhaps_told`: it does not go any more,
+    and an earlier attempt may have arrived.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -216,6 +228,7 @@ class SendResult(BaseModel):
     instead: str | None = None
     rendered_at: datetime | None = None
     written_in: str | None = None
+    perhaps_told: bool = False
 
     @property
     def subject(self) -> str:

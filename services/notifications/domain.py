@@ -75,7 +75,7 @@ def decide(state: Correspondence, where: WhereaboutsOf, coordinators: Sequence[s
         if letter is not None and (letter.status in FINAL or (letter.status == "planned" and letter.due_at <= now)):
             continue
         due_at = _due_at(wish, state, where(wish.recipient_id), now)
-        if letter is None or letter.status == "withdrawn":
+        if letter is None or letter.is_withdrawn:
             channel = letter.channel if letter is not None else EMAIL
             decisions.append(Plan(_letter(wish, due_at, channel), again=letter is not None))
         elif due_at < letter.due_at:  # never later: each new fact would put it off

@@ -16,6 +16,10 @@ HELD = ("paused", "quiet_hours", "day_off", "daily_limit")
 """Reasons for which a message waits for its reader, and that their preferences may lift."""
 QUEUED = ("domain_busy", "domain_rate")
 """Reasons for which a message waits for its turn, before it was tried at all."""
+UNANSWERED = "smtp_unanswered"
+"""Why an attempt failed where the mail server had the whole message and did not say what became of it."""
+UNCERTAIN = ("abandoned", UNANSWERED)
+"""Reasons for which nobody knows whether an attempt reached its reader: the sender or the server was gone before it said so."""
 FINAL: frozenset[LedgerState] = frozenset({"sent", "confirmed", "failed", "suppressed"})
 
 
@@ -58,6 +62,11 @@ class Entry(BaseModel):
     def came_back(self) -> bool:
         """Whether it was to go by chat instead, and goes by this channel after all."""
         return any(step.reason == PREFERS_CHAT for step in self.transitions)
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether an attempt before this one may have reached its reader."""
+        return any(step.reason in UNCERTAIN for step in self.transitions)
 
     @property
     def first_tried_at(self) -> datetime | None:

@@ -343,9 +343,9 @@ def _result(state: Correspondence, event: Event[SendResult]) -> Correspondence:
     if letter is None or result.outcome == "deferred":
         return state
     # "sent" holds even for a letter withdrawn meanwhile: it is on its way, and its reader was told.
-    status = "withdrawn" if result.reason == "withdrawn" else result.outcome
+    status = "perhaps" if result.perhaps_told else "withdrawn" if result.reason == "withdrawn" else result.outcome
     state = _with(state, letters=state.letters | {letter.key: letter.model_copy(update={"status": status})})
-    if result.outcome == "sent" and result.told is not None and letter.template in TELLS_START:
+    if (result.outcome == "sent" or result.perhaps_told) and result.told is not None and letter.template in TELLS_START:
         state = _with(state, told=state.told | {f"{letter.role}/{letter.recipient_id}": result.told})
     return state
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from services.notifications.bounces import Bounce, next_state
 from services.notifications.correspondence import Correspondence, Letter, SendResult, SummaryDue
 from services.notifications.domain import Decision, Hasten, Plan, Whereabouts, decide, settle
-from services.notifications.entry import Entry, LedgerState
+from services.notifications.entry import UNCERTAIN, Entry, LedgerState
 from services.notifications.facts import evolve
 from services.notifications.store import CORRESPONDENCES, Ledger
 from services.notifications.suppression import COLLECTION as SUPPRESSED
@@ -135,18 +136,20 @@ class CorrespondenceWork:
         if entry is None:
             return
         letter = stream.state.letter(result.message_id) if stream.state else None
-        if letter is not None and letter.status == "withdrawn" and (result.outcome == "deferred" or result.instead):
+        if letter is not None and letter.is_withdrawn and (result.outcome == "deferred" or result.instead):
             settled = {"outcome": "suppressed", "reason": "withdrawn", "retry_at": None, "instead": None}
             result = result.model_copy(update=settled)
+        if result.reason == "withdrawn" and (entry.may_have_arrived or event.data.reason in UNCERTAIN) and stream.state:
+            result = result.model_copy(update={"perhaps_told": True, "told": stream.state.start_date})
         self._ledger.settle(entry, result, now)
         if result.instead is not None and letter is not None:
             self._divert(stream, entry, letter.model_copy(update={"channel": result.instead}), now)
             return
         if result.outcome == "deferred" or letter is None or stream.state is None:
             return
-        if letter.status != "withdrawn" or result.reason != "withdrawn":  # the withdrawal was told when it was decided
+        if not letter.is_withdrawn or result.reason != "withdrawn":  # the withdrawal was told when it was decided
             stream.emit(_outcome(letter, result), now, event)
-        stream.put(evolve(stream.state, event, now))
+        stream.put(evolve(stream.state, replace(event, data=result), now))
         self._catch_up(stream, event, now)
 
     def _divert(self, stream: CorrespondenceStream, entry: Entry, letter: Letter, now: datetime) -> None:
@@ -168,7 +171,7 @@ class CorrespondenceWork:
         if bounce.is_permanent and bounce.address is not None:
             self._suppressed.append(suppressing(bounce, now))
         letter = stream.state.letters.get(bounce.message_id) if stream.state else None
-        if state != "failed" or letter is None or letter.status == "withdrawn":
+        if state != "failed" or letter is None or letter.is_withdrawn:
             return
         failed = SendResult(employee_id=bounce.employee_id, message_id=bounce.message_id, outcome="failed", reason=bounce.reason)
         stream.emit(_outcome(letter, failed), now, event)

@@ -168,7 +168,7 @@ def _context(letter: Letter, state: Correspondence, people: Mapping[str, Person]
         "start": state.start_date,
         "started": state.start_date is not None and state.start_date <= today(hire, now),
         "before": state.told.get(f"{letter.role}/{letter.recipient_id}"),
-        "renewed": any(other.template == letter.template and other.status == "sent" for other in state.letters.values()),
+        "renewed": any(other.template == letter.template and other.has_arrived for other in state.letters.values()),
         "waitlisted": state.waitlisted_by is not None,
         "meetings": state.meetings.get(letter.recipient_id, 0),
         "ending": _ending(letter, state),

@@ -14,7 +14,7 @@ from bson import ObjectId, Timestamp
 
 from services.notifications.correspondence import EMAIL, Letter, SendResult
 from services.notifications.domain import Hasten, Plan, Withdraw
-from services.notifications.entry import FINAL, HELD, PREFERS_CHAT, WAITING, Entry, LedgerState
+from services.notifications.entry import FINAL, HELD, PREFERS_CHAT, UNCERTAIN, WAITING, Entry, LedgerState
 from services.notifications.preferences import Asked, Chosen, Preferences
 from services.notifications.timing import URGENT
 from shared import metrics, tracing
@@ -110,8 +110,10 @@ class Ledger:
         self._ops.append(UpdateOne({"_id": letter.id, "state": "planned"}, step))
 
     def withdraw(self, withdraw: Withdraw, now: datetime) -> None:
-        """Keep the letter from being sent. One that is being sent just now is left to its result."""
-        waiting = {"_id": withdraw.letter.id, "state": {"$in": list(WAITING)}}
+        """Keep the letter from being sent. One that is being sent just now is left to its result, and one that may have arrived
+        to the sender, which tells what follows from that."""
+        tried = {"transitions.reason": {"$nin": list(UNCERTAIN)}}
+        waiting = {"_id": withdraw.letter.id, "state": {"$in": list(WAITING)}, **tried}
         self._ops.append(UpdateOne(waiting, _moved("suppressed", now, "withdrawn", {"settled_at": now})))
 
     def settle(self, entry: Entry, result: SendResult, now: datetime) -> None:

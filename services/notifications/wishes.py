@@ -82,7 +82,7 @@ def _pair(state: Correspondence, invite: Invite) -> list[tuple[RecipientRole, st
 def _is_open(state: Correspondence, wish: Wanted) -> bool:
     """Whether this letter is still to be sent."""
     letter = state.letters.get(message_id(wish.cause, wish.template, wish.recipient_id, EMAIL))
-    return letter is None or letter.status in ("planned", "withdrawn")
+    return letter is None or letter.status == "planned" or letter.is_withdrawn
 
 
 def _to_hire(state: Correspondence) -> Iterator[Wanted]:
@@ -115,7 +115,7 @@ def _releases(state: Correspondence) -> Iterator[Wanted]:
     """A kind word to each mentor who was told of this hire and no longer has them."""
     current = state.assignment.event_id if state.assignment is not None and state.status == "expected" else None
     for letter in state.letters.values():
-        told = letter.template == "mentor_brief" and letter.status == "sent"
+        told = letter.template == "mentor_brief" and letter.has_arrived
         # Who left the company reads no mail here.
         if told and letter.cause != current and state.endings.get(letter.cause) != "mentor_left":
             yield Wanted("mentor_release", "mentor", letter.recipient_id, letter.cause)
@@ -125,7 +125,7 @@ def _cancellations(state: Correspondence) -> Iterator[Wanted]:
     """Managers who expect the person. The person themselves hears it from people, not from a machine."""
     hired = state.cause(f"hire-{state.chapter}")
     for letter in state.letters.values():
-        if letter.template == "manager_notice" and letter.cause == hired and letter.status == "sent":
+        if letter.template == "manager_notice" and letter.cause == hired and letter.has_arrived:
             yield Wanted("hire_cancelled", "manager", letter.recipient_id, state.cause(f"rescinded-{state.chapter}"))
 
 
@@ -193,7 +193,7 @@ def _first_meeting(state: Correspondence) -> Iterator[Wanted]:
     ask, mentor = first_meeting(state.asks), state.assignment
     if ask is None or mentor is None or mentor.since is None or mentor.since.date() > ask.due:
         return
-    before = (each for each in state.letters.values() if each.template == "meeting_question" and each.status == "sent")
+    before = (each for each in state.letters.values() if each.template == "meeting_question" and each.has_arrived)
     if not any(each.cause.startswith(state.cause(f"ask-{state.journey}-")) for each in before):
         yield Wanted("meeting_question", "hire", state.employee_id, state.asking(ask), ask.due + timedelta(days=1))
 

@@ -177,7 +177,7 @@ async def _closes_amid_the_data(reader: asyncio.StreamReader, writer: asyncio.St
         (_silently, {"smtp_timeout"}),
         (_in_tongues, {"smtp_-1"}),
         (_hangs_after_mail, {"smtp_timeout"}),
-        (_closes_amid_the_data, {"smtp_disconnected"}),
+        (_closes_amid_the_data, {"smtp_unanswered"}),
     ],
 )
 async def test_a_server_that_misbehaves_is_given_up_on_with_its_reason(talks: Conversation, reasons: set[str]):

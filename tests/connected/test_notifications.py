@@ -227,7 +227,7 @@ async def test_a_mail_server_that_hangs_is_given_up_on_and_tried_later(office: O
     await office.hear(office.hired(manager_id=None))
     await office.send(command_timeout=0.2)
     entry = await office.entry("welcome")
-    assert (entry.state, entry.reason) == ("due", "smtp_timeout")
+    assert (entry.state, entry.reason) == ("due", "smtp_unanswered")
     never.set()
 
 
@@ -304,6 +304,46 @@ async def test_a_crash_between_acceptance_and_record_sends_again_under_the_same_
         ("rendered", None),
         ("sent", None),
     ]
+
+
+async def test_who_may_have_been_told_before_a_crash_hears_that_it_is_off(
+    office: Office, post: PostOffice, monkeypatch: pytest.MonkeyPatch
+):
+    await office.hear(office.hired(), office.assigned())
+
+    async def crash(*_: object) -> None:
+        raise Crash
+
+    async with office.sender() as sender:
+        with monkeypatch.context() as patched:
+            patched.setattr(sender, "_execute", crash)
+            with pytest.raises(Crash):
+                await sender.drain()
+    accepted = len(post.accepted)
+    await office.hear(HireRescinded(employee_id="E-1"))
+    await office.take_over()
+    await office.send()
+    notice = await office.entry("manager_notice")
+    assert (notice.state, notice.reason, notice.may_have_arrived) == ("suppressed", "withdrawn", True)
+    # Manager and mentor may expect somebody; the hire hears it from people.
+    assert sorted(mail["X-Firstmate-Template"] for _, mail in post.accepted[accepted:]) == ["hire_cancelled", "mentor_release"]
+
+
+async def test_a_message_that_lost_its_answer_and_was_withdrawn_meanwhile_counts_as_told(office: Office, post: PostOffice):
+    async def hang_up(_: str) -> None:
+        for connection in post.open_connections():
+            connection.transport.abort()
+
+    await office.hear(office.hired(), office.assigned())
+    post.before_data_answer = hang_up
+    async with office.sender() as sender:
+        results = [await sender._deliver(draft) for draft in await sender._take(10)]
+        post.before_data_answer, accepted = None, len(post.accepted)
+        await office.hear(HireRescinded(employee_id="E-1"))
+        await sender._record([result for result in results if result is not None])
+    assert {entry.reason for entry in await office.ledger() if entry.template == "manager_notice"} == {"withdrawn"}
+    await office.send()
+    assert sorted(mail["X-Firstmate-Template"] for _, mail in post.accepted[accepted:]) == ["hire_cancelled", "mentor_release"]
 
 
 async def test_two_senders_at_once_send_nothing_twice(office: Office, post: PostOffice):

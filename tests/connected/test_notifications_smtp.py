@@ -113,7 +113,7 @@ async def test_a_server_that_hangs_up_in_the_middle_of_the_data_is_tried_later()
         post.before_data_answer = hang_up
         error = await outcome(post, letter())
     assert type(error) is Temporary
-    assert str(error) == "smtp_disconnected"
+    assert str(error) == "smtp_unanswered"
 
 
 @pytest.mark.parametrize("pipelining", [True, False])

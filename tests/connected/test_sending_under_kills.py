@@ -29,7 +29,8 @@ ROOT = Path(__file__).parents[2]
 MESSAGES, KILLS, RESTARTS = (5_000, 20, 5) if os.environ.get("FIRSTMATE_PROOF") == "full" else (300, 4, 2)
 FOR_NOW, FOR_GOOD = 10, 2  # percent
 SEED = 20261127
-LOST = ("smtp_disconnected", "smtp_unreachable", "smtp_timeout")  # what the sender saw of an acceptance that it was not told of
+# What the sender saw of an acceptance that it was not told of.
+LOST = ("smtp_unanswered", "smtp_disconnected", "smtp_unreachable", "smtp_timeout")
 
 
 @dataclass

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from services.notifications.entry import UNCERTAIN
 from services.onboarding.evolution import evolve
 from services.onboarding.journey import Journey
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
@@ -363,12 +364,22 @@ class Checker:
                 self._fail("one outcome", f"{id} is {message['state']}, its last step was {states[-1]}")
             if states.count("sent") > 1:
                 self._fail("one outcome", f"{id} was sent {states.count('sent')} times: {states}")
+            if accepted[id] and message["state"] in ("suppressed", "failed"):
+                self._check_uncertain(id, message)
             if message["state"] == "sent" and not accepted[id]:
                 self._fail("one outcome", f"{id} is sent, and no server accepted it")
             if message["state"] == "sent" and told[id].count("MessageSent") != 1:
                 self._fail("one outcome", f"{id} is sent, and told as {told[id]}")
             if message["state"] not in ("sent", "sending") and told[id].count("MessageSent"):
                 self._fail("one outcome", f"{id} is {message['state']}, and told as {told[id]}")
+
+    def _check_uncertain(self, id: str, message: Document) -> None:
+        """Accepted, and the ledger says otherwise: nobody can have known, and its reader counts as told where that matters."""
+        if not any(step.get("reason") in UNCERTAIN for step in message["transitions"]):
+            self._fail("one outcome", f"{id} was accepted, and is {message['state']} as if that were certain")
+        letters = self.world.store.documents("notifications", "correspondences")[message["employee_id"]]["state"]["letters"]
+        if message["reason"] == "withdrawn" and letters[id]["status"] != "perhaps":
+            self._fail("one outcome", f"{id} may have arrived and was withdrawn, and its reader counts as told of nothing")
 
 
 def _ruled_out(hire: Document) -> bool:

@@ -65,6 +65,7 @@ QUERIES: list[tuple[Any, list[str]]] = [
     ({"list": "y"}, ["a", "b"]),
     ({"list": {"$in": ["x"]}}, ["a"]),
     ({"rows.id": 2}, ["d"]),
+    ({"rows.id": {"$nin": [2, 9]}}, ["a", "b", "c", "e"]),
     ({"at": {"$lte": NOW}}, ["e"]),
     ({"at": {"$lt": NOW}}, []),
     ({"at": {"$gte": NOW - timedelta(days=1), "$lt": NOW + timedelta(milliseconds=1)}}, ["e"]),

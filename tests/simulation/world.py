@@ -27,6 +27,7 @@ from services.matching import app as matching
 from services.notifications import app as notifications
 from services.notifications.channels import Permanent, Temporary, Unreachable
 from services.notifications.channels.email import EmailChannel
+from services.notifications.entry import UNANSWERED
 from services.notifications.letters import Outgoing
 from services.notifications.retries import GIVE_UP_AFTER
 from services.onboarding import app as onboarding
@@ -356,7 +357,7 @@ class MailServer:
             await process.after("mail")
         except Lost:
             self._world.disturbed += 1
-            raise Temporary("smtp_timeout") from None
+            raise Temporary(UNANSWERED) from None
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -23,6 +23,7 @@ from services.notifications.channels import Later, Permanent, Temporary, Unreach
 from services.notifications.channels.pace import PATIENCE_S, Pace
 from services.notifications.channels.pipeline import Pipeline
 from services.notifications.channels.server import MailServer
+from services.notifications.entry import UNANSWERED
 from services.notifications.invitations import calendar_of
 from services.notifications.letters import Outgoing, one_line
 from services.notifications.retries import GIVE_UP_AFTER
@@ -194,7 +195,10 @@ class _Connection:
         self._used_at = 0.0
 
     async def transfer(self, sender: str, recipient: str, mail: bytes, *, smtputf8: bool) -> None:
-        """Hand one mail over. An open connection that turns out dead before the data is replaced once."""
+        """Hand one mail over. An open connection that turns out dead before the data is replaced once.
+
+        Raises `Temporary` with `UNANSWERED` when the server had all of it and did not answer.
+        """
         reused = await self._ready()
         try:
             await self._begin(sender, recipient, smtputf8=smtputf8)
@@ -205,7 +209,13 @@ class _Connection:
             self.drop()
             await self._ready()
             await self._begin(sender, recipient, smtputf8=smtputf8)
-        await self._finish(mail)
+        try:
+            await self._finish(mail)
+        except aiosmtplib.SMTPResponseException:
+            raise
+        except (aiosmtplib.SMTPException, OSError) as error:
+            self.drop()
+            raise Temporary(UNANSWERED) from error
         self._used_at = asyncio.get_running_loop().time()
 
     async def _ready(self) -> bool:
@@ -356,7 +366,7 @@ class EmailChannel:
         connection = await self._idle.get()
         try:
             await connection.transfer(self._sender.address, recipient, data, smtputf8=not recipient.isascii())
-        except Unreachable:
+        except Temporary:
             raise
         except (Permanent, aiosmtplib.SMTPResponseException) as error:
             await connection.reset()
