@@ -49,6 +49,12 @@ def _until(ttl: float) -> dict[str, Any]:
     return {"$add": ["$$NOW", int(ttl * 1000)]}
 
 
+async def is_free(db: Database, lease: str) -> bool:
+    """Whether its holder did not renew it in time."""
+    expired = {"_id": lease, "$expr": {"$lt": ["$expires_at", "$$NOW"]}}
+    return await db[COLLECTION].find_one(expired, {"_id": 1}) is not None
+
+
 async def take(db: Database, lease: str, holder: str, *, ttl: float = TTL_S) -> Fence | None:
     """Take the lease if it is free, expired, or was this holder's before (a restarted replica need not wait).
 

@@ -5,7 +5,7 @@ Every replica consumes; one replica at a time, holding the lease, also relays th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,6 +25,7 @@ from shared.lease import Fence, LeaseLost
 from shared.logs import where
 from shared.mongo import Database, PyMongoError, connect, end_abandoned
 from shared.processing import Processor, Work
+from shared.progress import Place
 from shared.settings import Settings
 
 WATCH_EVERY_S = 1.0
@@ -121,7 +122,7 @@ class Worker:
                     self.settings.kafka, subscription.consumer, recorded, shared_out=self.settings.kafka_groups
                 )
             processor = _processor(self.service, subscription, db)
-            start = FromProgress(partial(progress.read, db, subscription.consumer))
+            start = FromProgress(partial(self._recorded, db, subscription.consumer))
             # A new owner comes as the same member: the group hands it everything at once, and the old one nothing more.
             member = "owner" if self.single_owner else self.settings.instance
             kafka.subscribe(
@@ -152,6 +153,11 @@ class Worker:
         finally:
             await kafka_broker.stop()
 
+    async def _recorded(self, db: Database, consumer: str, places: Iterable[Place]) -> dict[Place, int]:
+        """The progress of places that a group has just given us: whoever had them may have died, and hold them for a minute."""
+        await end_abandoned(db.client, f"firstmate {self.service}")
+        return await progress.read(db, consumer, places)
+
     async def _watch(self, db: Database, processor: Processor, subscriber: Any) -> None:
         """Compare the recorded progress, whoever made it, with where the topics end."""
         consumer = subscriber.consumer
@@ -176,8 +182,6 @@ class Worker:
         while True:
             fence = await _take(db, self.service, holder)
             log.info("leading", fence=fence.number)
-            with suppress(PyMongoError):  # without it whoever was killed before us holds us up for a minute
-                await end_abandoned(db.client, f"firstmate {self.service}")
             metrics.LEADING.labels(self.service).set(1)
             try:
                 async with asyncio.TaskGroup() as tasks:
@@ -248,6 +252,9 @@ def _is_outage(error: Exception) -> bool:
 async def _take(db: Database, name: str, holder: str) -> Fence:
     while True:
         with suppress(PyMongoError):
+            if await lease.is_free(db, name):
+                # What a dead holder left open holds us up for a minute, and may lock the lease itself.
+                await end_abandoned(db.client, f"firstmate {name}")
             if (fence := await lease.take(db, name, holder)) is not None:
                 return fence
         await asyncio.sleep(lease.RENEW_EVERY_S / 3)

@@ -1,10 +1,12 @@
 """A process that is killed in a transaction must not hold up its successor."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
 
+from shared import lease, worker
 from shared.mongo import Client, Database, OperationFailure, Session, connect, end_abandoned, is_conflict, transaction
 
 NAME = "firstmate matching 0"
@@ -66,3 +68,17 @@ async def test_who_takes_over_ends_what_a_killed_replica_of_the_service_left_ope
             assert await held(other, 1)
             await end_abandoned(other.client, "firstmate matching")
             assert not await held(other, 1)
+
+
+async def test_a_lease_that_a_killed_holders_transaction_locks_is_taken_over(
+    database: Database, clients: tuple[Client, Client]
+) -> None:
+    killed, other = (client[database.name] for client in clients)
+    fence = await lease.take(killed, "matching", "matching-0", ttl=0)
+    assert fence is not None
+    with suppress(OperationFailure):
+        async with transaction(killed) as orphan:  # as each that a fence guards
+            await killed[lease.COLLECTION].update_one({"_id": "matching"}, {"$set": {"relay_token": 1}}, session=orphan)
+            async with asyncio.timeout(20):  # the server ends the transaction after sixty
+                taken = await worker._take(other, "matching", "matching-1")
+            assert taken.number == fence.number + 1
