@@ -117,9 +117,20 @@ Written by `python -m bench.scaling` from `bench/results.json`; nothing here is 
 """
 
 
+def _board(board: dict[str, Any]) -> str:
+    slowest = max(board["p95_ratios"], key=board["p95_ratios"].get)
+    longer = board["p95_100k_vs_1k"]
+    return (
+        f"- With {board['journeys']:,} journeys the slowest page in comparison, {slowest}, takes {longer} times as long\n"
+        f"  as with 1,000 ({board['p95_ms'][slowest]} ms, p95), the overview {board['p95_ratios']['the overview']} times; "
+        f"{board['collection_scans']} collection scans;\n  the board of 200 hires is {board['board_kilobytes']} kB on the wire."
+    )
+
+
 def _read_models(results: dict[str, Any]) -> str:
-    """What the other two benches say, as they say it."""
-    known = [f"- `{name}`: {json.dumps(results[name])}" for name in ("rebuild", "board") if name in results]
+    """What the other two benches say."""
+    known = [_board(results["board"])] if "board" in results else []
+    known += [f"- `rebuild`: {json.dumps(results['rebuild'])}"] if "rebuild" in results else []
     missing = [name for name in BENCHES if name not in results]
     return "\n".join([*known, *([f"- Not measured yet: {', '.join(missing)}."] if missing else [])]) + "\n"
 
