@@ -16,6 +16,7 @@ from shared.mongo import Database, PyMongoError, UpdateOne
 COLLECTION = "leases"
 TTL_S = 10.0  # a holder that died is replaced after this long; three renewals fit in
 RENEW_EVERY_S = 3.0
+EXPIRED: dict[str, Any] = {"$expr": {"$lt": ["$expires_at", "$$NOW"]}}
 
 
 class LeaseLost(Exception):
@@ -51,8 +52,7 @@ def _until(ttl: float) -> dict[str, Any]:
 
 async def is_free(db: Database, lease: str) -> bool:
     """Whether its holder did not renew it in time."""
-    expired = {"_id": lease, "$expr": {"$lt": ["$expires_at", "$$NOW"]}}
-    return await db[COLLECTION].find_one(expired, {"_id": 1}) is not None
+    return await db[COLLECTION].find_one({"_id": lease, **EXPIRED}, {"_id": 1}) is not None
 
 
 async def take(db: Database, lease: str, holder: str, *, ttl: float = TTL_S) -> Fence | None:
@@ -60,7 +60,7 @@ async def take(db: Database, lease: str, holder: str, *, ttl: float = TTL_S) -> 
 
     `holder` must be unique among live replicas and stable over restarts. Returns None while another holds it.
     """
-    free = {"_id": lease, "$or": [{"holder": holder}, {"$expr": {"$lt": ["$expires_at", "$$NOW"]}}]}
+    free = {"_id": lease, "$or": [{"holder": holder}, EXPIRED]}
     grab = [{"$set": {"holder": holder, "fence": {"$add": ["$fence", 1]}, "expires_at": _until(ttl)}}]
     unheld = {"$setOnInsert": {"holder": None, "fence": 0, "expires_at": datetime.fromtimestamp(0, UTC)}}
     await db[COLLECTION].update_one({"_id": lease}, unheld, upsert=True)

@@ -278,10 +278,8 @@ async def test_news_is_what_is_planned_from_a_moment_on_heard_of_at_once_or_list
         await store.news(office.db, since)  # also for who listens only now
 
 
-async def test_a_crash_between_acceptance_and_record_sends_again_under_the_same_message_id(
-    office: Office, post: PostOffice, monkeypatch: pytest.MonkeyPatch
-):
-    await office.hear(office.hired(manager_id=None))
+async def crash_before_the_record(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything due is accepted, and its sender dies before it noted anything."""
 
     async def crash(*_: object) -> None:
         raise Crash
@@ -291,6 +289,13 @@ async def test_a_crash_between_acceptance_and_record_sends_again_under_the_same_
             patched.setattr(sender, "_execute", crash)
             with pytest.raises(Crash):
                 await sender.drain()
+
+
+async def test_a_crash_between_acceptance_and_record_sends_again_under_the_same_message_id(
+    office: Office, post: PostOffice, monkeypatch: pytest.MonkeyPatch
+):
+    await office.hear(office.hired(manager_id=None))
+    await crash_before_the_record(office, monkeypatch)
     assert (await office.entry("welcome")).state == "sending"
     await office.take_over()
     await office.send()
@@ -310,15 +315,7 @@ async def test_who_may_have_been_told_before_a_crash_hears_that_it_is_off(
     office: Office, post: PostOffice, monkeypatch: pytest.MonkeyPatch
 ):
     await office.hear(office.hired(), office.assigned())
-
-    async def crash(*_: object) -> None:
-        raise Crash
-
-    async with office.sender() as sender:
-        with monkeypatch.context() as patched:
-            patched.setattr(sender, "_execute", crash)
-            with pytest.raises(Crash):
-                await sender.drain()
+    await crash_before_the_record(office, monkeypatch)
     accepted = len(post.accepted)
     await office.hear(HireRescinded(employee_id="E-1"))
     await office.take_over()
