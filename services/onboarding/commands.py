@@ -13,6 +13,7 @@ COMMENT_LENGTH = 4_000  # characters of free text in a survey: two pages
 MilestoneId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
 FreeWords = Annotated[str, StringConstraints(strip_whitespace=True, max_length=500)]
 Reminders = Annotated[list[Annotated[int, Field(ge=-90, le=90)]], Field(max_length=10)]
+EscalateAfter = Annotated[int, Field(ge=1, le=90)]
 A_DAY_BEFORE = (-1,)  # when the owner of a milestone that one person alone has is reminded, unless somebody chose otherwise
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 
@@ -60,7 +61,7 @@ class AddMilestone(Command):
     """A milestone for this person alone. The same `milestone_id` again changes nothing; without one it gets the next free.
 
     `title` and `reason` are free words: they stay beside the journey and never travel. `remind` counts days from the due day,
-    as a programme's milestones do: negative before it.
+    as a programme's milestones do: negative before it. `escalate_after` so many days, somebody else hears that it is open.
     """
 
     TYPE: ClassVar[str] = "onboarding.add_milestone"
@@ -70,6 +71,7 @@ class AddMilestone(Command):
     due: date
     optional: bool = False
     remind: Reminders = Field(default=[*A_DAY_BEFORE])
+    escalate_after: EscalateAfter | None = None
     reason: FreeWords = ""
     added_by: str
 

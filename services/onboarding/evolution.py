@@ -190,7 +190,8 @@ def _milestone_reopened(journey: Journey, fact: MilestoneReopened, at: datetime)
 
 def _milestone_added(journey: Journey, fact: MilestoneAdded, at: datetime) -> Journey:
     planned = PlannedMilestone(id=fact.milestone_id, owner=fact.owner, due=fact.due, optional=fact.optional)
-    own = _planned(planned, at, own=True, own_day=True, own_owner=True, remind=fact.remind)
+    telling = {"remind": fact.remind, "escalate_after": fact.escalate_after}
+    own = _planned(planned, at, own=True, own_day=True, own_owner=True, **telling)
     return journey.model_copy(update={"milestones": journey.milestones | {own.id: own}})
 
 

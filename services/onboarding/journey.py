@@ -30,10 +30,10 @@ class MilestoneState(_State):
     """One milestone. `planned_at` is when it got its present due day; `settled_*` say who completed or waived it, when, why.
 
     `said_*`: somebody's word for one that needs more than that.
-    `own`: this person alone has it, no programme, with reminders on the days `remind` from its due day; `own_day` and
-    `own_owner`: somebody set these for this person; `not_before` is the day it came into a running journey, before which it is
-    never due; `reminded_on` and `escalated_on` the last of those days that was told of. Few milestones have any of these, so that
-    they are stored where they say something: mongod is what throughput waits for.
+    `own`: this person alone has it, no programme, with reminders on the days `remind` from its due day and an escalation
+    `escalate_after` days after it; `own_day` and `own_owner`: somebody set these for this person; `not_before` is the day it came
+    into a running journey, before which it is never due; `reminded_on` and `escalated_on` the last of those days that was told
+    of. Few milestones have any of these, so that they are stored where they say something: mongod is what throughput waits for.
     """
 
     id: str
@@ -49,6 +49,7 @@ class MilestoneState(_State):
     cause: str | None = Field(default=None, exclude_if=not_)
     own: bool = Field(default=False, exclude_if=not_)
     remind: list[int] = Field(default=[], exclude_if=not_)
+    escalate_after: int | None = Field(default=None, exclude_if=not_)
     own_day: bool = Field(default=False, exclude_if=not_)
     own_owner: bool = Field(default=False, exclude_if=not_)
     not_before: date | None = Field(default=None, exclude_if=not_)

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, Field
 
-from services.onboarding.commands import A_DAY_BEFORE, FreeWords, MilestoneId, Reminders, Title
+from services.onboarding.commands import A_DAY_BEFORE, EscalateAfter, FreeWords, MilestoneId, Reminders, Title
 from services.onboarding.desk import Desk
 from services.onboarding.journey import Journey
 from services.onboarding.parameters import AcceptLanguage, Employee, Id, Said, languages
@@ -34,7 +34,8 @@ class NewMilestone(Said):
     """A milestone for this person alone. `title` and `reason` are seen by whoever sees the journey, and never travel.
 
     The same `id` again changes nothing; without one it gets the next of its own. Its owner is reminded on the days `remind`,
-    counted from `due`: negative before it.
+    counted from `due`: negative before it. So many days after it, `escalate_after`, the manager hears that it is still open, or
+    coordinators where the manager sees to it.
     """
 
     title: Title
@@ -42,6 +43,7 @@ class NewMilestone(Said):
     due: date
     optional: bool = False
     remind: Reminders = Field(default=[*A_DAY_BEFORE])
+    escalate_after: EscalateAfter | None = None
     reason: FreeWords = ""
     id: MilestoneId | None = None
 

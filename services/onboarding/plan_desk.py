@@ -50,11 +50,13 @@ class PlanDesk:
         due: date,
         optional: bool = False,
         remind: Sequence[int] = A_DAY_BEFORE,
+        escalate_after: int | None = None,
         reason: str = "",
         milestone_id: str | None = None,
         key: str | None = None,
     ) -> Journey:
-        """A milestone that this person alone has; its owner is reminded so many days from its day (negative: before it)."""
+        """A milestone that this person alone has; its owner is reminded so many days from its day (negative: before it), and
+        somebody else told that it is still open so many days after it."""
         await self._desk.checked(viewer, "change_plan", employee_id)
         command = AddMilestone(
             employee_id=employee_id,
@@ -64,6 +66,7 @@ class PlanDesk:
             due=due,
             optional=optional,
             remind=list(remind),
+            escalate_after=escalate_after,
             reason=reason,
             added_by=viewer.by,
         )

@@ -28,6 +28,7 @@ from shared.refusals import invalid
 Employee = Annotated[str, Path(max_length=64)]
 Id = Annotated[str, Form(max_length=64, pattern=r"^[a-z0-9_]+$")]
 Reason = Annotated[str, Form(max_length=500)]
+NEVER = "never"  # an empty field of a form counts as one that was not sent
 Until = Annotated[str, Form(max_length=10)]
 
 
@@ -175,14 +176,22 @@ def plan_forms(desk: Desk, plans: PlanDesk) -> APIRouter:
         owner: Annotated[Owner, Form()],
         due: Annotated[date, Form()],
         milestone_id: Id,
-        remind: Annotated[Literal["", "1", "3", "7"], Form()] = "1",
+        remind: Annotated[Literal["never", "1", "3", "7"], Form()] = "1",
+        escalate: Annotated[Literal["never", "3", "7"], Form()] = "7",
         reason: Reason = "",
     ) -> RedirectResponse:
         if not title.strip():
             raise invalid("title: is empty; say what is to be done", "no_title", "title")
-        reminders = [-int(remind)] if remind else []
         await plans.add(
-            viewer, employee_id, title=title, owner=owner, due=due, remind=reminders, reason=reason, milestone_id=milestone_id
+            viewer,
+            employee_id,
+            title=title,
+            owner=owner,
+            due=due,
+            remind=[] if remind == NEVER else [-int(remind)],
+            escalate_after=None if escalate == NEVER else int(escalate),
+            reason=reason,
+            milestone_id=milestone_id,
         )
         return _back(employee_id)
 

@@ -9,9 +9,10 @@ late data starts no storm. Only what is open in an active journey is told of.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from services.onboarding.journey import Journey, MilestoneState, local_day
-from services.onboarding.programme import Milestone, Person, Programme
+from services.onboarding.programme import Escalation, Milestone, Person, Programme
 from shared.calendar import place
 
 
@@ -31,10 +32,18 @@ class Ahead:
 
 
 def _of_their_own(journey: Journey) -> Iterator[Milestone]:
-    """What this person alone has, as far as somebody is reminded of it."""
+    """What this person alone has, as far as somebody is reminded or told of it."""
     for state in journey.milestones.values():
-        if state.own and state.remind:
-            yield Milestone.model_construct(id=state.id, title={}, owner=state.owner, day=0, remind=state.remind)
+        if state.own and (state.remind or state.escalate_after):
+            telling: dict[str, Any] = {"remind": state.remind, "escalate": _to_somebody_else(state)}
+            yield Milestone.model_construct(id=state.id, title={}, owner=state.owner, day=0, **telling)
+
+
+def _to_somebody_else(state: MilestoneState) -> Escalation | None:
+    """The manager, or coordinators where the manager sees to it: whoever owns it by then, somebody else hears."""
+    if state.escalate_after is None:
+        return None
+    return Escalation(after=state.escalate_after, to="coordinator" if state.owner == "manager" else "manager")
 
 
 def still_to_tell(journey: Journey, programme: Programme, person: Person) -> Iterator[Ahead]:

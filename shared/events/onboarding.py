@@ -219,7 +219,8 @@ class MilestoneReopened(JourneyFact):
 class MilestoneAdded(JourneyFact):
     """A milestone of this person alone, which no programme has. Its title is kept beside the journey and never travels.
 
-    `remind` are the days on which its owner is reminded, counted from its due day.
+    `remind` are the days on which its owner is reminded, counted from its due day; so many days after it, somebody else is told
+    that it is still open: `escalate_after`.
     """
 
     TYPE: ClassVar[str] = "onboarding.milestone.added.v1"
@@ -228,6 +229,7 @@ class MilestoneAdded(JourneyFact):
     due: date
     optional: bool = False
     remind: list[int] = Field(default=[], exclude_if=not_)
+    escalate_after: int | None = Field(default=None, exclude_if=not_)
     added_by: str
 
 

@@ -5,6 +5,7 @@ import html
 import httpx
 import pytest
 
+from services.onboarding import store
 from services.onboarding.programme import Programmes
 from services.onboarding.programme_files import SHIPPED, read_programme
 from shared.events.hr import EmployeeTerminated
@@ -66,6 +67,24 @@ async def test_a_manager_adds_and_moves_with_reasons_that_the_timeline_tells(ser
         assert "Meet <the> works council: added by Lin Lead, due Wed, 3 Feb 2027: asked for" in person
         assert "moved to Wed, 24 Feb 2027 by Lin Lead: on holiday before" in person
         assert "<the>" not in (await browser.get(f"/people/{ADA}")).text
+
+
+@pytest.mark.parametrize(
+    ("remind", "escalate", "days", "after"), [("1", "3", [-1], 3), ("7", "7", [-7], 7), ("never", "never", [], None)]
+)
+async def test_a_manager_says_when_the_owner_and_somebody_else_hear_of_what_stays_open(
+    server: Server, told: Told, remind: str, escalate: str, days: list[int], after: int | None
+) -> None:
+    async with signed_in(server, LEAD) as browser:
+        fields = {"title": "Fetch the badge", "owner": "hire", "due": "2027-02-03", "milestone_id": "own_1"}
+        page = await sent(browser, told, "milestones", **fields, remind=remind, escalate=escalate)
+        assert f'value="{remind}"' in page.partition('name="remind"')[2].partition("</select>")[0]
+        assert f'value="{escalate}"' in page.partition('name="escalate"')[2].partition("</select>")[0]
+        journey = await store.journey(told.db, ADA)
+        assert journey is not None
+        assert (journey.milestones["own_1"].remind, journey.milestones["own_1"].escalate_after) == (days, after)
+        refused = await browser.post(f"{PLAN}/milestones", data=fields | {"milestone_id": "own_2", "escalate": "5"})
+        assert refused.status_code == 422
 
 
 async def test_a_manager_pauses_and_resumes_and_the_board_says_so(server: Server, told: Told) -> None:

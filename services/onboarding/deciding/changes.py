@@ -66,6 +66,12 @@ def add_milestone_on_a_persons_word(case: Case) -> Facts:
             "too_many_milestones",
             most=MAX_MILESTONES,
         )
+    if said.optional and said.escalate_after:
+        raise invalid(
+            "escalate_after: an optional milestone may stay open, so nobody is told; leave it out, or make it required",
+            "optional_escalates",
+            "escalate_after",
+        )
     _check_day(case, said.due)
     return [
         MilestoneAdded(
@@ -75,6 +81,7 @@ def add_milestone_on_a_persons_word(case: Case) -> Facts:
             due=said.due,
             optional=said.optional,
             remind=sorted(set(said.remind)),
+            escalate_after=said.escalate_after,
             added_by=said.added_by,
         )
     ]

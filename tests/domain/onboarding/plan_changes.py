@@ -8,6 +8,7 @@ from services.onboarding.commands import (
     ChangeProgramme,
     MoveMilestone,
     PauseJourney,
+    ReassignMilestone,
     ReopenMilestone,
     ResumeJourney,
     ReviewDueDays,
@@ -16,6 +17,7 @@ from services.onboarding.commands import (
 from services.onboarding.programme import Programmes
 from services.onboarding.programme_files import read_programme
 from shared.events.hr import EmployeeTerminated, TerminationCancelled
+from shared.events.onboarding import Owner
 from tests.domain.onboarding.history import (
     ADA,
     BOSS,
@@ -48,6 +50,10 @@ def waive(id: str) -> WaiveMilestone:
 
 def move(id: str, due: date) -> MoveMilestone:
     return MoveMilestone(employee_id=ADA, milestone_id=id, due=due, moved_by=BOSS)
+
+
+def reassign(id: str, owner: Owner) -> ReassignMilestone:
+    return ReassignMilestone(employee_id=ADA, milestone_id=id, owner=owner, reassigned_by=BOSS)
 
 
 def pause(until: date | None = None, since: date | None = None) -> PauseJourney:

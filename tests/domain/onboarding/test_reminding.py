@@ -9,8 +9,9 @@ from services.onboarding.programme import Programme, Programmes
 from services.onboarding.programme_files import read_programme
 from shared.events import Fact
 from shared.events.onboarding import MilestoneEscalated, MilestoneLate, MilestoneReminded
+from shared.refusals import Refused
 from tests.domain.onboarding.history import ADA, BOSS, NOW, SMALL, START, Life, hired, moved, only, programmes
-from tests.domain.onboarding.plan_changes import RESUME, REVIEW, add, day, follow, move, noon, pause, waive
+from tests.domain.onboarding.plan_changes import RESUME, REVIEW, add, day, follow, move, noon, pause, reassign, waive
 from tests.domain.onboarding.test_programme import faults_of
 
 TELLING = SMALL.replace(
@@ -192,6 +193,44 @@ def test_the_owner_of_a_milestone_that_one_person_alone_has_is_reminded_too() ->
         (date(2027, 1, 15), "own_1", "hire"),  # a day before a Monday is a Sunday: on Friday
         (date(2027, 1, 20), "own_2", "hire"),
     ]
+
+
+def _escalated(life: Life) -> Told:
+    """Who hears that an own milestone is open, when the clock looks in daily."""
+    told: Told = []
+    for number in range((END - NOW.date()).days):
+        when = NOW.date() + timedelta(days=number)
+        facts = life.on(REVIEW, now=noon(when))
+        told += [(when, fact.milestone_id, fact.to) for fact in facts if isinstance(fact, MilestoneEscalated)]
+    return told
+
+
+def test_what_one_person_alone_has_is_escalated_once_to_somebody_else_than_its_owner() -> None:
+    life = Life()
+    life.on(hired(), now=NOW)
+    monday = START + timedelta(days=7)
+    life.on(add(monday, escalate_after=3), add(monday, remind=[], escalate_after=5), add(monday))
+    life.on(reassign("own_2", "manager"))
+    assert _escalated(life) == [
+        (date(2027, 1, 21), "own_1", "manager"),
+        (date(2027, 1, 25), "own_2", "coordinator"),  # five days after a Monday is a Saturday: on Monday
+    ]
+
+
+def test_an_escalation_of_ones_own_moves_with_its_day_and_stops_when_it_is_settled() -> None:
+    life = Life()
+    life.on(hired(), now=NOW)
+    monday = START + timedelta(days=7)
+    life.on(add(monday, remind=[], escalate_after=3), add(monday, escalate_after=3))
+    life.on(move("own_1", monday + timedelta(days=7)), waive("own_2"))
+    assert _escalated(life) == [(date(2027, 1, 28), "own_1", "manager")]
+
+
+def test_of_an_optional_one_that_may_stay_open_nobody_is_told() -> None:
+    life = Life()
+    life.on(hired(), now=NOW)
+    with pytest.raises(Refused, match="optional milestone may stay open"):
+        life.on(add(START + timedelta(days=7), optional=True, escalate_after=3))
 
 
 def test_a_reminder_of_ones_own_moves_with_its_day_and_stops_when_it_is_settled() -> None:
