@@ -60,7 +60,7 @@ class _Model(BaseModel):
 
 
 class BoardMilestone(_Model):
-    """A milestone as the board counts it; `survey` and `meeting` as in `PlannedMilestone`."""
+    """A milestone as the board counts it; `survey` and `meeting` as in `PlannedMilestone`, `met` the mentor who held that."""
 
     owner: Owner
     due: date
@@ -68,6 +68,7 @@ class BoardMilestone(_Model):
     status: MilestoneStatus = "planned"
     survey: str | None = Field(default=None, exclude_if=not_)
     meeting: int | None = Field(default=None, exclude_if=not_)
+    met: str | None = Field(default=None, exclude_if=not_)
 
 
 class NextMilestone(_Model):
@@ -79,7 +80,10 @@ class NextMilestone(_Model):
 
 
 class Assignment(_Model):
-    """Whether there is a mentor, and why. `score` and points are 0..10000; `ruled_out` counts mentors by hard rule."""
+    """Whether there is a mentor, and why. `score` and points are 0..10000; `ruled_out` counts mentors by hard rule.
+
+    `after_another`: there was a mentor before.
+    """
 
     status: AssignmentStatus = "none"
     mentor_id: str | None = None
@@ -90,6 +94,7 @@ class Assignment(_Model):
     ruled_out: dict[str, int] = {}
     cause: str | None = None
     since: datetime | None = None
+    after_another: bool = Field(default=False, exclude_if=not_)
 
 
 class Mail(_Model):
@@ -114,7 +119,8 @@ class Board(_Model):
     `mail_failed` (or no address to send to); `away` is set while the journey is paused, `last_day` while the person is about to
     leave. `standing` is where the row stands among others, in one word that an index can
     hold: an active journey is `late`, needs `attention` for another reason or is on `track`; any other stands by its status.
-    `facets` are what it is found and counted by besides (`facets.Facet`); `rated` are the ratings of this journey, for means.
+    `facets` are what it is found and counted by besides (`facets.Facet`); `rated` are the ratings of this journey, for means;
+    `met` are the mentors with whom meetings were held, the last one last.
     """
 
     employee_id: str
@@ -137,6 +143,7 @@ class Board(_Model):
     last_day: date | None = None
     meetings: int = 0
     last_meeting_on: date | None = None
+    met: list[str] = []
     assignment: Assignment = Assignment()
     mail: Mail = Mail()
     updated_at: datetime
@@ -240,6 +247,7 @@ def _row_started(row: Stored, event: Event[JourneyStarted]) -> Updates:
         "last_day": None,
         "meetings": 0,
         "last_meeting_on": None,
+        "met": [],
         "rated": [],
     }
 
@@ -315,6 +323,13 @@ def _row_milestone(status: MilestoneStatus) -> Callable[[Stored, Event[Any]], Up
     return _row_changed(lambda _: {"status": status})
 
 
+def _row_done(row: Stored, event: Event[MilestoneCompleted]) -> Updates | None:
+    """Done; of a planned meeting, with the mentor of the last one: the fact that one was held comes before this one."""
+    planned = row["milestones"].get(event.data.milestone_id, {})
+    with_whom = {"met": row["met"][-1]} if planned.get("meeting") and row["met"] else {}
+    return _row_changed(lambda _: {"status": "done", **with_whom})(row, event)
+
+
 def _row_due_anew(row: Stored, event: Event[Any]) -> Updates | None:
     return _row_changed(lambda fact: {"due": fact.due.isoformat(), "status": "planned"})(row, event)
 
@@ -323,7 +338,12 @@ def _row_met(row: Stored, event: Event[MeetingHeld]) -> Updates:
     return {
         "meetings": row["meetings"] + 1,
         "last_meeting_on": max(row["last_meeting_on"] or "", event.data.held_on.isoformat()),
+        "met": _last(row["met"], event.data.mentor_id),
     }
+
+
+def _last(met: Sequence[str], mentor_id: str | None) -> list[str]:
+    return [*(each for each in met if each != mentor_id), mentor_id] if mentor_id else list(met)
 
 
 def _row_answered(row: Stored, event: Event[SurveyAnswered]) -> Updates:
@@ -334,6 +354,7 @@ def _row_answered(row: Stored, event: Event[SurveyAnswered]) -> Updates:
 def _row_assigned(row: Stored, event: Event[MentorAssigned]) -> Updates:
     fact = event.data
     return _assignment(
+        row,
         status="assigned",
         mentor_id=fact.mentor_id,
         score=fact.score,
@@ -345,19 +366,21 @@ def _row_assigned(row: Stored, event: Event[MentorAssigned]) -> Updates:
 
 
 def _row_released(row: Stored, event: Event[MentorReleased]) -> Updates:
-    return _assignment(status="released", cause=event.data.cause, since=event.time)
+    return _assignment(row, status="released", cause=event.data.cause, since=event.time)
 
 
 def _row_waitlisted(row: Stored, event: Event[HireWaitlisted]) -> Updates:
-    return _assignment(status="waitlisted", ruled_out=event.data.ruled_out, since=event.time)
+    return _assignment(row, status="waitlisted", ruled_out=event.data.ruled_out, since=event.time)
 
 
 def _row_unlisted(row: Stored, event: Event[HireUnlisted]) -> Updates:
-    return _assignment(status="none", cause=event.data.cause, since=event.time)
+    return _assignment(row, status="none", cause=event.data.cause, since=event.time)
 
 
-def _assignment(**known: Any) -> Updates:
-    return {"assignment": Assignment(**known).model_dump(mode="json")}
+def _assignment(row: Stored, **known: Any) -> Updates:
+    before = row["assignment"]
+    after_another = bool(before.get("after_another") or before["mentor_id"])
+    return {"assignment": Assignment(**known, after_another=after_another).model_dump(mode="json")}
 
 
 def _row_message(state: MailState) -> Callable[[Stored, Event[Any]], Updates | None]:
@@ -374,7 +397,7 @@ _BOARD: Mapping[type[Fact], Callable[[Stored, Event[Any]], Updates | None]] = {
     JourneyStarted: _row_started,
     JourneyRescheduled: _row_rescheduled,
     ManagerChanged: lambda row, event: {"manager_id": event.data.manager_id},
-    MilestoneCompleted: _row_milestone("done"),
+    MilestoneCompleted: _row_done,
     MilestoneLate: _row_milestone("late"),
     MilestoneWaived: _row_milestone("waived"),
     MilestoneReopened: _row_due_anew,

@@ -6,7 +6,7 @@ as `answered::default:pulse_7` or `unanswered::default:pulse_7`, meetings as one
 says what facts said last.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, product
 from typing import Literal, cast, get_args
@@ -15,7 +15,10 @@ from services.onboarding.deciding.changes import OWN
 from services.onboarding.projections.stored import Stored
 
 Rhythm = Literal["on_rhythm", "off_rhythm", "never_met"]
-"""How mentor and hire keep the planned meetings: none is late and some was held, one is late, or one is and none was held."""
+"""How mentor and hire keep the planned meetings: none is late and some was held, one is late, or one is and none was held.
+
+After an earlier mentor it starts anew with the present one: with the meetings planned since then, of which each meeting of these
+two counts for the next, whatever was left open before them."""
 Kind = Literal["late", "answered", "unanswered", Rhythm]
 RHYTHMS: tuple[Rhythm, ...] = get_args(Rhythm)
 OF_THEIR_OWN = OWN.rstrip("_")  # milestones that one person alone has are counted together
@@ -81,8 +84,21 @@ def _surveys(row: Stored) -> Iterator[Facet]:
 def _rhythm(row: Stored) -> Iterator[Facet]:
     if row["status"] != "active" or row["assignment"]["status"] != "assigned":
         return
-    kept = {each["status"] for each in row["milestones"].values() if each.get("meeting")}
-    if "late" in kept:
-        yield Facet("off_rhythm" if row["meetings"] else "never_met")
-    elif "done" in kept:
+    planned = [each for each in row["milestones"].values() if each.get("meeting")]
+    kept = [each["status"] for each in planned]
+    late, held, met = "late" in kept, "done" in kept, row["meetings"] > 0
+    if row["assignment"].get("after_another"):
+        late, held, met = _anew(row, planned)
+    if late:
+        yield Facet("off_rhythm" if met else "never_met")
+    elif held:
         yield Facet("on_rhythm")
+
+
+def _anew(row: Stored, planned: Sequence[Stored]) -> tuple[bool, bool, bool]:
+    """Of a pair after another: whether one of their meetings is late, whether some was held as planned, whether they met."""
+    mentor, since = row["assignment"]["mentor_id"], row["assignment"]["since"][:10]
+    held = sum(each.get("met") == mentor for each in planned if each["status"] == "done")
+    theirs = [each["status"] for each in planned if each["due"] >= since]
+    late = "late" in theirs and held < theirs.count("late") + theirs.count("done")
+    return late, held > 0, mentor in row["met"]

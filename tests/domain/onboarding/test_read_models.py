@@ -123,7 +123,7 @@ ASKED = STARTED.model_copy(
         ]
     }
 )
-MET = MeetingHeld(employee_id=ADA, meeting_id="1", held_on=START, minutes=30, reported_by=MENTOR)
+MET = MeetingHeld(employee_id=ADA, meeting_id="1", mentor_id=MENTOR, held_on=START, minutes=30, reported_by=MENTOR)
 MET_AS_PLANNED = DONE.model_copy(update={"milestone_id": "meet", "cause": "meeting_held"})
 
 
