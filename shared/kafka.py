@@ -30,6 +30,7 @@ MAX_REQUEST_BYTES = 8 * 1024 * 1024  # dead letters carry whatever a producer ma
 EMPTY_POLL_MS = 20  # FastStream sleeps this long after a poll that found nothing, and hears nothing meanwhile
 FETCHED_BYTES = 256 * 1024  # of one partition at a time: aiokafka keeps as much of each in memory; a larger record comes alone
 POLL_MS = 1_000  # hence polls wait so long; records that come end the wait at once
+SMALL_BATCH = 100  # records; behind more of them others wait already
 FETCH_PAUSES_S = (0.002, 0.025)  # on the embedded broker, which answers an empty fetch at once: after records, and at most
 SESSION_TIMEOUT_MS = 10_000  # three heartbeats; as long as a lease, so that all a dead worker did goes on after the same time
 MAX_POLL_INTERVAL_MS = 300_000
@@ -144,6 +145,24 @@ def subscribe(
     subscriber(handler)
     start.subscriber = subscriber
     return subscriber
+
+
+def gathering(handler: Handler, seconds: float) -> Handler:
+    """The handler, unhurried: what follows a small batch waits until `seconds` after that one's start, and comes as one batch.
+
+    A batch of one record costs nearly as much as one of twenty. The first after a lull is handled at once.
+    """
+    if not seconds:
+        return handler
+
+    async def unhurried(records: Sequence[Record]) -> None:
+        loop = asyncio.get_running_loop()
+        gathered = loop.time() + seconds
+        await handler(records)
+        if len(records) < SMALL_BATCH:
+            await asyncio.sleep(max(0.0, gathered - loop.time()))
+
+    return unhurried
 
 
 async def _tolerant_parser(batch: tuple[ConsumerRecord[Any, Any], ...], original: Any) -> Any:

@@ -38,11 +38,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """Topics one consumer follows. `work` makes the service's part of one attempt; `consumer` names group and progress."""
+    """Topics one consumer follows. `work` makes the service's part of one attempt; `consumer` names group and progress.
+
+    `gather_s`: seconds that what is said may wait for what follows it (`kafka.gathering`), where nobody waits for it.
+    """
 
     consumer: str
     topics: Sequence[str]
     work: Callable[[Database], Work]
+    gather_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ class Worker:
                 kafka_broker,
                 subscription.consumer,
                 subscription.topics,
-                processor.process,
+                kafka.gathering(processor.process, subscription.gather_s),
                 start,
                 member=member if self.settings.kafka_groups else None,
             )

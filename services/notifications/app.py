@@ -33,6 +33,7 @@ log = structlog.get_logger()
 
 STRANDED_EVERY_S = 300.0  # what a change of settings left waiting has waited for a restart
 SUMMARIES_EVERY_S = 300.0  # they are read in the morning; nobody waits for one
+GATHER_S = 0.1  # nobody waits for a mail by the tenth of a second, and one hire is four facts here
 TOPICS = (hr.TOPIC, mentoring.MENTORS_TOPIC, mentoring.ASSIGNMENTS_TOPIC, onboarding.TOPIC)
 
 
@@ -90,7 +91,7 @@ def worker(settings: Settings) -> Worker:
     return Worker(
         service=SERVICE,
         settings=settings,
-        subscriptions=[Subscription("notifications", TOPICS, work)],
+        subscriptions=[Subscription("notifications", TOPICS, work, gather_s=GATHER_S)],
         duties=[
             Duty("email", send_email),
             *(by_chat(name, service) for name, service in services.items()),
