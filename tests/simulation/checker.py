@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
+from services.matching.pair_desk import Allow, Exclude, Reject
 from services.notifications.entry import UNCERTAIN
 from services.onboarding.evolution import evolve
 from services.onboarding.journey import Journey
@@ -139,6 +140,10 @@ class Checker:
         taken = {(id, mentor_id) for mentor_id, mentor in mentors.items() for id in mentor["mentees"]}
         if assigned != taken:
             self._fail("load", f"hires and mentors disagree about {sorted(assigned ^ taken)}")
+        proposed = {(id, hire["proposal"]["decision"]["mentor_id"]) for id, hire in hires.items() if hire["proposal"]}
+        reserved = {(id, mentor_id) for mentor_id, mentor in mentors.items() for id in mentor["reserved"]}
+        if proposed != reserved:
+            self._fail("load", f"proposals and reserved places disagree about {sorted(proposed ^ reserved)}")
 
     # When all is quiet
 
@@ -159,6 +164,7 @@ class Checker:
             self._check_journeys()
             self._check_read_models()
             self._check_requests()
+            self._check_objections()
         self._check_mails()
 
     def _states(self, service: str, collection: str) -> dict[str, Document]:
@@ -209,14 +215,17 @@ class Checker:
             hire = hires.get(id, {"status": "none", "decision": None, "waiting": None, "journey": "none"})
             if is_expected and hire["journey"] not in ("completed", "cancelled"):
                 reasoned = hire["status"] == "waitlisted" and hire["waiting"]
-                if hire["status"] != "assigned" and not reasoned:
+                proposed = hire["status"] == "proposed" and hire["proposal"]["until"] > self.world.true_time().isoformat()
+                if hire["status"] != "assigned" and not reasoned and not proposed:
                     self._fail("assigned or waitlisted", f"{id} is {hire['status']}")
-            elif not is_expected and hire["status"] in ("assigned", "waitlisted"):
+            elif not is_expected and hire["status"] in ("assigned", "waitlisted", "proposed"):
                 self._fail("assigned or waitlisted", f"{id} is {hire['status']} and no longer expected")
             told = live.get(id)
             mentor = hire["decision"]["mentor_id"] if hire["status"] == "assigned" else None
             if told != mentor:
                 self._fail("one live mentor", f"{id} has {mentor}, and the topic says {told}")
+            if hire["status"] in ("assigned", "proposed") and hire["unsettled"]:
+                self._fail("assigned or waitlisted", f"{id} is still with whom they must not be with")
         for id, mentor in self._states("matching", "mentors").items():
             if mentor["status"] == "withdrawn" and mentor["mentees"]:
                 self._fail("assigned or waitlisted", f"{mentor['mentees']} are with {id}, who has withdrawn")
@@ -335,6 +344,21 @@ class Checker:
         for kind, key, asked in self.answered:
             if kind == "report" and getattr(asked, "meeting_id", None) and not told[asked.meeting_id]:
                 self._fail("requests once", f"{asked.meeting_id} was answered ({key in keys}) and is not told")
+
+    def _check_objections(self) -> None:
+        """What was decided against a pair, and answered, is on record, once, and keeps the two apart until they are allowed."""
+        hires = self._states("matching", "hires")
+        commands = {key: asked for kind, key, asked in self.answered if kind == "pair"}
+        allowed = {(asked.subject, asked.mentor_id) for asked in commands.values() if isinstance(asked, Allow)}
+        apart = {(asked.subject, asked.mentor_id) for asked in commands.values() if isinstance(asked, Exclude)}
+        for id, mentor_id in sorted(apart - allowed):
+            if mentor_id not in hires[id]["excluded"]:
+                self._fail("requests once", f"{id} and {mentor_id} were to be kept apart")
+        rejected = Counter(asked.subject for asked in commands.values() if isinstance(asked, Reject))
+        for id, count in rejected.items():
+            kept = [each for each in hires[id]["objections"] if each["kind"] == "rejected"]
+            if len(kept) > count:
+                self._fail("requests once", f"{count} proposals for {id} were rejected, {len(kept)} are on record")
 
     def _check_mails(self) -> None:
         """One outcome for each ledger key, the same in ledger, topic and mail server."""

@@ -9,10 +9,11 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from services.matching.mentor_desk import MentorWork
+from services.matching.pair_desk import PairCommand, PairWork
 from services.onboarding.handlers import as_event, command_processor
 from services.onboarding.programme import Programmes
 from shared import clock as clocks
-from shared.events import new_event, to_record
+from shared.events import Event, new_event, to_record
 from shared.mongo import Database
 from shared.processing import Processor
 from shared.refusals import Refused
@@ -20,7 +21,7 @@ from tests.simulation import loop as virtual
 from tests.simulation.checker import Checker, is_quiet
 from tests.simulation.script import Fault, Script, Step
 from tests.simulation.store_client import Client
-from tests.simulation.world import OWNER, Armed, Process, World, _programmes, inhabited
+from tests.simulation.world import OWNER, Armed, Process, World, _policy, _programmes, inhabited
 
 QUIET_WITHIN_S = 240.0  # the longest holds and pauses of the product, several times over
 
@@ -49,7 +50,8 @@ def play(script: Script, *, tracing: bool = False, bug: Callable[[], Any] | None
 
 
 async def _play(script: Script, tracing: bool, bug: Callable[[], Any] | None) -> Outcome:
-    world = World(script.seed, replicas=script.replicas, mail_hours=script.mail_hours, tracing=tracing)
+    settings = {"mail_hours": script.mail_hours, "approval_hours": script.approval_hours}
+    world = World(script.seed, replicas=script.replicas, settings=settings, tracing=tracing)
     checker = Checker(world)
     with inhabited(world), (bug or _nothing)():
         company = Company(world, checker)
@@ -152,6 +154,7 @@ class Company:
         self._web = Process(world, "web", 0, 1, world.random)
         self._client = Client(world.store, self._web, "web")
         self._asking: list[asyncio.Task[None]] = []
+        self._windows = {"report": self._report, "desk": self._desk, "pair": self._pair}
 
     def waiting(self) -> list[str]:
         """Requests that were not answered yet."""
@@ -189,7 +192,7 @@ class Company:
         asked, key = step.what
         for _ in range(20):
             try:
-                await (self._desk(asked, key) if step.kind == "desk" else self._report(asked, key))
+                await self._windows[step.kind](asked, key)
             except Refused as refusal:
                 if refusal.status != 503:
                     return
@@ -209,4 +212,17 @@ class Company:
         db: Database = self._client["matching"]  # type: ignore[assignment]
         processor = Processor(service="matching", consumer="matching.web", db=db, work=lambda: MentorWork(db))
         event = new_event(fact, source="/firstmate/matching/web", id=key, time=clocks.now())
+        await processor.execute([event], key=key)
+
+    async def _pair(self, command: PairCommand, key: str) -> None:
+        db: Database = self._client["matching"]  # type: ignore[assignment]
+        processor = Processor(service="matching", consumer="matching.web", db=db, work=lambda: PairWork(db, _policy()))
+        event: Event[PairCommand] = Event(
+            id="command",
+            source="/firstmate/matching/web",
+            type=command.TYPE,
+            subject=command.subject,
+            time=clocks.now(),
+            data=command,
+        )
         await processor.execute([event], key=key)

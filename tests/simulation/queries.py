@@ -210,6 +210,9 @@ def _operation(name: str, argument: Any, document: Document, now: datetime) -> A
     if name == "$cond":
         test, yes, no = argument
         return evaluate(yes if evaluate(test, document, now) else no, document, now)
+    if name == "$objectToArray":
+        fields = evaluate(argument, document, now)
+        return None if fields is None else [{"k": key, "v": value} for key, value in fields.items()]
     values = [evaluate(item, document, now) for item in argument]
     if name in ("$add", "$subtract"):
         if any(value is None for value in values):
@@ -349,7 +352,10 @@ def _copy(source: Any, target: Document, path: list[str]) -> None:
     elif isinstance(source[head], dict):
         _copy(source[head], target.setdefault(head, {}), rest)
     elif isinstance(source[head], list):
-        raise Unsupported(f"projection through an array at {head}")
+        if not all(isinstance(each, dict) for each in source[head]):
+            raise Unsupported(f"projection through an array of values at {head}")
+        for each, shown in zip(source[head], target.setdefault(head, [{} for _ in source[head]]), strict=True):
+            _copy(each, shown, rest)
 
 
 def sorted_by(documents: list[Document], keys: list[tuple[str, int]]) -> list[Document]:

@@ -8,7 +8,20 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from services.onboarding.commands import AnswerSurvey, Command, CompleteMilestone, LogMeeting
+from services.matching.pair_desk import Allow, Approve, Exclude, Override, PairCommand, PinPair, Reject, RequestChange, UnpinPair
+from services.onboarding.commands import (
+    AddMilestone,
+    AnswerSurvey,
+    Command,
+    CompleteMilestone,
+    LogMeeting,
+    MoveMilestone,
+    PauseJourney,
+    ReassignMilestone,
+    ReopenMilestone,
+    ResumeJourney,
+    WaiveMilestone,
+)
 from shared.events import Event, new_event, to_record
 from shared.events.hr import (
     EmployeeHired,
@@ -51,11 +64,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A run. `steps` and `faults` are in the order of their times."""
+    """A run. `steps` and `faults` are in the order of their times; `approval_hours` as the setting, 0 for none."""
 
     seed: int
     replicas: dict[str, int]
     mail_hours: str
+    approval_hours: int
     steps: tuple[Step, ...]
     faults: tuple[Fault, ...]
 
@@ -68,7 +82,7 @@ class Script:
         )
 
     def __str__(self) -> str:
-        lines = [f"seed {self.seed}, replicas {self.replicas}, mail hours {self.mail_hours}"]
+        lines = [f"seed {self.seed}, replicas {self.replicas}, mail hours {self.mail_hours}, approval {self.approval_hours} h"]
         told = [(step.at, f"{step.kind}: {_words(step.what)}") for step in self.steps]
         told += [
             (
@@ -95,9 +109,11 @@ def script_of(seed: int) -> Script:
     rng = random.Random(seed)
     replicas = {service: 1 + (rng.random() < 0.35) for service in ("matching", "onboarding", "notifications")}
     hours = "always" if rng.random() < 0.6 else "07:00-20:00"
-    steps = tuple(sorted(_Story(rng).steps, key=lambda step: step.at))
+    story = _Story(rng)
+    people = _People(random.Random(f"{seed} decides"), story)  # drawn apart: a seed's story is the same without them
+    steps = tuple(sorted([*story.steps, *people.steps], key=lambda step: step.at))
     faults = () if rng.random() < 0.03 else tuple(sorted(_faults(rng, replicas), key=lambda fault: fault.at))
-    return Script(seed, replicas, hours, steps, faults)
+    return Script(seed, replicas, hours, people.approval_hours, steps, faults)
 
 
 class _Story:
@@ -206,9 +222,11 @@ class _Story:
                 reported_by=id,
             )
         elif what == "answers":
-            command = AnswerSurvey(employee_id=id, survey_id="pulse_1", ratings={"welcome": 4})
+            command = AnswerSurvey(employee_id=id, survey_id="pulse_7", ratings={"satisfaction": 4})
         else:
-            command = CompleteMilestone(employee_id=id, milestone_id=self.rng.choice(("access_ready", "goals")), completed_by=id)
+            command = CompleteMilestone(
+                employee_id=id, milestone_id=self.rng.choice(("access_ready", "goals_30")), completed_by=id
+            )
         step = (command, f"report-{self.rng.getrandbits(40):x}")
         self._add(at, "report", step)
         if self.rng.random() < 0.3:
@@ -252,6 +270,60 @@ class _Story:
             )
         )
         self._add(at, "poison", bad)
+
+
+class _People:
+    """What coordinators, hires and mentors decide about pairs, and managers about one person's plan; some press twice."""
+
+    def __init__(self, rng: random.Random, story: _Story) -> None:
+        self.rng = rng
+        self.mentors, self.hires = story.mentors, story.hires
+        self.approval_hours = rng.choice((0, 0, 4, 24))
+        self.steps: list[Step] = []
+        for id in self.hires:
+            for _ in range(rng.choice((0, 0, 1, 2, 3))):
+                self._asks("pair", self._about_the_pair(id))
+            for _ in range(rng.choice((0, 0, 1, 2))):
+                self._asks("report", self._about_the_plan(id))
+
+    def _asks(self, kind: str, command: Any) -> None:
+        at, step = self.rng.uniform(3, STORY_S + 4), (command, f"{kind}-{self.rng.getrandbits(40):x}")
+        self.steps.append(Step(at, kind, step))
+        if self.rng.random() < 0.3:
+            self.steps.append(Step(at + self.rng.expovariate(1.0), kind, step))
+
+    def _about_the_pair(self, id: str) -> PairCommand:
+        mentor, why = self.rng.choice(self.mentors), "it is better so"
+        if self.approval_hours and self.rng.random() < 0.6:
+            instead = mentor if self.rng.random() < 0.3 else None
+            rejected = Reject(subject=id, by="C-1", reason=why)
+            return rejected if self.rng.random() < 0.3 else Approve(subject=id, by="C-1", mentor_id=instead)
+        commands: tuple[PairCommand, ...] = (
+            Override(subject=id, by="C-1", mentor_id=mentor, reason=why, exclude_previous=self.rng.random() < 0.3),
+            RequestChange(subject=id, by=id, expected=mentor, side="hire"),
+            RequestChange(subject=id, by=mentor, expected=mentor, side="mentor", reason=why),
+            Exclude(subject=id, by="C-1", mentor_id=mentor),
+            Allow(subject=id, by="C-1", mentor_id=mentor),
+            PinPair(subject=id, by="C-1"),
+            UnpinPair(subject=id, by="C-1"),
+        )
+        return self.rng.choice(commands)
+
+    def _about_the_plan(self, id: str) -> Command:
+        day, milestone = (
+            BEGINNING.date() + timedelta(days=self.rng.randint(-3, 40)),
+            self.rng.choice(("access_ready", "goals_30", "own")),
+        )
+        commands: tuple[Command, ...] = (
+            AddMilestone(employee_id=id, milestone_id="own", title="Badge", owner="manager", due=day, added_by="BOSS"),
+            MoveMilestone(employee_id=id, milestone_id=milestone, due=day, moved_by="BOSS"),
+            WaiveMilestone(employee_id=id, milestone_id=milestone, waived_by="BOSS"),
+            ReopenMilestone(employee_id=id, milestone_id=milestone, reopened_by="BOSS"),
+            ReassignMilestone(employee_id=id, milestone_id=milestone, owner="hire", reassigned_by="BOSS"),
+            PauseJourney(employee_id=id, since=self.rng.choice((None, day)), paused_by="BOSS"),
+            ResumeJourney(employee_id=id, resumed_by="BOSS"),
+        )
+        return self.rng.choice(commands)
 
 
 OPERATIONS = ("", "", "commit", "write", "find", "produce", "offsets", "poll", "mail", "next", "watch")

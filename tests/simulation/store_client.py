@@ -19,6 +19,7 @@ from shared import mongo
 from shared.changes import Step, is_single
 from tests.simulation import queries
 from tests.simulation.queries import Document, Unsupported
+from tests.simulation.stages import aggregated
 from tests.simulation.store import Busy, Gate, Open, Store, Transaction, no_transaction, token_of
 
 
@@ -288,24 +289,13 @@ class Table:
         return sorted(values, key=queries.order)
 
     def aggregate(self, stages: list[Document]) -> Cursor:
-        """`$match` and `$group` with `$sum`."""
-        if [next(iter(stage)) for stage in stages] != ["$match", "$group"]:
-            raise Unsupported(f"aggregate {stages}")
-        query, group = stages[0]["$match"], stages[1]["$group"]
+        """The pipeline over what is committed."""
+
+        def committed(name: str) -> list[Document]:
+            return [queries.decoded(raw) for raw in self._store.read(self.database.name, name, None, None)]
 
         def read() -> list[Document]:
-            sums: dict[Any, Document] = {}
-            for raw in self._store.read(self.database.name, self.name, query, None):
-                document = queries.decoded(raw)
-                key = queries.evaluate(group["_id"], document, self._store.clock())
-                row = sums.setdefault(key, {"_id": key} | {name: 0 for name in group if name != "_id"})
-                for name, what in group.items():
-                    if name == "_id":
-                        continue
-                    if not isinstance(what, dict) or what.keys() != {"$sum"}:
-                        raise Unsupported(f"$group {name}")
-                    row[name] += queries.evaluate(what["$sum"], document, self._store.clock()) or 0
-            return list(sums.values())
+            return aggregated(stages, committed(self.name), committed, self._store.clock())
 
         return Cursor(self._gate, f"aggregate {self.name}", read)
 

@@ -200,6 +200,32 @@ async def test_counts_distinct_values_and_groups(db: Any) -> None:
     assert {row["_id"]: row["count"] async for row in db["things"].aggregate(stages)} == {"x": 3, "y": 1}
 
 
+async def test_pipelines_walk_up_and_down_a_tree_and_take_apart_what_is_kept_by_name(db: Any) -> None:
+    await fill(
+        db, top={}, a={"up": "top"}, b={"up": "a"}, c={"up": "b", "marks": {"x": 2, "y": 3}}, loop={"up": "loop", "marks": {}}
+    )
+    up: dict[str, Any] = {"from": "things", "startWith": "$up", "connectFromField": "up", "connectToField": "_id", "maxDepth": 1}
+    climb = [
+        {"$match": {"_id": {"$in": ["c", "loop", "top"]}}},
+        {"$graphLookup": up | {"as": "above"}},
+        {"$project": {"up": 1, "above._id": 1, "above.up": 1}},
+    ]
+    above = {
+        row["_id"]: sorted((one["_id"], one.get("up")) for one in row["above"]) async for row in db["things"].aggregate(climb)
+    }
+    assert above == {"c": [("a", "top"), ("b", "a")], "loop": [("loop", "loop")], "top": []}
+    down = up | {"startWith": "$_id", "connectFromField": "_id", "connectToField": "up", "as": "under", "maxDepth": 9}
+    descend = [{"$match": {"up": "top"}}, {"$graphLookup": down}, {"$project": {"under._id": 1}}]
+    under = [(row["_id"], sorted(one["_id"] for one in row["under"])) async for row in db["things"].aggregate(descend)]
+    assert under == [("a", ["b", "c"])]
+    apart = [
+        {"$project": {"mark": {"$objectToArray": "$marks"}}},
+        {"$unwind": "$mark"},
+        {"$group": {"_id": None, "count": {"$sum": 1}, "sum": {"$sum": "$mark.v"}}},
+    ]
+    assert [row async for row in db["things"].aggregate(apart)] == [{"_id": None, "count": 2, "sum": 5}]
+
+
 async def test_deletes_and_many_at_once(db: Any) -> None:
     await fill(db, a={"k": 1}, b={"k": 1}, c={"k": 2})
     result = await db["things"].update_many({"k": 1}, {"$set": {"k": 3}})

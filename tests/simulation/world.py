@@ -170,11 +170,11 @@ class Mail:
 class World:
     """Everything there is in one run."""
 
-    def __init__(self, seed: int, *, replicas: dict[str, int], mail_hours: str, tracing: bool = False) -> None:
+    def __init__(self, seed: int, *, replicas: dict[str, int], settings: dict[str, Any], tracing: bool = False) -> None:
         self.random = random.Random(seed * 7919 + 1)
         self.leap = timedelta()
         self.replicas = replicas
-        self.settings = {"mail_hours": mail_hours}
+        self.settings = settings
         self.processes: dict[str, Process] = {}
         self.mails: list[Mail] = []
         self.refusals: dict[str, list[str]] = {}  # by message id: what the mail server is still going to say
@@ -250,7 +250,7 @@ class World:
         return process
 
     async def _supervise(self, process: Process) -> None:
-        settings = _settings(process.replica, self.replicas[process.service] > 1, self.settings["mail_hours"])
+        settings = _settings(process.replica, self.replicas[process.service] > 1, **self.settings)
         try:
             await APPS[process.service].worker(settings).run()
             ended = "ended"
@@ -372,7 +372,7 @@ def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
 
 
 @functools.lru_cache(maxsize=64)
-def _settings(replica: int, groups: bool, mail_hours: str) -> Settings:
+def _settings(replica: int, groups: bool, mail_hours: str, approval_hours: int) -> Settings:
     return Settings(
         kafka="simulated",
         mongo="simulated",
@@ -381,6 +381,7 @@ def _settings(replica: int, groups: bool, mail_hours: str) -> Settings:
         secret="a secret of forty characters, or a few more",
         coordinators=["C-1"],
         mail_hours=mail_hours,
+        approval_hours=approval_hours,
         reoptimise_hour=3,
         smtp_tls="off",
     )
@@ -388,7 +389,7 @@ def _settings(replica: int, groups: bool, mail_hours: str) -> Settings:
 
 @functools.lru_cache(maxsize=1)
 def _templates() -> Any:
-    return _real_templates(_settings(0, False, "always"))
+    return _real_templates(_settings(0, False, "always", 0))
 
 
 _real_templates = notifications.templates
