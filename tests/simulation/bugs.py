@@ -132,16 +132,16 @@ BUGS: Mapping[str, Bug] = {
 }
 
 FOUND: Mapping[str, tuple[int, str]] = {
-    "progress apart": (5, "heard once"),
+    "progress apart": (3, "assigned or waitlisted"),
     "acknowledged first": (1, "nothing is stuck"),
     "no fence": (3, "only the holder publishes"),
-    "published before the commit": (1, "told once"),
-    "no version guard": (3, "told once"),
+    "published before the commit": (2, "told once"),
+    "no version guard": (10, "told once"),
     "no rewind": (1, "nothing is stuck"),
     "repeats count": (1, "assigned or waitlisted"),
     "marked before sent": (1, "told once"),
     "recorded before sent": (2, "one outcome"),
-    "nothing given back": (6, "nothing is stuck"),
+    "nothing given back": (56, "nothing is stuck"),
     "no sweep": (1, "nothing is stuck"),
 }
 """The first seed that finds each, and the invariant that breaks."""

@@ -233,6 +233,8 @@ class Store:
         slots = self.collection(database, name).slots
         if id in slots:
             self._reap(slots[id].writer)
+        if transaction is not None and transaction.state != "open":  # its own time is over, and it meets its own write
+            raise no_transaction()
         slot = slots.setdefault(id, Slot())
         if transaction is None:
             if slot.writer is not None:

@@ -494,3 +494,17 @@ async def test_the_products_own_parts_work_on_both(db: Any) -> None:
         await hold.respect(db, "reader")
     await hold.end(db, "reader")
     await hold.respect(db, "reader")
+
+
+def test_a_transaction_whose_time_is_over_holds_nothing_though_it_writes_on() -> None:
+    """Not to be seen on a real mongod within a test: its transactions live a minute."""
+    now = NOW
+    store = Store(lambda: now)
+    slow = store.begin(store.new_session(), "slow")
+    store.put("contract", "things", "a", "insert", {"_id": "a"}, slow)
+    now += timedelta(minutes=2)
+    with pytest.raises(OperationFailure) as error:
+        store.put("contract", "things", "a", "update", {"_id": "a", "n": 1}, slow)
+    assert error.value.code == 251
+    store.put("contract", "things", "a", "insert", {"_id": "a"}, None)
+    assert set(store.documents("contract", "things")) == {"a"}
