@@ -43,10 +43,14 @@ def check(
         return
     told = [{"id": each.id, "version": each.version, "milestones": len(each.milestones)} for each in found]
     doubts = doubts_in(where, now().date())
-    lines = [f"{each['id']} is well formed: version {each['version']}, {each['milestones']} milestones" for each in told]
+    lines = [f"{each.id} is well formed: version {each.version}, {_counted(len(each.milestones))}" for each in found]
     lines += [f"perhaps not meant: {doubt}" for doubt in doubts]
     summary = {"ok": True, "faults": [], "doubts": [asdict(doubt) for doubt in doubts], "programmes": told}
     result(summary, "\n".join(lines), as_json)
+
+
+def _counted(milestones: int) -> str:
+    return "1 milestone" if milestones == 1 else f"{milestones} milestones"
 
 
 @programme_app.command()

@@ -262,13 +262,16 @@ def _of_days(milestones: Sequence[tuple[int, Milestone]]) -> Iterator[Finding]:
 def _meetings_nobody_asks_for(written: ProgrammeFile) -> Iterator[Finding]:
     """A meeting far beyond the cadence keeps a journey open until people happen to have met so often."""
     asked = {
-        (number, index)
+        (number, index, each.day)
         for index, entry in enumerate(written.milestones)
         for each in entry.milestones()
         for number in meetings_in(each.completed_by)
     }
     before = 0
-    for number, index in sorted(asked):
+    for number, index, day in sorted(asked):
+        if before == 0 and number > max(day, 1) and written.milestones[index].after is None:
+            words = f"waits for meeting {number} by day {day}: more than one a day; ask for an earlier meeting, or a later day"
+            yield Finding(("milestones", index, "completed_by"), words)
         if number > before + 1 and before > 0:
             gap = f"meeting {before + 1}" if number == before + 2 else f"meetings {before + 1} to {number - 1}"
             words = f"waits for meeting {number}, and no milestone asks for {gap}"

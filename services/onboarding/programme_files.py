@@ -136,6 +136,9 @@ _WRITTEN: Mapping[str, str] = {
 }
 
 
+_NO_EVENT = "names no event; write 'person', or an event with its details"
+
+
 def _advice(error: ErrorDetails) -> str:
     name = str(error["loc"][-1]) if error["loc"] else ""
     if error["type"] == "missing":
@@ -148,7 +151,10 @@ def _advice(error: ErrorDetails) -> str:
         near = difflib.get_close_matches(name, names, n=1)
         return f"'{name}' is not a field here; " + (f"did you mean '{near[0]}'?" if near else "remove it")
     if error["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        return f"{error['msg']}; write 'person', or an event with its details"
+        tag, known = error["ctx"].get("tag", ""), error["ctx"].get("expected_tags", "")
+        return f"'{tag}' can't stand here; write one of {known}, those about events with their details" if tag else _NO_EVENT
+    if error["type"] == "too_short":
+        return f"needs at least {error['ctx']['min_length']}, and has {error['ctx']['actual_length']}"
     if error["type"] == "string_pattern_mismatch":
         otherwise = "ids are lower-case letters, digits and underscores, languages are tags such as en or pt-BR"
         return next((words for field, words in _WRITTEN.items() if field in error["loc"]), f"{error['msg']}; {otherwise}")

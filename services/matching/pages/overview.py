@@ -121,7 +121,7 @@ async def _outlook(standing: Standing, today: date) -> list[Task]:
     said = _("%(department)s: %(verdict)s", department=needing[0].department, verdict=forecast_words.verdict(needing[0], today))
     others = [one.department for one in needing[1 : 1 + MOST_DEPARTMENTS]]
     more = len(needing) - 1 - len(others)
-    others += [ngettext("%(num)s department more", "%(num)s departments more", more)] if more else []
+    others += [ngettext("%(num)s more department", "%(num)s more departments", more)] if more else []
     if others:
         said = _("%(first)s. Short of places soon: %(departments)s", first=said, departments=listed(others))
     return [Task(said, FORECAST, _("See the forecast"), "warn")]

@@ -120,7 +120,20 @@ def test_a_text_is_in_the_first_language_that_there_is() -> None:
     [
         ("owner: mentor", "owner: boss", "owner: boss", "should be 'hire', 'mentor', 'manager' or 'coordinator'"),
         ("owner: mentor", "ownr: mentor", "ownr: mentor", "did you mean 'owner'?"),
-        ("completed_by: mentor_assigned", "completed_by: mentor", "completed_by: mentor", "write 'person', or an event"),
+        (
+            "completed_by: mentor_assigned",
+            "completed_by: mentor",
+            "completed_by: mentor",
+            "'mentor' can't stand here; write one of",
+        ),
+        (
+            "completed_by: mentor_assigned",
+            "completed_by: {all: [mentor_assigned, still_employed]}",
+            "completed_by: {all",
+            "'still_employed' can't stand here; write one of 'person', 'mentor_assigned'",
+        ),
+        ("completed_by: mentor_assigned", "completed_by: {all: []}", "completed_by: {all", "needs at least 2, and has 0"),
+        ("completed_by: mentor_assigned", "completed_by: {of: 3}", "completed_by: {of", "names no event"),
         ("day: 60", "day: sixty", "day: sixty", "valid integer"),
         ("day: 60", "day: 9999", "day: 9999", "less than or equal to 1095"),
         ("day: 60", "day: 60\n    working_day: 3", "- id: review_60", "not both"),

@@ -120,6 +120,16 @@ def test_what_may_not_be_meant_is_told_with_its_line_and_refused_nowhere() -> No
     assert doubted(spare) == [(line_of(spare, "  pulse_14:"), "survey 'pulse_14' is asked by no milestone, so nobody sees it")]
 
 
+@pytest.mark.parametrize(
+    ("day", "number", "doubted_of"), [(5, 40, True), (5, 6, True), (30, 4, False), (5, 1, False), (-3, 1, False)]
+)
+def test_a_meeting_that_needs_more_than_one_a_day_is_doubted(day: int, number: int, doubted_of: bool) -> None:
+    meeting = f"owner: mentor, day: {day}, completed_by: {{event: meeting_held, number: {number}}}"
+    text = f"id: default\ntitle: {{en: T}}\nmilestones:\n  - {{id: m, title: {{en: M}}, {meeting}}}\n"
+    words = f"waits for meeting {number} by day {day}: more than one a day; ask for an earlier meeting, or a later day"
+    assert doubted(text) == ([(4, words)] if doubted_of else [])
+
+
 def test_a_place_without_a_holiday_calendar_is_doubted() -> None:
     assert "no holiday calendar of Canary Islands" in doubted(SHIPPED_ABROAD % "IC")[0][1]
     assert "'Head office' names no country: it holds for those" in doubted(SHIPPED_ABROAD % "Head office")[0][1]
