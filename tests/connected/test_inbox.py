@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from datetime import date
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 from services.notifications import store
 from services.notifications import web as notifications
 from shared.access import Gate, Viewer, install_access
-from shared.events.hr import EmployeeUpdated
+from shared.events.hr import EmployeeUpdated, StartDateChanged
 from shared.mongo import Database
 from shared.pages import install_pages
 from shared.settings import Settings
@@ -65,6 +66,16 @@ async def test_whoever_is_signed_in_sees_what_reached_them_the_latest_first(http
     assert await titles(http, "E-1") == ["Your mentor", "Welcome"] or await titles(http, "E-1") == ["Welcome", "Your mentor"]
     assert await titles(http, "M-1", "de") != await titles(http, "M-1")
     assert await titles(http, "C-1") == []
+
+
+async def test_a_hire_reads_of_what_is_theirs_and_others_whom_it_is_about(http: httpx.AsyncClient):
+    office = office_of(http)
+    await office.hear(StartDateChanged(employee_id="E-1", start_date=date(2027, 2, 1)))
+    office.pass_time(days=1)
+    await office.send()
+    assert "Your start date has changed" in await titles(http, "E-1")
+    assert "Another start date: Ada" in await titles(http, "M-1")
+    assert not [title for title in await titles(http, "E-1") if "Ada" in title]
 
 
 async def test_what_is_opened_is_read_and_says_what_the_mail_said(http: httpx.AsyncClient):

@@ -51,6 +51,16 @@ TITLES: Mapping[Template, str] = {
 }
 """What each message is called in a list; `name` is the hire whom it is about."""
 
+TITLES_FOR_HIRES: Mapping[Template, str] = {
+    **TITLES,
+    "plans_changed": N_("Your start date has changed"),
+    "milestone_late": N_("Late: something of yours"),
+    "milestone_reminder": N_("A reminder"),
+    "meeting_invitation": N_("A time to meet your mentor"),
+    "meeting_cancelled": N_("A meeting with your mentor is off"),
+}
+"""What they are called to the hire, who needs no telling whom they are about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -103,6 +113,7 @@ def _reader(viewer: Viewer) -> str:
 
 
 def _line(entry: Entry, name: str, zone: ZoneInfo) -> Line:
-    words = TITLES.get(entry.template)  # type: ignore[call-overload]
+    theirs = TITLES_FOR_HIRES if entry.recipient_id == entry.employee_id else TITLES
+    words = theirs.get(entry.template)  # type: ignore[call-overload]
     title = _(words, name=name) if words else entry.template
     return Line(entry.message_id, title, (entry.settled_at or entry.due_at).astimezone(zone), entry.read_at is None)
