@@ -115,7 +115,8 @@ def name_of(person: Document | None, id: str) -> str:
 
 async def people(db: Database, ids: Iterable[str]) -> dict[str, Document]:
     """The known ones among these people, by id, in one query."""
-    return {person["_id"]: person async for person in db[COLLECTION].find({"_id": {"$in": sorted(set(ids))}})}
+    found = await db[COLLECTION].find({"_id": {"$in": sorted(set(ids))}}).to_list(None)
+    return {person["_id"]: person for person in found}
 
 
 async def chain(db: Database, employee_id: str) -> list[str]:

@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain, repeat
 from time import perf_counter, time_ns
 from typing import Any, Protocol, TypeVar
 
@@ -134,14 +135,27 @@ class Processor:
         seconds = metrics.BATCH_SECONDS.labels(self.service, self.consumer)
         seconds.observe(perf_counter() - started, {"trace_id": sampled.trace_id} if sampled else None)
 
-    async def execute(self, commands: Sequence[Event[Any]], *, key: str | None = None, fence: Fence | None = None) -> Work | None:
+    async def execute(
+        self,
+        commands: Sequence[Event[Any]],
+        *,
+        key: str | None = None,
+        fence: Fence | None = None,
+        knowing: Callable[[Any], None] | None = None,
+    ) -> Work | None:
         """Carry out commands in one transaction; returns the work done, or None when `key` was carried out before.
+
+        `knowing` is given the work of the first attempt, to tell it what need not be read; guards find out what is no longer so,
+        and what is tried again reads everything.
 
         A `Refused` (or any exception) from a decision comes out and nothing is written. With `fence`, raises `LeaseLost`
         when the lease has another holder. Raises `Refused` 503 after `COMMAND_PATIENCE_S` without the database.
         """
+        works = chain([self._informed(knowing)] if knowing else [], repeat(self._work))
         try:
-            return await self._persist(lambda careful: self._command(commands, key, fence, careful), COMMAND_PATIENCE_S)
+            return await self._persist(
+                lambda careful: self._command(commands, key, fence, next(works), careful), COMMAND_PATIENCE_S
+            )
         except Stuck as error:
             raise Refused(503, "database_unavailable", "the database can't be reached now; try again in a few seconds") from error
 
@@ -221,17 +235,26 @@ class Processor:
     async def _decisions(self, events: Sequence[Event[Any]], now: datetime) -> Changes:
         if not events:
             return Changes()
-        return (await self._decided(events, now)).changes()
+        return (await self._decided(self._work(), events, now)).changes()
 
-    async def _decided(self, events: Sequence[Event[Any]], now: datetime) -> Work:
-        work = self._work()
+    def _informed(self, knowing: Callable[[Any], None]) -> Callable[[], Work]:
+        def work() -> Work:
+            made = self._work()
+            knowing(made)
+            return made
+
+        return work
+
+    async def _decided(self, work: Work, events: Sequence[Event[Any]], now: datetime) -> Work:
         await work.load(events)
         for event in events:
             work.decide(event, now)
         work.conclude(now)
         return work
 
-    async def _command(self, commands: Sequence[Event[Any]], key: str | None, fence: Fence | None, careful: bool) -> Work | None:
+    async def _command(
+        self, commands: Sequence[Event[Any]], key: str | None, fence: Fence | None, new: Callable[[], Work], careful: bool
+    ) -> Work | None:
         if key is not None and await self._db["requests"].find_one({"_id": key}) is not None:
             return None
         if fence is not None:
@@ -240,7 +263,7 @@ class Processor:
         spans = [tracing.commanded(self.consumer, command) for command in commands] if tracing.is_on() else []
         if spans:
             commands = [replace(command, traceparent=span.context) for command, span in zip(commands, spans, strict=True)]
-        work = await self._decided(commands, now)
+        work = await self._decided(new(), commands, now)
         changes = work.changes()
         if not changes:
             return work

@@ -9,8 +9,8 @@ A stream is one document: `{_id, version, sequence, seen, recent, state}`.
   sequence number (HR systems count nothing).
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
@@ -160,16 +160,32 @@ class Streams(Generic[S]):
         self._model = model
         self._service = service
         self._streams: dict[str, Stream[S]] = {}
+        self._known: dict[str, Stream[S]] = {}
+
+    def know(self, streams: Iterable[Stream[S]]) -> None:
+        """Streams as they were read a while ago: those that are still as they were need not be read again."""
+        self._known |= {stream.id: stream for stream in streams}
 
     async def load(self, db: Database, ids: Iterable[str]) -> None:
         """Read the streams not loaded yet, in one query; an id without a document becomes an empty stream."""
         wanted = sorted(set(ids) - self._streams.keys())
+        if known := [id for id in wanted if id in self._known]:
+            await self._look_at(db, known)
+            wanted = [id for id in wanted if id not in self._streams]
         if not wanted:
             return
         for id in wanted:
             self._streams[id] = Stream(id, self._service)
-        async for document in db[self.collection].find({"_id": {"$in": wanted}}):
+        for document in await db[self.collection].find({"_id": {"$in": wanted}}).to_list(None):
             self._streams[document["_id"]] = read_stream(document, self._model, self._service)
+
+    async def _look_at(self, db: Database, known: Sequence[str]) -> None:
+        """Take those of the known streams that are still at their version. What is known is not changed itself: others may know
+        it too."""
+        for found in await db[self.collection].find({"_id": {"$in": known}}, {"version": 1}).to_list(None):
+            stream = self._known[found["_id"]]
+            if stream.version == found["version"]:
+                self._streams[stream.id] = replace(stream, seen=dict(stream.seen), outgoing=[])
 
     def __getitem__(self, id: str) -> Stream[S]:
         """The loaded stream. Raises KeyError for one that was not loaded: a bug in `load`."""

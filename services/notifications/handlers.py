@@ -1,7 +1,7 @@
 """Load, decide, commit: one batch of facts and sending results becomes states, ledger entries and events in one transaction."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -62,6 +62,11 @@ class CorrespondenceWork:
         self._suppressed: list[UpdateOne] = []
         self.reported: dict[str, LedgerState] = {}
         self.streams = Streams(CORRESPONDENCES, Correspondence, SERVICE)
+
+    def know(self, streams: Iterable[CorrespondenceStream], entries: Iterable[Entry]) -> None:
+        """What a sender read when it took the messages; the guards of what is written tell where it is no longer so."""
+        self.streams.know(streams)
+        self._ledger.know(entries)
 
     async def load(self, events: Sequence[Event[Any]]) -> None:
         """Read correspondences, ledger entries and people; the readers of reminders too, whose time zones say when those go."""

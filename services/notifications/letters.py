@@ -159,12 +159,14 @@ def _context(letter: Letter, state: Correspondence, people: Mapping[str, Person]
     hire = people.get(state.employee_id, {})
     mentor_id = _mentor_of(letter, state)
     late = _late_in(letter, state)
+    ids = {letter.recipient_id, state.employee_id, mentor_id, state.manager_id}  # mostly the reader is one of the others
+    figures: dict[str | None, Figure] = {id: figure(people.get(id, {}), id, now) for id in ids if id}
     return {
         "role": letter.role,
-        "reader": figure(people.get(letter.recipient_id, {}), letter.recipient_id, now),
-        "hire": figure(hire, state.employee_id, now),
-        "mentor": figure(people.get(mentor_id, {}), mentor_id, now) if mentor_id else None,
-        "manager": figure(people.get(state.manager_id, {}), state.manager_id, now) if state.manager_id else None,
+        "reader": figures[letter.recipient_id],
+        "hire": figures[state.employee_id],
+        "mentor": figures.get(mentor_id),
+        "manager": figures.get(state.manager_id),
         "start": state.start_date,
         "started": state.start_date is not None and state.start_date <= today(hire, now),
         "before": state.told.get(f"{letter.role}/{letter.recipient_id}"),

@@ -6,8 +6,8 @@ words as they are, and may ask only whether there is one, or whether two are the
 """
 
 import re
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -15,11 +15,18 @@ from markupsafe import escape
 
 FIRST_GAP, LAST_GAP = 0xF0000, 0xFFFFD  # a plane for private use; inlining has the private characters of the first plane
 A_GAP = re.compile("([\U000f0000-\U000ffffd])")
-FIELDS = ("name", "first", "role", "place", "address")
+FIELDS = ("name", "first", "role", "place", "address")  # all that a figure has, in its order
 PEOPLE = ("reader", "hire", "mentor", "manager")
 PERSONAL_LINKS = ("preferences", "person")
 SENTENCES = ("reasons", "openers")
 NOT_SHOWN = ("pair", "criteria")  # what words are made of before a template sees them
+
+
+class Filled(str):
+    """A text out of a mould: every second one of its `pieces` is a word, the others are the same in all of its kind."""
+
+    __slots__ = ("pieces",)
+    pieces: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +36,14 @@ class Words:
 
     each: tuple[str, ...]
 
-    def into(self, mould: tuple[str, ...], *, html: bool = False) -> str:
+    def into(self, mould: tuple[str, ...], *, html: bool = False) -> Filled:
         """The text of a mould."""
         pieces = list(mould)
-        pieces[1::2] = [self._word(ord(gap) - FIRST_GAP, html=html) for gap in pieces[1::2]]
-        return "".join(pieces)
-
-    def _word(self, number: int, *, html: bool) -> str:
-        return str(escape(self.each[number])) if html else self.each[number]
+        words = [self.each[ord(gap) - FIRST_GAP] for gap in pieces[1::2]]
+        pieces[1::2] = map(escape, words) if html else words
+        text = Filled("".join(pieces))
+        text.pieces = pieces
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +85,19 @@ def cast(context: Mapping[str, Any], peoples_own: frozenset[str], isolated: Call
         if name in context:
             plain[name] = [same(sentence) for sentence in context[name]]
     amid = dict(plain)
+    ways: dict[int, tuple[Any, Any]] = {}
     for name in PEOPLE:
-        if (person := context[name]) is not None:
-            held = {each: str(getattr(person, each)) for each in FIELDS}
-            both = {each: gaps(word, isolated(word) if each in peoples_own else word) for each, word in held.items()}
-            plain[name], amid[name] = (replace(person, **{each: both[each][way] for each in FIELDS}) for way in (0, 1))
+        if (person := context[name]) is None:
+            continue
+        if id(person) not in ways:  # mostly the reader is one of the others
+            held = [(each, str(getattr(person, each))) for each in FIELDS]
+            both = [gaps(word, isolated(word) if each in peoples_own else word) for each, word in held]
+            ways[id(person)] = type(person)(*[gap for gap, _ in both]), type(person)(*[gap for _, gap in both])
+        plain[name], amid[name] = ways[id(person)]
     words = tuple(chain.from_iterable(numbers))
-    if any(A_GAP.search(word) for word in words if not word.isascii()):
+    if any(A_GAP.search(word) for word in [word for word in words if not word.isascii()]):
         return None
-    return Cast(tuple((name, _fixed(value)) for name, value in plain.items()), plain, amid, Words(words))
+    return Cast((*plain, *map(_fixed, plain.values())), plain, amid, Words(words))
 
 
 def _fixed(value: Any) -> Hashable:

@@ -155,10 +155,13 @@ class Renderer:
         self._told: set[tuple[str, str, str]] = set()
         self._is_moulded = not own  # what a company's templates ask of a name, nobody knows here
         self._moulds: dict[Hashable, Moulds] = {}
+        self._spoken = lru_cache(maxsize=1_024)(self._find_tongue)
 
     def tongue(self, template: str, locale: str | None, languages: Iterable[str]) -> Tongue:
         """The language this message is written in, of those that have it; once per message the log names what is missing."""
-        spoken = tuple(languages)
+        return self._spoken(template, locale, tuple(languages))
+
+    def _find_tongue(self, template: str, locale: str | None, spoken: tuple[str, ...]) -> Tongue:
         tongue = tongue_of(locale, spoken, (code for code in self.languages if template in self._templates[code]))
         wanted = tongue_of(locale, spoken, self.languages).language
         missing = (template, wanted, tongue.language)

@@ -24,6 +24,7 @@ from services.notifications.chat_services import ChatServices
 from services.notifications.correspondence import EMAIL, Correspondence, Letter, SendResult
 from services.notifications.digest import Told
 from services.notifications.entry import HELD, Entry
+from services.notifications.handlers import SERVICE, CorrespondenceStream, CorrespondenceWork
 from services.notifications.letters import Outgoing, Person, compose
 from services.notifications.preferences import Chat
 from services.notifications.readers import Readers
@@ -41,9 +42,10 @@ from shared.directory import people
 from shared.events import new_event
 from shared.lease import Fence
 from shared.links import Links
-from shared.mongo import Database, Document
+from shared.mongo import Database
 from shared.processing import Processor
 from shared.refusals import Refused
+from shared.streams import Streams
 
 ON_THE_WAY = 64  # per connection: keeps them busy while results are recorded, and bounds what a crash sends again
 FRESH_S = (
@@ -67,13 +69,18 @@ class Draft:
     """A message to be sent with what was known when it was taken; `taken_at` is in seconds of the event loop's clock."""
 
     entry: Entry
-    state: Correspondence | None
+    stream: CorrespondenceStream
     people: Mapping[str, Person]
     taken_at: float
     hindrance: Hindrance | None = None
     summary: Told | None = None
     bounced: frozenset[str] = frozenset()
     chat: Chat | None = None
+
+    @property
+    def state(self) -> Correspondence | None:
+        """The correspondence that it belongs to."""
+        return self.stream.state
 
     @property
     def letter(self) -> Letter | None:
@@ -125,6 +132,7 @@ class Sender:
         self._breaker = Breaker()
         self._fallback = EMAIL if channel.name != EMAIL else None
         self._slots = asyncio.Semaphore(channel.width)
+        self._taken: dict[str, Draft] = {}  # and not recorded yet
         self._on_the_way: set[asyncio.Task[SendResult | None]] = set()
         self._arrived: set[asyncio.Task[SendResult | None]] = set()  # what is being recorded
         self._recording: asyncio.Task[None] | None = None
@@ -263,10 +271,9 @@ class Sender:
         entries = await store.claim(self._db, self._channel.name, limit, self._fence.number, self._clock())
         if not entries:
             return []
-        query: Document = {"_id": {"$in": sorted({entry.employee_id for entry in entries})}}
-        found = [document async for document in self._db[store.CORRESPONDENCES].find(query, {"state": 1})]
-        states = {document["_id"]: Correspondence.model_validate(document["state"]) for document in found if document["state"]}
-        named = {id for entry in entries for id in people_needed(entry, states.get(entry.employee_id))}
+        streams = Streams(store.CORRESPONDENCES, Correspondence, SERVICE)
+        await streams.load(self._db, (entry.employee_id for entry in entries))
+        named = {id for entry in entries for id in people_needed(entry, streams[entry.employee_id].state)}
         now = self._clock()
         summaries = await gather(self._db, entries, now)
         known = await people(self._db, named | summaries.people)
@@ -278,7 +285,7 @@ class Sender:
         drafts = [
             Draft(
                 entry,
-                states.get(entry.employee_id),
+                streams[entry.employee_id],
                 readers.people,
                 taken_at,
                 summary=summaries.about(entry, known, now),
@@ -286,7 +293,9 @@ class Sender:
             )
             for entry in entries
         ]
-        return [_as_reader_wishes(draft, readers) for draft in drafts]
+        wished = [_as_reader_wishes(draft, readers) for draft in drafts]
+        self._taken |= {draft.entry.message_id: draft for draft in wished}
+        return wished
 
     def _counted(self) -> list[str]:
         """The readers of what is on its way or not recorded yet, urgent messages aside."""
@@ -297,6 +306,7 @@ class Sender:
         async with self._slots:
             waited = asyncio.get_running_loop().time() - draft.taken_at
             if waited > FRESH_S and not await store.is_held(self._db, draft.entry):
+                self._taken.pop(draft.entry.message_id, None)
                 return None
             if self._breaker.is_resting(self._clock()) and not draft.diversion:  # it broke while this message waited its turn
                 if self._is_given_up():
@@ -339,50 +349,51 @@ class Sender:
         except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
             log.error("template_failed", template=entry.template, message_id=entry.message_id, error=type(error).__name__)
             return self._later(entry, "template_failed", now)
-        result = await self._hand_over(entry, message)
         language = message.rendered.language
         missed = language if language != language_of(draft.people.get(entry.recipient_id, {}).get("locale"), language) else None
-        return result.model_copy(update={"rendered_at": now, "written_in": missed})
+        return await self._hand_over(entry, message, rendered_at=now, written_in=missed)
 
     def _compose(self, draft: Draft, letter: Letter, state: Correspondence, address: str, now: datetime) -> Outgoing:
         about = {"summary": draft.summary}
         return compose(letter, state, draft.people, address, self._renderer, self._web_url, self._links, now, about)
 
-    async def _hand_over(self, entry: Entry, message: Outgoing) -> SendResult:
+    async def _hand_over(self, entry: Entry, message: Outgoing, **written: Any) -> SendResult:
         try:
             await self._channel.send(message, self._clock())
         except Permanent as error:
-            return _result(entry, "failed", error.reason, attempted=True, instead=self._fallback)
+            return _result(entry, "failed", error.reason, attempted=True, instead=self._fallback, **written)
         except Later as error:
-            return _result(entry, "deferred", error.reason, retry_at=self._clock() + error.after)
+            return _result(entry, "deferred", error.reason, retry_at=self._clock() + error.after, **written)
         except Temporary as error:
             again = self._when_reachable if isinstance(error, Unreachable) else self._later
-            return again(entry, error.reason, self._clock())
+            return again(entry, error.reason, self._clock(), **written)
         except Exception as error:
             log.error("channel_failed", channel=self._channel.name, message_id=entry.message_id, error=type(error).__name__)
-            return self._later(entry, "channel_failed", self._clock())
+            return self._later(entry, "channel_failed", self._clock(), **written)
         self._breaker.mend()
-        return _result(entry, "sent", told=message.told, attempted=True)
+        return _result(entry, "sent", told=message.told, attempted=True, **written)
 
-    def _when_reachable(self, entry: Entry, reason: str, now: datetime) -> SendResult:
+    def _when_reachable(self, entry: Entry, reason: str, now: datetime, **written: Any) -> SendResult:
         if not self._breaker.is_resting(now):
             log.warning("channel_unreachable", channel=self._channel.name, reason=reason, advice=advice(reason))
         until = self._breaker.trip(now)
         if is_over(entry.first_tried_at, now, self._channel.patience):
-            return _result(entry, "failed", reason, instead=self._fallback)
-        return _result(entry, "deferred", reason, retry_at=until)
+            return _result(entry, "failed", reason, instead=self._fallback, **written)
+        return _result(entry, "deferred", reason, retry_at=until, **written)
 
-    def _later(self, entry: Entry, reason: str, now: datetime) -> SendResult:
+    def _later(self, entry: Entry, reason: str, now: datetime, **written: Any) -> SendResult:
         if is_over(entry.first_tried_at, now, self._channel.patience):
-            return _result(entry, "failed", reason, attempted=True, instead=self._fallback)
+            return _result(entry, "failed", reason, attempted=True, instead=self._fallback, **written)
         retry_at = now + pause(entry.attempts + 1, entry.message_id)
-        return _result(entry, "deferred", reason, retry_at=retry_at, attempted=True)
+        return _result(entry, "deferred", reason, retry_at=retry_at, attempted=True, **written)
 
     async def _record(self, results: Sequence[SendResult]) -> None:
         """Record results, however long the database stays away: one forgotten would send its message again."""
         while not await self._is_recorded(results):
             log.warning("record_waits", results=len(results))
             await asyncio.sleep(RECORD_PAUSE_S)
+        for result in results:
+            self._taken.pop(result.message_id, None)
 
     async def _is_recorded(self, results: Sequence[SendResult]) -> bool:
         try:
@@ -408,8 +419,14 @@ class Sender:
     async def _execute(self, results: Sequence[SendResult]) -> None:
         now = self._clock()
         source = f"/firstmate/notifications/{self._channel.name}"
+        drafts = [draft for one in results if (draft := self._taken.get(one.message_id))]
+
+        def knowing(work: CorrespondenceWork) -> None:
+            work.know((draft.stream for draft in drafts), (draft.entry for draft in drafts))
+
         await self._processor.execute(
-            [new_event(one, source=source, id=one.message_id, time=now, traceparent=one.traceparent) for one in results]
+            [new_event(one, source=source, id=one.message_id, time=now, traceparent=one.traceparent) for one in results],
+            knowing=knowing,
         )
         for outcome, count in Counter(result.outcome for result in results).items():
             metrics.MESSAGES.labels(self._channel.name, outcome).inc(count)
@@ -444,24 +461,12 @@ def _hindered(entry: Entry, hindrance: Hindrance) -> SendResult:
     return _result(entry, "deferred", hindrance.reason, retry_at=hindrance.retry_at, attempted=attempted)
 
 
-def _result(
-    entry: Entry,
-    outcome: Any,
-    reason: str | None = None,
-    *,
-    told: Any = None,
-    retry_at: datetime | None = None,
-    attempted: bool = False,
-    instead: str | None = None,
-) -> SendResult:
+def _result(entry: Entry, outcome: Any, reason: str | None = None, **more: Any) -> SendResult:
     return SendResult(
         employee_id=entry.employee_id,
         message_id=entry.message_id,
         outcome=outcome,
         reason=reason,
-        told=told,
-        retry_at=retry_at,
-        attempted=attempted,
         traceparent=entry.traceparent,
-        instead=instead,
+        **more,
     )

@@ -50,9 +50,13 @@ class Ledger:
         self._planned: list[Document] = []
         self._spans: list[Span] = []
 
+    def know(self, entries: Iterable[Entry]) -> None:
+        """Entries as they were read a while ago."""
+        self._entries |= {entry.message_id: entry for entry in entries}
+
     async def load(self, db: Database, message_ids: Iterable[str]) -> None:
-        """Read these entries, in one query."""
-        wanted = sorted(set(message_ids))
+        """Read these entries, in one query, but for those that are known."""
+        wanted = sorted(set(message_ids) - self._entries.keys())
         if wanted:
             self._entries |= {entry.message_id: entry for entry in await entries(db, {"_id": {"$in": wanted}})}
 
@@ -312,7 +316,8 @@ async def mark_read(db: Database, employee_id: str, now: datetime, ids: Sequence
 
 async def entries(db: Database, query: Document, limit: int = 0) -> list[Entry]:
     """The entries that match, longest due first; all of them without a limit."""
-    return [Entry.model_validate(found) async for found in db[MESSAGES].find(query).sort("due_at", ASCENDING).limit(limit)]
+    found = await db[MESSAGES].find(query).sort("due_at", ASCENDING).limit(limit).to_list(None)
+    return [Entry.model_validate(document) for document in found]
 
 
 async def messages_about(db: Database, employee_id: str, after: tuple[datetime, str] | None, limit: int) -> list[Entry]:

@@ -43,7 +43,7 @@ class Suppression:
 
     def digest(self, address: str) -> str:
         """64 hex digits, the same for one address however it is capitalised."""
-        return hmac.new(self._key, address.strip().casefold().encode(), "sha256").hexdigest()
+        return hmac.digest(self._key, address.strip().casefold().encode(), "sha256").hex()
 
     async def among(self, db: Database, known: Iterable[Person]) -> frozenset[str]:
         """The digests of those people's addresses that mail came back from, in one query."""

@@ -80,7 +80,7 @@ async def _marked_before_sent(self: Relay, documents: Sequence[Any], token: Any)
     await self._send([record for document in documents for record in document["records"]])
 
 
-async def _recorded_before_sent(self: Any, entry: Any, message: Any) -> Any:
+async def _recorded_before_sent(self: Any, entry: Any, message: Any, **_: Any) -> Any:
     await self._record([senders._result(entry, "sent", told=message.told, attempted=True)])
     await _hand_over(self, entry, message)
     return senders._result(entry, "sent", told=message.told, attempted=True)

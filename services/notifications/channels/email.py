@@ -26,6 +26,7 @@ from services.notifications.channels.server import MailServer
 from services.notifications.entry import UNANSWERED
 from services.notifications.invitations import calendar_of
 from services.notifications.letters import Outgoing, one_line
+from services.notifications.moulds import Filled
 from services.notifications.retries import GIVE_UP_AFTER
 from shared.settings import Settings
 
@@ -38,6 +39,8 @@ OK, FORWARDED, GO_ON = 250, 251, 354
 SERVICE_CLOSING = 421
 TOO_LARGE = 552
 LINES = 8_192  # some hundred kinds of message; a line is some hundred bytes
+QUOTED_LINE = 75  # characters of quoted-printable, and a "=" for a break that is not in the text (RFC 2045, section 6.7)
+SOFT_BREAK = b"=\r\n"
 SHORT = 70  # characters of a header that is never folded
 CRLF = b"\r\n"
 HEADER_BREAK = re.compile(r"\r\n(?![ \t])|\n(?<!\r\n)|\r(?!\n)|\x00")
@@ -81,15 +84,14 @@ def build(message: Outgoing, identity: Identity, now: datetime) -> bytes:
     head = b"".join(
         (
             _header("Message-ID", f"<{message.message_id}@{identity.domain}>"),
-            _header("Date", format_datetime(now)),
+            _dated(now.replace(microsecond=0)),
             identity.headers,
             _header("To", _addressed(one_line(message.to_name), envelope_address(message.to_address))),
             _header("Subject", _worded(one_line(message.rendered.subject), "Subject")),
-            _header("Auto-Submitted", "auto-generated"),  # RFC 3834: no out-of-office reply, please
-            _header("Content-Language", message.rendered.language),
-            _header("X-Firstmate-Template", message.template),
+            b"Auto-Submitted: auto-generated\r\n",  # RFC 3834: no out-of-office reply, please
+            _kind(message.rendered.language, message.template),
             *_unsubscribing(message.unsubscribe),
-            _header("MIME-Version", "1.0"),
+            b"MIME-Version: 1.0\r\n",
             _header("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
         )
     )
@@ -138,16 +140,53 @@ def _addressed(name: str, address: str) -> str:
     return f'"{quoted}" <{address}>'
 
 
+@lru_cache(maxsize=4)
+def _dated(second: datetime) -> bytes:
+    return _header("Date", format_datetime(second))
+
+
+@lru_cache(maxsize=1_024)
+def _kind(language: str, template: str) -> bytes:
+    return _header("Content-Language", language) + _header("X-Firstmate-Template", template)
+
+
+def quoted(text: str) -> bytes:
+    """A text in quoted-printable, each line ended. Of what came out of a mould only the words are written anew."""
+    if not isinstance(text, Filled):
+        return b"".join(map(_quoted_line, text.splitlines()))
+    done, room = [], QUOTED_LINE
+    for number, piece in enumerate(text.pieces):
+        if number % 2:
+            word = _line(" ".join(piece.splitlines()))[:-2]  # words are on one line; were one not, it would end no line here
+            done += [word] if len(word) <= room else [SOFT_BREAK, word]
+        elif piece:
+            same, room = _quoted_piece(piece)
+            done += [same] if not number or same.startswith(CRLF) else [SOFT_BREAK, same]
+        else:
+            room = 0
+    whole = b"".join(done)
+    return whole if whole.endswith(CRLF) else whole + CRLF
+
+
 @lru_cache(maxsize=LINES)
-def _quoted_line(line: str) -> bytes:
-    """One line in quoted-printable: nearly all lines of a mail stand in thousands of others too."""
+def _quoted_piece(piece: str) -> tuple[bytes, int]:
+    """What stands between two words, and how many characters still fit into the line it ends with."""
+    lines = f"{piece}$".splitlines()  # with an end, so that the last one counts even if it is empty
+    quoted = _line("\r\n".join(lines)[:-1])[:-2]
+    return quoted, QUOTED_LINE - len(quoted.rpartition(b"\n")[2])
+
+
+def _line(line: str) -> bytes:
     return b2a_qp(line.encode() + CRLF, istext=True)
 
 
+_quoted_line = lru_cache(maxsize=LINES)(_line)
+"""Nearly all lines of a mail stand in thousands of others too."""
+
+
 def _part(boundary: str, subtype: str, text: str) -> bytes:
-    body = b"".join(map(_quoted_line, text.splitlines()))
     head = f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-    return head.encode() + body + CRLF
+    return head.encode() + quoted(text) + CRLF
 
 
 def _html(boundary: str, message: Outgoing) -> bytes:
@@ -169,9 +208,14 @@ def envelope_address(address: str) -> str:
     """The address as SMTP carries it, with its domain in ASCII where it can be; the local part may stay beyond ASCII."""
     local, _, domain = address.rpartition("@")
     try:
-        return f"{local}@{domain.encode('idna').decode()}"
+        return f"{local}@{_in_ascii(domain)}"
     except UnicodeError:
         raise Permanent("bad_address") from None
+
+
+@lru_cache(maxsize=1_024)
+def _in_ascii(domain: str) -> str:
+    return domain.encode("idna").decode()
 
 
 class _Connection:

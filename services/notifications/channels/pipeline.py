@@ -45,14 +45,14 @@ class Pipeline(asyncio.Protocol):
         if self._transport.is_closing():
             raise aiosmtplib.SMTPServerDisconnected("connection lost")
         self._heard, self._replies, self._wanted = b"", [], replies
-        self._waiter = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        patience = loop.call_later(within, self._lose_patience)
         self._transport.write(data)
         try:
-            async with asyncio.timeout(within):
-                await self._waiter
-        except TimeoutError as error:
-            raise aiosmtplib.SMTPReadTimeoutError("no reply in time") from error
+            await self._waiter
         finally:
+            patience.cancel()
             self._waiter = None
         return self._replies[:replies]
 
@@ -90,6 +90,10 @@ class Pipeline(asyncio.Protocol):
     def resume_writing(self) -> None:
         """As the library has it."""
         self._library.resume_writing()
+
+    def _lose_patience(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(aiosmtplib.SMTPReadTimeoutError("no reply in time"))
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

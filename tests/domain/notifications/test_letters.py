@@ -1,5 +1,6 @@
 """What messages say: in each language, for awkward names and addresses, in the words of each reader."""
 
+import quopri
 import re
 import shutil
 from datetime import UTC, date, datetime, timedelta
@@ -16,10 +17,11 @@ from structlog.testing import capture_logs
 from services.notifications import rendering
 from services.notifications.asking import Ask
 from services.notifications.brand import Brand, Logo
-from services.notifications.channels.email import Identity, build
+from services.notifications.channels.email import Identity, build, quoted
 from services.notifications.correspondence import Assignment, Letter
 from services.notifications.inlining import inline
 from services.notifications.letters import Outgoing, address_of, compose, figure, is_possible, one_line
+from services.notifications.moulds import Filled
 from services.notifications.rendering import SHIPPED, Rendered, Renderer, tongue_of
 from services.notifications.samples import (
     BEFORE_START,
@@ -193,6 +195,24 @@ def test_a_mail_has_a_text_and_an_html_part_and_says_who_writes_and_that_a_machi
     assert mail.get_body(("html",)).get_content().replace("\r\n", "\n").strip() == outgoing.rendered.html.strip()
     assert mail["Message-ID"] == f"<{outgoing.message_id}@firstmate.example>"
     assert (mail["Reply-To"], mail["Auto-Submitted"], mail["Content-Language"]) == ("people@acme.example", "auto-generated", "de")
+
+
+@given(
+    words=st.lists(st.text(st.sampled_from("aß ,=.\n\r\u2028Ω"), max_size=90), max_size=4),
+    rest=st.lists(st.text(st.sampled_from("aß =.-<>\n"), max_size=160), min_size=5, max_size=5),
+)
+@example(words=["x" * 90, ""], rest=["to ", "", " ", "\n.\n", "a"])
+def test_a_text_with_words_filled_in_arrives_as_it_is(words, rest):
+    pieces = ["Hello", *(piece for pair in zip(words, rest, strict=False) for piece in pair)]
+    text = Filled("".join(pieces))
+    text.pieces = pieces
+    written = quoted(text)
+    on_one_line = "".join(" ".join(piece.splitlines()) if number % 2 else piece for number, piece in enumerate(pieces))
+    assert quopri.decodestring(written) == quopri.decodestring(quoted(on_one_line))
+    assert written.endswith(b"\r\n")
+    lines = written.split(b"\r\n")
+    assert max(map(len, lines)) <= 76  # RFC 2045, section 6.7
+    assert not any(re.search(rb"[ \r\n]$|\r|\n", line) for line in lines)
 
 
 def test_a_logo_goes_along_beside_the_html_and_the_text_stays_as_it_was():
