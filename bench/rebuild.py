@@ -8,6 +8,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Coroutine, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -18,7 +19,8 @@ from bench.chain import command, cores, servers
 from bench.lives import records
 from services.onboarding.projections.reading import TOPICS
 from services.onboarding.read_models import CONSUMER, READ_MODELS, SERVICE, ReadModelWork
-from services.onboarding.rebuilding import Workers, rebuild
+from services.onboarding.rebuilding import rebuild
+from services.onboarding.rebuilding_part import Workers, workers
 from services.onboarding.store import ensure_indexes
 from shared import kafka, progress
 from shared.clock import now
@@ -68,8 +70,14 @@ async def live(address: str, mongo: str) -> dict[str, Any]:
     return {"seconds": perf_counter() - started}
 
 
-async def again(address: str, mongo: str, name: str) -> dict[str, Any]:
-    """Rebuild one model, and look at this process's memory meanwhile."""
+def again(address: str, mongo: str, name: str) -> dict[str, Any]:
+    """Rebuild one model, with as many processes as there are cores."""
+    with workers(cores(), mongo) as reading:
+        return asyncio.run(rebuilt(address, mongo, name, reading))
+
+
+async def rebuilt(address: str, mongo: str, name: str, reading: Workers) -> dict[str, Any]:
+    """Rebuild one model, and look at the memory of all processes meanwhile."""
     process = psutil.Process()
     small = most = 0
 
@@ -81,7 +89,7 @@ async def again(address: str, mongo: str, name: str) -> dict[str, Any]:
         most = max(most, used)
 
     client = await connect(mongo)
-    done = await rebuild(client[SERVICE], address, READ_MODELS[name], "bench", now(), tell, Workers(cores(), mongo))
+    done = await rebuild(client[SERVICE], address, READ_MODELS[name], "bench", now(), tell, reading)
     client.close()
     return {
         "records": done.records,
@@ -133,7 +141,12 @@ async def _consume(address: str) -> None:
         await consumer.stop()
 
 
-STEPS: dict[str, Any] = {"live": live, "again": again, "bare": bare}
+def looped(step: Callable[..., Coroutine[Any, Any, dict[str, Any]]]) -> Callable[..., dict[str, Any]]:
+    """The step in a loop of its own."""
+    return lambda *arguments: asyncio.run(step(*arguments))
+
+
+STEPS: Mapping[str, Callable[..., dict[str, Any]]] = {"live": looped(live), "again": again, "bare": looped(bare)}
 
 
 def apart(step: str, *arguments: str) -> dict[str, Any]:
@@ -168,6 +181,6 @@ async def measure(count: int) -> dict[str, Any]:
 
 if __name__ == "__main__":
     if sys.argv[1:2] and sys.argv[1] in STEPS:
-        print(json.dumps(asyncio.run(STEPS[sys.argv[1]](*sys.argv[2:]))))
+        print(json.dumps(STEPS[sys.argv[1]](*sys.argv[2:])))
     else:
         command(measure, EVENTS, __doc__, "events")

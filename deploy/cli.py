@@ -289,11 +289,14 @@ def rebuild(
     """Make read models again from the topics, beside the live ones, and swap them in. Pages are served meanwhile."""
     from deploy.rebuild import rebuild as rebuild_all  # noqa: PLC0415
     from services.onboarding.read_models import READ_MODELS  # noqa: PLC0415
+    from services.onboarding.rebuilding_part import workers  # noqa: PLC0415
 
     if name and name not in READ_MODELS:
         fail(f"there is no read model '{name}'; choose one of: {', '.join(READ_MODELS)}", code=2)
     wanted = [model for model in READ_MODELS.values() if name in ("", model.name)]
-    done, problem = run(rebuild_all(found(data, "KAFKA", "MONGO"), wanted, now(), processes or os.cpu_count() or 1))
+    servers = found(data, "KAFKA", "MONGO")
+    with workers(processes or os.cpu_count() or 1, servers.mongo) as reading:
+        done, problem = run(rebuild_all(servers, wanted, now(), reading))
     words = [
         f"{each.model}: {each.rows} rows from {each.records} records in {each.seconds:.1f} s, {each.differences} not as they were"
         for each in done

@@ -11,18 +11,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from deploy.found import Found, database
 from services.onboarding.read_models import SERVICE, ReadModel
-from services.onboarding.rebuilding import RebuildRefused, Rebuilt, Workers
+from services.onboarding.rebuilding import RebuildRefused, Rebuilt
 from services.onboarding.rebuilding import rebuild as rebuild_one
+from services.onboarding.rebuilding_part import Workers
 from shared.progress import TopicShorter
 from shared.replay import TopicBegun
 
 
-async def rebuild(found: Found, models: Sequence[ReadModel], now: datetime, processes: int) -> tuple[list[Rebuilt], str | None]:
+async def rebuild(found: Found, models: Sequence[ReadModel], now: datetime, workers: Workers) -> tuple[list[Rebuilt], str | None]:
     """Rebuild these one after the other; what was done, and why not all of it where something is in the way."""
     done: list[Rebuilt] = []
     holder = f"{socket.gethostname()}-{os.getpid()}"
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    workers = Workers(processes, found.mongo)
     async with database(found) as client:
         with Progress(*columns, console=Console(stderr=True)) as bar:
             for model in models:

@@ -7,7 +7,6 @@ from typing import Self
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from shared import kafka_access
-from shared.kafka import places
 from shared.progress import Place, TopicShorter
 
 BATCH_RECORDS = 1_000
@@ -25,13 +24,10 @@ class TopicBegun(Exception):
 
 
 class Replay:
-    """Reads all partitions of topics from their beginning. `positions` are the next offsets. An async context manager.
+    """Reads partitions from their beginning. `positions` are the next offsets. An async context manager."""
 
-    `of`: only these partitions.
-    """
-
-    def __init__(self, address: str, consumer: str, topics: Sequence[str], *, of: Iterable[Place] | None = None) -> None:
-        self.positions: dict[Place, int] = dict.fromkeys(places(topics) if of is None else of, 0)
+    def __init__(self, address: str, consumer: str, of: Iterable[Place]) -> None:
+        self.positions: dict[Place, int] = dict.fromkeys(of, 0)
         self._name = consumer
         self._times = dict.fromkeys(self.positions, 0)  # of the record last read, in ms
         self._consumer = AIOKafkaConsumer(
@@ -44,6 +40,7 @@ class Replay:
             await self._consumer.start()
             partitions = [TopicPartition(*place) for place in self.positions]
             self._consumer.assign(partitions)
+            self._consumer.pause(*partitions)  # or all would be fetched ahead, and those without records again and again
             for partition, begin in (await self._consumer.beginning_offsets(partitions)).items():
                 if begin > 0:
                     raise TopicBegun((partition.topic, partition.partition), begin)
@@ -64,12 +61,18 @@ class Replay:
         records are the oldest goes first.
         """
         await self.check_ends(target)
-        while behind := [place for place, offset in self.positions.items() if offset < target[place]]:
-            place = min(behind, key=lambda place: (place[1], self._times[place]))
-            batch = await self._read(place, target[place])
-            if batch:
-                self._times[place] = batch[-1].timestamp
-                yield batch
+        for number in sorted({number for _, number in target}):
+            behind = {place for place, offset in self.positions.items() if place[1] == number and offset < target[place]}
+            self._consumer.resume(*(TopicPartition(*place) for place in behind))
+            while behind:
+                place = min(behind, key=lambda place: self._times[place])
+                batch = await self._read(place, target[place])
+                if self.positions[place] == target[place]:
+                    self._consumer.pause(TopicPartition(*place))
+                    behind.remove(place)
+                if batch:
+                    self._times[place] = batch[-1].timestamp
+                    yield batch
 
     async def _read(self, place: Place, limit: int) -> list[ConsumerRecord[bytes, bytes]]:
         partition = TopicPartition(*place)

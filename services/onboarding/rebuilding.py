@@ -22,7 +22,7 @@ from bson.raw_bson import RawBSONDocument
 from services.onboarding.copying import Copy, collected_by_batches
 from services.onboarding.projections.reading import TOPICS
 from services.onboarding.read_models import CONSUMER, ReadModel
-from services.onboarding.rebuilding_part import Part, PartFailed, divided, read_in_parts
+from services.onboarding.rebuilding_part import Part, PartFailed, Workers, divided, read_in_parts
 from shared import hold, lease, progress
 from shared.kafka import places
 from shared.lease import Fence, LeaseLost
@@ -31,7 +31,7 @@ from shared.progress import Place
 from shared.replay import Replay
 
 KEEP_ROWS = 2_000  # in memory, those used last: whoever joins at one time is told of at one time
-ENOUGH_RECORDS = 50_000  # a process takes a second to start
+ENOUGH_RECORDS = 5_000  # fewer are read within a moment by one process
 NEAR_RECORDS = 2_000  # so few are read within a moment: hold then
 ROUNDS = 20  # a live model that runs ahead for ever is held nevertheless
 
@@ -43,14 +43,6 @@ log = structlog.get_logger()
 
 def _nobody_listens(read: int, known: int) -> None:
     """Whoever tests is not waiting."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workers:
-    """How many processes may read, and where they find the database."""
-
-    processes: int
-    mongo: str
 
 
 class RebuildRefused(Exception):
@@ -83,7 +75,7 @@ async def rebuild(
     """Make the model again from the topics and swap it in.
 
     `holder` names this rebuild among all that may run at once; `tell` is called with records read and records known so far.
-    With `workers` so many processes read at once, where there is enough to read.
+    With `workers` they read too, where there is enough to read.
     Raises `RebuildRefused` (another rebuild runs, rows were lost), `TopicBegun`, `TopicShorter`, KafkaError, PyMongoError.
     """
     fence = await lease.take(db, LEASE, holder)
@@ -128,7 +120,7 @@ class _Rebuild:
             copy = Copy(self.db, self.model, self.name, self._born, KEEP_ROWS)
             await self.db.create_collection(self.name)
             await self.model.ensure_indexes(self.db, self.name)
-            async with Replay(self.kafka, CONSUMER, TOPICS) as replay:
+            async with Replay(self.kafka, CONSUMER, places(TOPICS)) as replay:
                 await self._read_nearly_all(replay, copy)
                 held_at = clock()
                 await self._reach(replay, copy)
@@ -190,12 +182,11 @@ class _Rebuild:
         await replay.check_ends(target)
         rows = KEEP_ROWS // workers.processes
         parts = [
-            Part(self.kafka, workers.mongo, self.model.name, self.name, self._born, rows, places)
+            Part(self.kafka, self.model.name, self.name, self._born, rows, places)
             for places in divided(target, workers.processes)
         ]
-
         try:
-            done = await read_in_parts(parts, lambda read: self.tell(read, sum(target.values())))
+            done = await read_in_parts(self.db, parts, workers.beside, lambda read: self.tell(read, sum(target.values())))
         except PartFailed as failed:
             raise RebuildRefused(f"{failed}, with its words above; the {self.model.name} is as it was") from failed
         self.records, self.skipped, copy.inserted = done.records, done.skipped, done.inserted

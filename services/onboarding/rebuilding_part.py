@@ -1,29 +1,33 @@
-"""One of several processes that read the topics for a rebuild: some partitions each, of every topic the same ones.
+"""Several processes that read the topics for a rebuild: some partitions each, of every topic the same ones.
 
 A person's facts lie in the partition of that number in each topic, so no two processes meet in a row; if they did, the second
-to write it would fail, and the rebuild with it. Started by `read_in_parts`, which puts what to do on standard input; how far
-it is goes to standard output, one JSON object a line.
+to write it would fail, and the rebuild with it. One of them is the rebuild's own. The others are made from it before it has
+threads: an interpreter of their own would take them a second to start, and each its own memory for the same modules.
 """
 
 import asyncio
-import json
-import os
+import signal
 import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import TypeAlias
 
 from services.onboarding.copying import Copy, collected_by_batches
-from services.onboarding.projections.reading import TOPICS
 from services.onboarding.read_models import CONSUMER, READ_MODELS, SERVICE
-from shared.mongo import connect
+from shared.mongo import Database, connect
 from shared.progress import Place
 from shared.replay import Replay
 
-ROOT = Path(__file__).parents[2]
 TOLD_EVERY = 5  # batches
+ENDS_WITHIN_S = 5.0
+_PROCESSES = get_context("fork") if sys.platform == "linux" else get_context("spawn")  # macOS' own libraries survive no fork
+
+Hear: TypeAlias = Callable[["Done"], None]
 
 
 class PartFailed(Exception):
@@ -35,93 +39,147 @@ class Part:
     """What one process reads: `target` is where it stops in each of its places; `rows` may be in memory at a time."""
 
     kafka: str
-    mongo: str
     model: str
     copy: str
     born: int
     rows: int
-    target: Sequence[tuple[str, int, int]]
+    target: Mapping[Place, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How far it is: records read, skipped, and rows inserted."""
+    """How far a part is: records read, skipped, and rows inserted. `whole` once it is all done."""
 
     records: int = 0
     skipped: int = 0
     inserted: int = 0
+    whole: bool = False
 
     def __add__(self, other: "Done") -> "Done":
         return Done(self.records + other.records, self.skipped + other.skipped, self.inserted + other.inserted)
 
 
-def divided(target: Mapping[Place, int], processes: int) -> list[list[tuple[str, int, int]]]:
-    """The places by the number of their partition, one list for each process that has any."""
-    parts = [[(*place, end) for place, end in target.items() if place[1] % processes == part] for part in range(processes)]
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A process that waits for parts, and the line to it: parts go there, and how far it is comes back."""
+
+    process: BaseProcess
+    line: Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The processes that read beside this one."""
+
+    beside: Sequence[Worker]
+
+    @property
+    def processes(self) -> int:
+        """How many read at once, this one among them."""
+        return 1 + len(self.beside)
+
+
+@contextmanager
+def workers(processes: int, mongo: str) -> Iterator[Workers]:
+    """So many processes with this one, to the end of the block; `mongo` is where the others find the database.
+
+    Call it before the loop: a process that is made from one with threads may lack what they held.
+    """
+    beside = [_begun(mongo) for _ in range(processes - 1)]
+    try:
+        yield Workers(beside)
+    finally:
+        for each in beside:
+            each.line.close()
+        for each in beside:
+            each.process.join(ENDS_WITHIN_S)
+            _end(each)
+
+
+def divided(target: Mapping[Place, int], processes: int) -> list[dict[Place, int]]:
+    """The places by the number of their partition, one target for each process that has any."""
+    parts = [{place: end for place, end in target.items() if place[1] % processes == part} for part in range(processes)]
     return [part for part in parts if part]
 
 
-async def read_in_parts(parts: Sequence[Part], tell: Callable[[int], None]) -> Done:
-    """Let a process read each part, at once. `tell` is called with the records read so far. Raises `PartFailed`."""
+async def read_in_parts(db: Database, parts: Sequence[Part], beside: Sequence[Worker], tell: Callable[[int], None]) -> Done:
+    """Have each part read, at once: the first here. `tell` is called with the records read so far.
+
+    Raises `PartFailed`, and as `Replay` and the database do.
+    """
     told = [Done() for _ in parts]
 
-    async def follow(number: int, process: Process) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps(asdict(parts[number])).encode())
-        process.stdin.close()
-        async for line in process.stdout:
-            told[number] = Done(**json.loads(line))
-            tell(sum(each.records for each in told))
-        if code := await process.wait():
-            raise PartFailed(f"a process that read for the {parts[number].model} ended with code {code}")
+    def hear(number: int, done: Done) -> None:
+        told[number] = done
+        tell(sum(each.records for each in told))
 
-    argv = [sys.executable, "-m", "services.onboarding.rebuilding_part"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    processes = [await asyncio.create_subprocess_exec(*argv, stdin=PIPE, stdout=PIPE, env=environment) for _ in parts]
     try:
-        async with asyncio.TaskGroup() as following:
-            for number, process in enumerate(processes):
-                following.create_task(follow(number, process))
-    except* PartFailed as failed:
+        async with asyncio.TaskGroup() as reading:
+            for number, (part, worker) in enumerate(zip(parts[1:], beside, strict=False), start=1):
+                reading.create_task(_follow(worker, part, partial(hear, number)))
+            reading.create_task(read_part(db, parts[0], partial(hear, 0)))
+    except* Exception as failed:
         raise failed.exceptions[0] from None
     finally:
-        for process in processes:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        for worker, done in zip(beside, told[1:], strict=False):
+            if not done.whole:
+                _end(worker)
     return sum(told, Done())
 
 
-async def read_part(part: Part) -> None:
+async def _follow(worker: Worker, part: Part, hear: Hear) -> None:
+    done = Done()
+    try:
+        worker.line.send(part)
+        while not done.whole:
+            done = await asyncio.to_thread(worker.line.recv)
+            hear(done)
+    except (EOFError, OSError):
+        worker.process.join(ENDS_WITHIN_S)
+        raise PartFailed(f"a process that read for the {part.model} ended with code {worker.process.exitcode}") from None
+
+
+async def read_part(db: Database, part: Part, hear: Hear) -> None:
     """Fold the part's records into rows of the copy. Raises as `Replay` and the database do."""
-    model, target = READ_MODELS[part.model], {(topic, number): end for topic, number, end in part.target}
-    client = await connect(part.mongo)
-    copy = Copy(client[SERVICE], model, part.copy, part.born, part.rows)
-    records = skipped = 0
-    async with Replay(part.kafka, CONSUMER, TOPICS, of=target) as replay:
-        number = 0
-        async for batch in replay.up_to(target):
+    copy = Copy(db, READ_MODELS[part.model], part.copy, part.born, part.rows)
+    records = skipped = number = 0
+    async with Replay(part.kafka, CONSUMER, part.target) as replay:
+        async for batch in replay.up_to(part.target):
             skipped += await copy.fold(batch)
             records += len(batch)
             number += 1
             if number % TOLD_EVERY == 0:
-                _tell(Done(records, skipped, copy.inserted))
+                hear(Done(records, skipped, copy.inserted))
     await copy.finish()
-    client.close()
-    _tell(Done(records, skipped, copy.inserted))
+    hear(Done(records, skipped, copy.inserted, whole=True))
 
 
-def _tell(done: Done) -> None:
-    sys.stdout.write(json.dumps(asdict(done)) + "\n")
-    sys.stdout.flush()
+def _begun(mongo: str) -> Worker:
+    here, there = _PROCESSES.Pipe()
+    process = _PROCESSES.Process(target=_read_parts, args=(there, here, mongo), daemon=True)
+    process.start()
+    there.close()
+    return Worker(process, here)
 
 
-def main(order: dict[str, Any]) -> None:
-    """Read the part."""
-    with collected_by_batches():
-        asyncio.run(read_part(Part(**order)))
+def _end(worker: Worker) -> None:
+    if worker.process.is_alive():
+        worker.process.kill()
+        worker.process.join()
 
 
-if __name__ == "__main__":
-    main(json.load(sys.stdin))
+def _read_parts(line: Connection, others: Connection, mongo: str) -> None:
+    """What another process does: it ends with its line, whatever becomes of the one at the other end."""
+    others.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who asked for the rebuild gives it up; and then the line ends
+    with suppress(EOFError), collected_by_batches():
+        while True:
+            asyncio.run(_read_apart(line.recv(), mongo, line.send))
+
+
+async def _read_apart(part: Part, mongo: str, hear: Hear) -> None:
+    client = await connect(mongo)
+    try:
+        await read_part(client[SERVICE], part, hear)
+    finally:
+        client.close()

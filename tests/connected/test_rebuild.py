@@ -1,6 +1,7 @@
 """Read models made again from real topics, beside a running worker: nothing lost, nothing doubled, whoever dies."""
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -9,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
@@ -22,7 +24,8 @@ from services.onboarding.positions import card, look_up
 from services.onboarding.projections.reading import TOPICS
 from services.onboarding.projections.timeline import TIMELINE_ENTRIES
 from services.onboarding.read_models import BOARD, CONSUMER, READ_MODELS, SERVICE, TIMELINE, ReadModel, ReadModelWork, take_over
-from services.onboarding.rebuilding import LEASE, RebuildRefused, Rebuilt, Workers, rebuild
+from services.onboarding.rebuilding import LEASE, RebuildRefused, Rebuilt, rebuild
+from services.onboarding.rebuilding_part import workers
 from services.onboarding.web import web
 from shared import hold, kafka, lease, progress, replay
 from shared.access import install_access
@@ -190,8 +193,8 @@ async def test_several_processes_with_few_rows_in_memory_make_the_same_model(
             await company.tell(company.met(f"{name}-parts-{number}", 1))
         await caught_up(db, kafka_url)
         before = await rows(db, name)
-        workers = Workers(2, mongo_url)
-        done = await rebuild(db, kafka_url, READ_MODELS[name], "test", now(), workers=workers)
+        with workers(2, mongo_url) as reading:
+            done = await rebuild(db, kafka_url, READ_MODELS[name], "test", now(), workers=reading)
         assert (done.rows, done.differences) == (len(before), 0)
         assert await rows(db, name) == before
         alone = await rebuilt(db, kafka_url, READ_MODELS[name])
@@ -206,11 +209,25 @@ async def test_a_process_that_fails_ends_the_rebuild_and_leaves_the_model(
         await company.hire("fails")
         await caught_up(db, kafka_url)
         before = await rows(db)
-        nowhere = Workers(2, "no database")
-        with pytest.raises(RebuildRefused, match=r"ended with code 1, with its words above; the board is as it was"):
-            await rebuild(db, kafka_url, BOARD, "test", now(), workers=nowhere)
+        refused = pytest.raises(RebuildRefused, match=r"ended with code 1, with its words above; the board is as it was")
+        with workers(2, "no database") as reading, refused:
+            await rebuild(db, kafka_url, BOARD, "test", now(), workers=reading)
         assert await rows(db) == before
         assert await left_over(db) == []
+
+
+def test_processes_that_read_for_a_rebuild_end_with_it_when_it_is_killed() -> None:
+    program = (
+        "import time; from services.onboarding.rebuilding_part import workers\n"
+        "with workers(3, '') as reading: print(*(each.process.pid for each in reading.beside), flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True) as rebuild:
+        assert rebuild.stdout is not None
+        pids = [int(pid) for pid in rebuild.stdout.readline().split()]
+        beside = [psutil.Process(pid) for pid in pids]
+        rebuild.kill()
+    gone, alive = psutil.wait_procs(beside, timeout=PATIENCE_S)
+    assert (len(gone), alive) == (2, [])
 
 
 async def test_a_rebuild_while_facts_keep_coming_loses_none_and_doubles_none(
