@@ -8,7 +8,8 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -33,6 +34,7 @@ SMALL = 100_000  # from here on memory must not grow
 PUBLISH_AT_ONCE = 5_000
 READ_AT_ONCE, WRITE_AT_ONCE = 1_000, 500
 PATIENCE_S = 3_600.0
+LOOK_EVERY_S = 0.1
 
 
 async def publish(address: str, count: int) -> None:
@@ -70,26 +72,44 @@ async def live(address: str, mongo: str) -> dict[str, Any]:
     return {"seconds": perf_counter() - started}
 
 
+@dataclass
+class Memory:
+    """The most that processes take together: at all, and before the mark."""
+
+    processes: Sequence[psutil.Process]
+    marked: bool = False
+    before: int = 0
+    most: int = 0
+
+    async def look(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            used = sum(each.memory_info().rss for each in self.processes)
+            self.before = self.before if self.marked else max(self.before, used)
+            self.most = max(self.most, used)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
 def again(address: str, mongo: str, name: str) -> dict[str, Any]:
     """Rebuild one model, with as many processes as there are cores."""
     with workers(cores(), mongo) as reading:
-        return asyncio.run(rebuilt(address, mongo, name, reading))
+        figures = asyncio.run(rebuilt(address, mongo, name, reading))
+    return figures | {"cpu_seconds": sum(psutil.Process().cpu_times()[:4])}  # of the others too, which have ended
 
 
 async def rebuilt(address: str, mongo: str, name: str, reading: Workers) -> dict[str, Any]:
     """Rebuild one model, and look at the memory of all processes meanwhile."""
     process = psutil.Process()
-    small = most = 0
+    memory = Memory([process, *(psutil.Process(each.process.pid) for each in reading.beside)])
 
     def tell(read: int, known: int) -> None:
-        nonlocal small, most
-        used = sum(each.memory_info().rss for each in (process, *process.children()))
-        if not small and read >= min(SMALL, known // 10):
-            small = used
-        most = max(most, used)
+        if read >= min(SMALL, known // 10):
+            memory.marked = True
 
     client = await connect(mongo)
+    looking = asyncio.create_task(memory.look())
     done = await rebuild(client[SERVICE], address, READ_MODELS[name], "bench", now(), tell, reading)
+    looking.cancel()
     client.close()
     return {
         "records": done.records,
@@ -97,9 +117,8 @@ async def rebuilt(address: str, mongo: str, name: str, reading: Workers) -> dict
         "differences": done.differences,
         "seconds": done.seconds,
         "held_seconds": done.held_seconds,
-        "cpu_seconds": sum(process.cpu_times()[:4]),
-        "rss_mb": most / 1e6,
-        "rss_growth_mb": (most - small) / 1e6,
+        "rss_mb": memory.most / 1e6,
+        "rss_growth_mb": (memory.most - memory.before) / 1e6,
     }
 
 

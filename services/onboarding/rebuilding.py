@@ -17,7 +17,6 @@ from datetime import datetime
 
 import structlog
 from bson import decode
-from bson.raw_bson import RawBSONDocument
 
 from services.onboarding.copying import Copy, collected_by_batches
 from services.onboarding.projections.reading import TOPICS
@@ -30,9 +29,10 @@ from shared.mongo import Database, PyMongoError
 from shared.progress import Place
 from shared.replay import Replay
 
-KEEP_ROWS = 2_000  # in memory, those used last: whoever joins at one time is told of at one time
+KEEP_ROWS = 1_500  # in each process, those used last: whoever joins at one time is told of at one time
 ENOUGH_RECORDS = 5_000  # fewer are read within a moment by one process
 NEAR_RECORDS = 2_000  # so few are read within a moment: hold then
+COMPARE_ROWS = 500  # at a time: a timeline has some kilobytes, and an answer may have 16 MB
 ROUNDS = 20  # a live model that runs ahead for ever is held nevertheless
 
 LEASE = "rebuild"  # one at a time: the models share a reader, which only one may hold
@@ -119,7 +119,6 @@ class _Rebuild:
             await self._discard_remains()
             copy = Copy(self.db, self.model, self.name, self._born, KEEP_ROWS)
             await self.db.create_collection(self.name)
-            await self.model.ensure_indexes(self.db, self.name)
             async with Replay(self.kafka, CONSUMER, places(TOPICS)) as replay:
                 await self._read_nearly_all(replay, copy)
                 held_at = clock()
@@ -177,12 +176,12 @@ class _Rebuild:
             if await self._behind(replay) < NEAR_RECORDS:
                 break
         await copy.finish()  # so that little is left to write while the live model is held
+        await self.model.ensure_indexes(self.db, self.name)  # made of all rows at once: half the work of keeping them row by row
 
     async def _read_in_parts(self, replay: Replay, copy: Copy, target: dict[Place, int], workers: Workers) -> None:
         await replay.check_ends(target)
-        rows = KEEP_ROWS // workers.processes
         parts = [
-            Part(self.kafka, self.model.name, self.name, self._born, rows, places)
+            Part(self.kafka, self.model.name, self.name, self._born, KEEP_ROWS, places)
             for places in divided(target, workers.processes)
         ]
         try:
@@ -237,21 +236,28 @@ async def compare(db: Database, live: str, copy: str) -> tuple[int, int]:
     rows = differences = 0
     ours, theirs = await anext(here, None), await anext(there, None)
     while ours is not None or theirs is not None:
-        if theirs is None or (ours is not None and ours["_id"] < theirs["_id"]):
-            rows, differences, ours = rows + 1, differences + 1, await anext(here, None)
-        elif ours is None or theirs["_id"] < ours["_id"]:
-            differences, theirs = differences + 1, await anext(there, None)
-        else:
-            rows, differences = rows + 1, differences + _differ(ours, theirs)
-            ours, theirs = await anext(here, None), await anext(there, None)
+        order, differ = _compared(ours, theirs)
+        rows, differences = rows + (order <= 0), differences + differ
+        ours = await anext(here, None) if order <= 0 else ours
+        theirs = await anext(there, None) if order >= 0 else theirs
     return rows, differences
 
 
-async def _rows(db: Database, name: str) -> AsyncIterator[RawBSONDocument]:
-    options = db[name].codec_options.with_options(document_class=RawBSONDocument)
-    async for row in db.get_collection(name, codec_options=options).find({}, {"version": 0}).sort("_id"):
-        yield row
+async def _rows(db: Database, name: str) -> AsyncIterator[bytes]:
+    """Every row as it is stored, without its version, in order of id."""
+    async for batch in db[name].find_raw_batches({}, {"version": 0}, batch_size=COMPARE_ROWS).sort("_id"):
+        begin = 0
+        while begin < len(batch):
+            end = begin + int.from_bytes(batch[begin : begin + 4], "little")  # where BSON says how long a document is
+            yield batch[begin:end]
+            begin = end
 
 
-def _differ(one: RawBSONDocument, other: RawBSONDocument) -> bool:
-    return one.raw != other.raw and decode(one.raw) != decode(other.raw)  # fields may stand in another order
+def _compared(ours: bytes | None, theirs: bytes | None) -> tuple[int, bool]:
+    """Negative where only the live collection has its row, positive where only the copy has, else 0; and whether they differ."""
+    if ours is None or theirs is None:
+        return (1 if ours is None else -1), True
+    if ours == theirs:
+        return 0, False
+    one, other = decode(ours), decode(theirs)  # fields may stand in another order
+    return (one["_id"] > other["_id"]) - (one["_id"] < other["_id"]), one != other

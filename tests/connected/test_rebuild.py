@@ -184,7 +184,7 @@ async def test_several_processes_with_few_rows_in_memory_make_the_same_model(
     name: str,
 ) -> None:
     monkeypatch.setattr(rebuilding, "ENOUGH_RECORDS", 0)
-    monkeypatch.setattr(rebuilding, "KEEP_ROWS", 6)
+    monkeypatch.setattr(rebuilding, "KEEP_ROWS", 3)
     monkeypatch.setattr(replay, "BATCH_RECORDS", 7)
     async with working(settings):
         for number in range(PEOPLE):

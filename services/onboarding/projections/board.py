@@ -257,8 +257,12 @@ def _row_planned(planned: PlannedMilestone | MilestoneAdded) -> Stored:
 
 
 def _row_of_programme(planned: PlannedMilestone) -> Stored:
-    asked = {"survey": planned.survey, "meeting": planned.meeting}
-    return _row_planned(planned) | {name: value for name, value in asked.items() if value}
+    row = _row_planned(planned)
+    if planned.survey:
+        row["survey"] = planned.survey
+    if planned.meeting:
+        row["meeting"] = planned.meeting
+    return row
 
 
 def _row_rescheduled(row: Stored, event: Event[JourneyRescheduled]) -> Updates:

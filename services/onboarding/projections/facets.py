@@ -8,6 +8,7 @@ says what facts said last.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain, product
 from typing import Literal, cast, get_args
 
@@ -48,7 +49,7 @@ class Facet:
 
 def facets_of(row: Stored) -> list[str]:
     """The facets of a row that is counted already, in order."""
-    return sorted({str(facet) for facet in chain(_late(row), _surveys(row), _rhythm(row))})
+    return sorted({*chain(_late(row), map(str, _surveys(row)), map(str, _rhythm(row)))})
 
 
 def rated(programme: str, survey: str, question: str, rating: int) -> str:
@@ -56,16 +57,19 @@ def rated(programme: str, survey: str, question: str, rating: int) -> str:
     return f"{programme}:{survey}:{question}:{rating}"
 
 
-def _late(row: Stored) -> Iterator[Facet]:
+def _late(row: Stored) -> Iterator[str]:
     if row["status"] != "active":
         return
     programme = row["programme"] or ""
     for id in row["late"]:
         name = OF_THEIR_OWN if id.startswith(OWN) else id
-        yield Facet("late", row["milestones"][id]["owner"], programme, name)
-        for owner, of_programme in product(("", row["milestones"][id]["owner"]), ("", programme)):
-            if owner or of_programme:
-                yield Facet("late", owner, of_programme)
+        yield from _late_as(row["milestones"][id]["owner"], programme, name)
+
+
+@lru_cache(maxsize=1_024)  # as many as programmes have milestones
+def _late_as(owner: str, programme: str, name: str) -> Sequence[str]:
+    wider = [Facet("late", *each) for each in product(("", owner), ("", programme)) if any(each)]
+    return [str(facet) for facet in (Facet("late", owner, programme, name), *wider)]
 
 
 def _surveys(row: Stored) -> Iterator[Facet]:

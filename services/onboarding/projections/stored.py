@@ -13,7 +13,8 @@ Stored: TypeAlias = dict[str, Any]
 
 def stamp(time: datetime) -> str:
     """An instant as it is stored: ISO 8601 in UTC, with Z."""
-    return time.astimezone(UTC).isoformat()[:-6] + "Z"
+    utc = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return utc.isoformat()[:-6] + "Z"
 
 
 def instant(stamp: str) -> str:

@@ -119,16 +119,22 @@ def fold_timeline(timeline: Stored | None, event: Event[Any]) -> Stored | None:
         return timeline
     entries = list(timeline["entries"]) if timeline else []
     entry = _entry(event, *kind)
-    if entries and _order(entry) < _order(entries[-1]):
+    if entries and _is_before(entry, entries[-1]):
         insort(entries, entry, key=_order)
     else:
         entries.append(entry)
-    return {"employee_id": event.subject, "entries": entries[-TIMELINE_ENTRIES:]}
+    kept = entries if len(entries) <= TIMELINE_ENTRIES else entries[-TIMELINE_ENTRIES:]
+    return {"employee_id": event.subject, "entries": kept}
 
 
 def _order(entry: Stored) -> tuple[str, str, int]:
     """`Entry.order` of a stored entry."""
     return instant(entry["at"]), entry["topic"], entry["sequence"]
+
+
+def _is_before(entry: Stored, other: Stored) -> bool:
+    at, of_other = instant(entry["at"]), instant(other["at"])
+    return at < of_other or (at == of_other and _order(entry) < _order(other))
 
 
 def _entry(event: Event[Any], kind: str, who: str | None) -> Stored:
