@@ -1,8 +1,9 @@
 """Each service's own directory: the few personal fields it needs of each person, folded from HR events.
 
 Erasing a person touches directories only: our own topics carry ids. Collection `directory`, document
-`{_id: employee_id, <fields>, "left": bool, "last_day": date, "start_said_at": time}` with the JSON types of `shared.events.hr`.
-`left` says that HR told of the leaving; until the `last_day`, where one is told, is over, the person is still there: `has_left`.
+`{_id: employee_id, <fields>, "left": bool, "last_day": date, "start_said_at": time, "again_said_at": time}` with the JSON types
+of `shared.events.hr`. `left` says that HR told of the leaving; until the `last_day`, where one is told, is over, the person is
+still there: `has_left`. `again_said_at` is when HR said that somebody comes again who was leaving or had left.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -51,6 +52,13 @@ class Directory:
         """The person as known now, including what this attempt has applied; None when unknown."""
         return self._people.get(id)
 
+    def is_overtaken(self, event: Event[Any]) -> bool:
+        """Whether HR said this ending before it said that the person comes again: it is about what was before, and comes late."""
+        if not isinstance(event.data, (EmployeeTerminated, HireRescinded)):
+            return False
+        again_said_at: str = (self._people.get(event.subject) or {}).get("again_said_at", "")
+        return event.time.isoformat() < again_said_at
+
     def apply(self, event: Event[Any], now: datetime) -> None:
         """Fold one HR event that was not applied before; others change nothing here.
 
@@ -63,12 +71,21 @@ class Directory:
                 del change["start_date"]
             else:
                 change["start_said_at"] = said_at
+        if self._comes_again(event, now):
+            change["again_said_at"] = event.time.isoformat()
         if "left" in change and "last_day" not in change and (self._people.get(event.subject) or {}).get("last_day"):
             change["last_day"] = None
         if not change:
             return
         self._people[event.subject] = (self._people.get(event.subject) or {"_id": event.subject, "left": False}) | change
         self._changed[event.subject] = self._changed.get(event.subject, {}) | change
+
+    def _comes_again(self, event: Event[Any], now: datetime) -> bool:
+        """Whether this is the latest word of a coming back, said at a known time: one ahead of ours is an effective date."""
+        before = self._people.get(event.subject) or {}
+        again = isinstance(event.data, EmployeeRehired) or (isinstance(event.data, EmployeeHired) and before.get("left", False))
+        said_at, known = event.time.isoformat(), str(before.get("again_said_at", ""))
+        return bool(again) and known <= said_at <= now.isoformat()
 
     def add_to(self, changes: Changes) -> None:
         """Hand the changed people to the transaction."""

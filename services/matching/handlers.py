@@ -124,6 +124,8 @@ class MatchingWork:
         if stream.is_repeat(event):
             return
         stream.remember(event)
+        if self.people.is_overtaken(event):
+            return
         self.people.apply(event, now)
         known = self.people.get(event.subject)
         if _tells_manager(event.data):

@@ -117,7 +117,7 @@ class CorrespondenceWork:
 
     def learn_person_on_hr_event(self, stream: CorrespondenceStream, event: Event[HrEvent], now: datetime) -> None:
         """HR's facts change the directory as well as the correspondence."""
-        if not stream.is_repeat(event):
+        if not stream.is_repeat(event) and not self._people.is_overtaken(event):
             self._people.apply(event, now)
             self.write_letters_on_fact(stream, event, now)
 

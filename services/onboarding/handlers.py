@@ -74,6 +74,8 @@ class JourneyWork:
             if stream.is_repeat(event):
                 return
             stream.remember(event)
+            if self.people.is_overtaken(event):
+                return
             self.people.apply(event, now)
         before = stream.state or Journey(employee_id=event.subject)
         person = Person.of(self.people.get(event.subject))

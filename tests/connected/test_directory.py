@@ -11,6 +11,7 @@ from shared.directory import Directory, below, chain, name_of, people
 from shared.events import HrEvent, new_event
 from shared.events.hr import (
     EmployeeHired,
+    EmployeeRehired,
     EmployeeSnapshot,
     EmployeeTerminated,
     EmployeeUpdated,
@@ -119,3 +120,48 @@ async def test_a_start_date_said_before_the_one_that_is_known_comes_late_and_is_
         await changes.in_transaction(database)
     (found,) = (await people(database, ["E-1"])).values()
     assert found["start_date"] == "2027-01-18"
+
+
+HIRED = EmployeeHired(employee_id="E-1", display_name="Ada", start_date="2027-01-11")
+REHIRED = EmployeeRehired(employee_id="E-1", display_name="Ada", start_date="2027-06-01")
+LEFT, RESCINDED = EmployeeTerminated(employee_id="E-1"), HireRescinded(employee_id="E-1")
+Told = list[tuple[HrEvent, int]]
+
+
+@pytest.mark.parametrize("ending", [LEFT, RESCINDED])
+@pytest.mark.parametrize(
+    ("told", "said", "overtaken"),
+    [
+        ([(HIRED, 0), (LEFT, 5), (REHIRED, 9)], 5, True),  # told again of the employment before
+        ([(HIRED, 0), (RESCINDED, 5), (HIRED, 9)], 5, True),
+        ([(HIRED, 0), (REHIRED, 9)], 5, True),  # nobody had told of the leaving in between
+        ([(HIRED, 0), (LEFT, 5), (REHIRED, 9)], 9, False),  # at one time their order decides
+        ([(HIRED, 0), (LEFT, 5), (REHIRED, 9)], 12, False),
+        ([(HIRED, 4)], 2, False),  # ended before it was told of: it is over as it starts
+        ([(HIRED, 0), (HIRED, 9)], 5, False),  # HR repeats a hire
+        ([(HIRED, 0), (LEFT, 5), (REHIRED, 600)], 70, False),  # an effective date ahead says not when it was said
+        ([(HIRED, 0), (LEFT, 5), (REHIRED, 20), (LEFT, 25), (REHIRED, 30), (REHIRED, 20)], 25, True),
+        ([], 5, False),
+    ],
+)
+async def test_an_ending_said_before_the_coming_back_is_about_what_was_before(
+    database: Database, told: Told, said: int, overtaken: bool, ending: HrEvent
+) -> None:
+    for payload, second in told:
+        await _hear(database, payload, second)
+    entries = Directory(FIELDS)
+    await entries.load(database, ["E-1"])
+    assert entries.is_overtaken(_said(ending, said)) is overtaken
+
+
+def _said(payload: HrEvent, second: int) -> Any:
+    return new_event(payload, source="/hr", id="1", time=NOW + timedelta(seconds=second))
+
+
+async def _hear(db: Database, payload: HrEvent, second: int) -> None:
+    entries = Directory(FIELDS)
+    await entries.load(db, [payload.subject])
+    entries.apply(_said(payload, second), NOW + timedelta(minutes=1))
+    changes = Changes()
+    entries.add_to(changes)
+    await changes.in_transaction(db)

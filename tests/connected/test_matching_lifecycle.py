@@ -7,6 +7,7 @@ import pytest
 
 from services.matching.desk import Exclusion, MentorPatch, Nomination, OverrideRequest, ReasonGiven, Training
 from shared.access import Viewer
+from shared.events import new_event
 from shared.events.hr import (
     EmployeeRehired,
     EmployeeTerminated,
@@ -148,6 +149,20 @@ async def test_whoever_is_hired_again_gets_the_mentor_from_last_time_before_a_be
     assert hire.decision.runners_up[0].score > hire.decision.score == sum(reason.points for reason in hire.decision.reasons)
     assert [past.mentor_id for past in hire.history] == ["M-1", "M-2"]
     await room.assert_in_order()
+
+
+async def test_a_late_copy_of_the_old_leaving_frees_no_place_of_who_came_back(database: Database) -> None:
+    room = await pair_and_spare(database)
+    await room.tell(EmployeeTerminated(employee_id="H-1"))
+    left_at = room.now
+    await room.tell(EmployeeRehired(employee_id="H-1", display_name="H", start_date=date(2028, 1, 3)))
+    before = await room.pairs()
+    assert before.keys() == {"H-1"}
+    again = new_event(EmployeeTerminated(employee_id="H-1"), source="/hr/test", id="told again", time=left_at)
+    await room.processor.process([room.record_of(again)])
+    assert await room.pairs() == before
+    await room.tell(EmployeeTerminated(employee_id="H-1"))
+    assert await room.pairs() == {}
 
 
 async def test_the_mentor_from_last_time_is_asked_only_where_free_and_possible(database: Database) -> None:

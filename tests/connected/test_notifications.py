@@ -446,6 +446,19 @@ async def test_a_rehire_is_welcomed_again_with_a_message_of_its_own(office: Offi
     assert len(set(welcomes)) == 2
 
 
+async def test_a_late_copy_of_the_old_leaving_withdraws_nothing_of_who_came_back(office: Office, post: PostOffice):
+    await office.hear(office.hired(manager_id=None))
+    await office.send()
+    left = office.event(EmployeeTerminated(employee_id="E-1"))
+    await office.processor().execute([left])
+    office.pass_time(minutes=1)
+    await office.hear(EmployeeRehired.model_validate(office.hired(start_date="2027-06-01").profile() | {"employee_id": "E-1"}))
+    await office.processor().execute([replace(left, id="told again")])
+    await office.send()
+    welcomes = [mail["Message-ID"] for _, mail in post.accepted if mail["X-Firstmate-Template"] == "welcome"]
+    assert len(set(welcomes)) == 2
+
+
 async def test_a_moved_start_is_told_with_both_dates(office: Office, post: PostOffice):
     await office.hear(office.hired(manager_id=None))
     await office.send()

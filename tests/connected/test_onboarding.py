@@ -15,7 +15,7 @@ from services.onboarding.programme_files import read_programme
 from services.onboarding.projections.board import Board
 from shared import lease
 from shared.events import Event
-from shared.events.hr import EmployeeHired, HireRescinded
+from shared.events.hr import EmployeeHired, EmployeeRehired, EmployeeTerminated, HireRescinded
 from shared.mongo import Database
 from shared.refusals import Refused
 from tests.connected.onboarding_office import Office
@@ -102,6 +102,22 @@ async def test_facts_may_come_before_the_hire_they_are_about(office: Office) -> 
         "welcome_sent",
         "mentor_assigned",
     }
+
+
+async def test_a_late_copy_of_the_old_leaving_takes_nobody_away_who_came_back(office: Office) -> None:
+    office.now = at(60)
+    left = EmployeeTerminated(employee_id=ADA, last_day=date(2027, 1, 1))
+    back = EmployeeRehired(employee_id=ADA, display_name="Ada", start_date=date(2027, 6, 1))
+    await office.tell(hr(hired(), at(0)), hr(left, at(10)), hr(back, at(20)))
+    await office.tell(hr(left, at(10), "told again"), hr(HireRescinded(employee_id=ADA), at(15)))
+    journey = await store.journey(office.db, ADA)
+    assert journey is not None
+    assert (journey.number, journey.status, journey.start_date) == (2, "active", date(2027, 6, 1))
+    assert journey.last_day is None
+    await office.tell(hr(left, at(30), "this time it is so"))
+    journey = await store.journey(office.db, ADA)
+    assert journey is not None
+    assert journey.last_day == date(2027, 1, 1)
 
 
 async def test_a_snapshot_fills_the_directory_and_starts_nothing(office: Office) -> None:
