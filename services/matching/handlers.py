@@ -72,7 +72,10 @@ class MatchingWork:
         self._attempt: Attempt | None = None
 
     async def load(self, events: Sequence[Event[Any]]) -> None:
-        """Pool version, hires and people of the batch: three queries, one more where the waitlist may find a place."""
+        """Pool version, hires and people of the batch: three queries, one more where the waitlist may find a place.
+
+        Raises `Conflict` as `Memory.claim`.
+        """
         events = [event for event in events if _matters(event.data)]
         if not events:
             return
@@ -83,6 +86,7 @@ class MatchingWork:
         self._explain = {id for look in looks if look.refresh for id in look.hire_ids}
         if others or any(self._may_free_places(event) for event in events):
             waiting |= {id for _, id in await store.longest_waiting(self._db, WAITLIST_BATCH)}
+        self._memory.claim(self._attempt)  # who began meanwhile looks at the memory now
         mentees = set(self._mentees({*subjects, *self._mentors_near_moves(events)}))
         everybody = subjects | waiting | mentees
         await asyncio.gather(self.hires.load(self._db, everybody), self.people.load(self._db, everybody))
@@ -113,7 +117,12 @@ class MatchingWork:
         return near
 
     def decide(self, event: Event[Any], now: datetime) -> None:
-        """Fold one fact. What follows from it is decided once for the batch, in `conclude`."""
+        """Fold one fact. What follows from it is decided once for the batch, in `conclude`.
+
+        Raises `Conflict` as `Memory.claim`.
+        """
+        if self._attempt is not None:
+            self._memory.claim(self._attempt)
         for kind, fold in FOLDS.items():
             if isinstance(event.data, kind):
                 fold(self, event, now)

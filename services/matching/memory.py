@@ -4,6 +4,7 @@ Loaded once, then changed by the owner's own commits and by what the pool's log 
 further than the pool's version: a decision made on anything older than the newest one can't commit.
 """
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -59,20 +60,28 @@ class Memory:
         self._people: dict[str, Document] = {}
         self._profiles: dict[str, tuple[Document | None, Person]] = {}
         self._open: Attempt | None = None
+        self._beginning = asyncio.Lock()
 
     async def begin(self, db: Database) -> tuple[Attempt, bool]:
-        """Start an attempt on what is true now: one query, more where others changed something. Says whether others did."""
-        seen = await store.pool_version(db)
-        self._settle(seen)
-        others = self._version != seen.number
-        if others:
-            await self._catch_up(db, seen)
-        self._attempts += 1
-        self._open = Attempt(f"{self._name}/{self._attempts}", seen)
-        return self._open, others
+        """Start an attempt on what is true now: one query, more where others changed something. Says whether others did.
+
+        One at a time: what one loads another would empty, and whoever came first decide on mentors that are not there.
+        """
+        async with self._beginning:
+            seen = await store.pool_version(db)
+            self._settle(seen)
+            others = self._version != seen.number
+            if others:
+                await self._catch_up(db, seen)
+            self._attempts += 1
+            self._open = Attempt(f"{self._name}/{self._attempts}", seen)
+            return self._open, others
 
     def claim(self, attempt: Attempt) -> None:
-        """Make sure that nobody in this process began another attempt meanwhile. Raises `Conflict`."""
+        """Make sure that nobody in this process began another attempt meanwhile, or is about to. Raises `Conflict`.
+
+        Call it before the attempt changes anything: it holds until the event loop gets its turn.
+        """
         if self._open is not attempt:
             raise Conflict("another attempt of this process began on the pool meanwhile")
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from services.matching import store
 from services.matching.desk import MentorPatch, OverrideRequest
 from services.matching.handlers import MatchingWork
 from shared.access import Viewer
@@ -140,6 +142,45 @@ async def test_an_attempt_that_another_one_overtook_in_memory_runs_again(databas
     await other.load(events)
     with pytest.raises(Conflict):
         overtaken.conclude(room.now)
+
+
+async def test_an_attempt_that_was_overtaken_touches_nothing_of_the_other_one(database: Database) -> None:
+    room = await company(database, known("M-1"), enrolled("M-1"))
+    events = await _events(room, enrolled("M-1", 5))
+    overtaken, other = MatchingWork(database, room.memory), MatchingWork(database, room.memory)
+    await overtaken.load(events)
+    await other.load(await _events(room, hired("H-1")))
+    with pytest.raises(Conflict):
+        overtaken.decide(events[0], room.now)
+    mentor = room.memory.mentor("M-1")
+    assert mentor is not None
+    assert mentor.state is not None
+    assert mentor.state.capacity == 1
+
+
+async def test_nobody_decides_on_a_memory_that_another_attempt_is_just_loading(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a worker starts: the first batch and the waitlist's duty begin at once (found by the simulation, seed 266)."""
+    room = (await company(database, known("M-1"), enrolled("M-1"))).again()
+    managers, calls, first_has_begun = store.managers, [], asyncio.Event()
+
+    async def slower_the_second_time(db: Database) -> Any:
+        calls.append(db)
+        if len(calls) == 2:
+            await first_has_begun.wait()
+        return await managers(db)
+
+    monkeypatch.setattr(store, "managers", slower_the_second_time)
+    first, second = (asyncio.create_task(room.memory.begin(database)) for _ in range(2))
+    attempt, _ = await first
+    first_has_begun.set()
+    while not second.done():
+        with suppress(Conflict):
+            room.memory.claim(attempt)
+            assert list(room.memory.mentor_ids()) == ["M-1"]
+        await asyncio.sleep(0)
+    room.memory.claim((await second)[0])
 
 
 async def test_a_commit_whose_answer_was_lost_is_noticed_in_the_pools_log(database: Database) -> None:
