@@ -1,6 +1,9 @@
 """Topics read again from their beginning, up to where a consumer's progress stands."""
 
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from heapq import merge
+from operator import attrgetter
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +14,7 @@ from shared.progress import Place, TopicShorter
 
 BATCH_RECORDS = 1_000
 POLL_MS = 200
+_TIME = attrgetter("timestamp")
 
 
 class TopicBegun(Exception):
@@ -24,12 +28,11 @@ class TopicBegun(Exception):
 
 
 class Replay:
-    """Reads partitions from their beginning. `positions` are the next offsets. An async context manager."""
+    """Reads partitions from their beginning. `positions` are the next offsets to fetch. An async context manager."""
 
     def __init__(self, address: str, consumer: str, of: Iterable[Place]) -> None:
         self.positions: dict[Place, int] = dict.fromkeys(of, 0)
         self._name = consumer
-        self._times = dict.fromkeys(self.positions, 0)  # of the record last read, in ms
         self._consumer = AIOKafkaConsumer(
             **kafka_access.client(address), enable_auto_commit=False, auto_offset_reset="none", max_poll_records=BATCH_RECORDS
         )
@@ -54,24 +57,25 @@ class Replay:
         await self._consumer.stop()
 
     async def up_to(self, target: Mapping[Place, int]) -> AsyncIterator[Sequence[ConsumerRecord[bytes, bytes]]]:
-        """Batches, each of one partition, until `positions` are exactly `target`.
+        """Batches of records until `positions` are exactly `target`.
 
         Raises `TopicShorter` where a topic ends before. One number of partition after the other, for what is told of a person
-        lies under one number in every topic: so of all persons only some are told of at a time. Within it the topic whose
-        records are the oldest goes first.
+        lies under one number in every topic: so of all persons only some are told of at a time. Within it the topics are read
+        at one pace, by the time of their records; what one topic holds stays in order whatever the times are.
         """
         await self.check_ends(target)
         for number in sorted({number for _, number in target}):
             behind = {place for place, offset in self.positions.items() if place[1] == number and offset < target[place]}
             self._consumer.resume(*(TopicPartition(*place) for place in behind))
-            while behind:
-                place = min(behind, key=lambda place: self._times[place])
-                batch = await self._read(place, target[place])
-                if self.positions[place] == target[place]:
-                    self._consumer.pause(TopicPartition(*place))
-                    behind.remove(place)
-                if batch:
-                    self._times[place] = batch[-1].timestamp
+            waiting: dict[Place, list[ConsumerRecord[bytes, bytes]]] = {place: [] for place in behind}
+            while waiting:
+                for place in [place for place, records in waiting.items() if not records]:
+                    if self.positions[place] < target[place]:
+                        waiting[place] = await self._read(place, target[place])
+                    else:
+                        self._consumer.pause(TopicPartition(*place))
+                        del waiting[place]
+                if batch := _oldest([records for records in waiting.values() if records]):
                     yield batch
 
     async def _read(self, place: Place, limit: int) -> list[ConsumerRecord[bytes, bytes]]:
@@ -98,3 +102,14 @@ class Replay:
             place = (partition.topic, partition.partition)
             if end < target[place]:
                 raise TopicShorter(self._name, place, end, target[place])
+
+
+def _oldest(waiting: Sequence[list[ConsumerRecord[bytes, bytes]]]) -> list[ConsumerRecord[bytes, bytes]]:
+    """Take the records up to the time when the first of the lists ends: all of that one, whatever its times are."""
+    until = min((records[-1].timestamp for records in waiting), default=0)
+    taken = []
+    for records in waiting:
+        count = len(records) if records[-1].timestamp <= until else bisect_right(records, until, key=_TIME)
+        taken.append(records[:count])
+        del records[:count]
+    return list(merge(*taken, key=_TIME))

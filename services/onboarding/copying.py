@@ -19,7 +19,7 @@ from shared.mongo import Database, InsertOne, ReplaceOne, WriteOp
 from shared.processing import read_record
 from shared.streams import Stream, read_stream
 
-WRITE_ROWS = 500  # bulk writes level off here
+WRITE_ROWS = 200  # at a time: few that were used lately leave with those that were not
 COLLECT_EVERY = 50  # batches
 
 log = structlog.get_logger()
@@ -95,7 +95,8 @@ class Copy:
             async for document in self._collection.find({"_id": {"$in": missing}}):
                 self._rows[document["_id"]] = read_stream(document, dict, SERVICE)
         if len(self._rows) > self._keep:
-            await self._write(list(self._rows.values())[: min(WRITE_ROWS, len(self._rows) - len(ids))])
+            leaving = max(WRITE_ROWS, len(self._rows) - self._keep)
+            await self._write(list(self._rows.values())[: min(leaving, len(self._rows) - len(ids))])
 
     async def finish(self) -> None:
         """Write what is in memory."""

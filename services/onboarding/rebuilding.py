@@ -29,7 +29,7 @@ from shared.mongo import Database, PyMongoError
 from shared.progress import Place
 from shared.replay import Replay
 
-KEEP_ROWS = 1_500  # in each process, those used last: whoever joins at one time is told of at one time
+KEEP_ROWS = 1_200  # in each process, those used last: whoever joins at one time is told of at one time
 ENOUGH_RECORDS = 5_000  # fewer are read within a moment by one process
 NEAR_RECORDS = 2_000  # so few are read within a moment: hold then
 COMPARE_ROWS = 500  # at a time: a timeline has some kilobytes, and an answer may have 16 MB
