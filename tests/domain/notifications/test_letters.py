@@ -399,7 +399,7 @@ def test_a_moved_start_names_the_day_that_the_reader_knew():
 
 
 def test_the_hire_is_told_who_steps_back():
-    assert "Noémie Laurent-Brückner can't accompany you" in preview(RENDERER, sample("mentor_unavailable"), "en").rendered.text
+    assert "Noémie Laurent-Brückner can’t accompany you" in preview(RENDERER, sample("mentor_unavailable"), "en").rendered.text
 
 
 def test_every_kind_of_letter_has_a_sample():
