@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 Document = dict[str, Any]
+MISSING = object()
 
 Part = Literal[True] | Mapping[Any, bool]
 """Of a field: the whole of it, or these keys of a mapping, or these places at the end of a list."""
@@ -52,16 +53,15 @@ def _fields(model: type[BaseModel]) -> Sequence[str]:
 
 def _parts(before: Any, after: Any, names: Iterable[str]) -> dict[str, Part]:
     """What differs, by field."""
-    parts: dict[str, Part] = {}
-    for name in names:
-        old, new = _value(before, name), _value(after, name)
-        if old is not new and old != new:
-            parts[name] = _within(old, new)
-    return parts
+    old, new = _values(before), _values(after)
+    differing = [name for name in names if old.get(name, MISSING) is not new[name] and old.get(name, MISSING) != new[name]]
+    return {name: _within(old.get(name, MISSING), new[name]) for name in differing}
 
 
-def _value(state: Any, name: str) -> Any:
-    return state.get(name, _value) if isinstance(state, dict) else getattr(state, name)  # no state holds a function
+def _values(state: Any) -> Mapping[str, Any]:
+    held: dict[str, Any] = state if isinstance(state, dict) else vars(state)
+    computed = type(state).model_computed_fields if isinstance(state, BaseModel) else ()
+    return held | {name: getattr(state, name) for name in computed} if computed else held
 
 
 def _within(old: Any, new: Any) -> Part:

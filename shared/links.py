@@ -8,7 +8,7 @@ import hashlib
 from datetime import date
 from typing import Any, Literal, Self, get_args
 
-from itsdangerous import BadSignature, Serializer, URLSafeSerializer
+from itsdangerous import BadSignature, Serializer, Signer, URLSafeSerializer
 from itsdangerous.encoding import base64_encode
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
@@ -43,7 +43,17 @@ class Link(BaseModel):
 
 
 class _Uncompressed(URLSafeSerializer):
-    """Writes what is too short to gain from compression without trying it on each; reads both."""
+    """Writes what is too short to gain from compression without trying it on each; reads both. Every mail has a link of its own:
+    the key is derived once, and not for each."""
+
+    def __init__(self, secret: str, salt: str) -> None:
+        digest: dict[str, Any] = {"digest_method": hashlib.sha256}
+        key = Signer(secret, salt, **digest).derive_key()
+        super().__init__(key, salt=salt, signer_kwargs=digest | {"key_derivation": "none"})
+        self._made = super().make_signer()
+
+    def make_signer(self, salt: str | bytes | None = None) -> Signer:
+        return self._made
 
     def dump_payload(self, obj: Any) -> bytes:
         return base64_encode(Serializer.dump_payload(self, obj))
@@ -60,7 +70,7 @@ class Links:
     def _signer_for(self, salt: str) -> URLSafeSerializer | None:
         if not self._secret:
             return None
-        return _Uncompressed(self._secret, salt=salt, signer_kwargs={"digest_method": hashlib.sha256})
+        return _Uncompressed(self._secret, salt)
 
     def path(self, link: Link) -> str | None:
         """The address of a link on our origin; None where no secret is set, since nobody could trust it."""

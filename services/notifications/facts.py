@@ -344,10 +344,11 @@ def _result(state: Correspondence, event: Event[SendResult]) -> Correspondence:
         return state
     # "sent" holds even for a letter withdrawn meanwhile: it is on its way, and its reader was told.
     status = "perhaps" if result.perhaps_told else "withdrawn" if result.reason == "withdrawn" else result.outcome
-    state = _with(state, letters=state.letters | {letter.key: letter.model_copy(update={"status": status})})
+    letters = state.letters | {letter.key: letter.model_copy(update={"status": status})}
+    told = state.told
     if (result.outcome == "sent" or result.perhaps_told) and result.told is not None and letter.template in TELLS_START:
-        state = _with(state, told=state.told | {f"{letter.role}/{letter.recipient_id}": result.told})
-    return state
+        told = told | {f"{letter.role}/{letter.recipient_id}": result.told}
+    return _with(state, letters=letters, told=told)
 
 
 def _summary_due(state: Correspondence, event: Event[SummaryDue]) -> Correspondence:

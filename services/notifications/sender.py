@@ -52,7 +52,7 @@ FRESH_S = (
     4.0  # what was taken this lately is still ours: a lease is taken over after ten seconds without its holder at the earliest
 )
 LOOK_EVERY_S = 0.1  # what is planned in a burst is looked for together; who comes alone is sent at once
-LOOK_S = 1.0  # while nothing on the way arrives, what is newly due is looked for so often
+LOOK_S = 0.25  # while nothing on the way arrives, what is newly due is looked for so often
 POLL_S = 5.0  # the change stream wakes the sender; this is for the day it does not
 TOGETHER = 32  # results that are recorded together, where as many come within this time while others are on the way: one
 GATHER_S = 0.25  # transaction costs as much as several results, and what is accepted and not recorded goes again after a crash
@@ -333,8 +333,8 @@ class Sender:
         return result.model_copy(update={"traceparent": span.context})
 
     async def _attempt(self, draft: Draft) -> SendResult:
-        entry, now = draft.entry, self._clock()
-        if draft.state is None or draft.letter is None:
+        entry, letter, now = draft.entry, draft.letter, self._clock()
+        if draft.state is None or letter is None:
             return _result(entry, "suppressed", "withdrawn")
         if (unsent := _without_sending(draft)) is not None:
             return unsent
@@ -345,7 +345,7 @@ class Sender:
         if draft.bounced and handle is None and self._suppression.digest(found) in draft.bounced:
             return _result(entry, "suppressed", "address_bounced")
         try:
-            message = self._compose(draft, draft.letter, draft.state, found, now)
+            message = self._compose(draft, letter, draft.state, found, now)
         except (jinja2.TemplateError, TypeError, ValueError, AttributeError) as error:
             log.error("template_failed", template=entry.template, message_id=entry.message_id, error=type(error).__name__)
             return self._later(entry, "template_failed", now)
@@ -434,10 +434,13 @@ class Sender:
 
 def _as_reader_wishes(draft: Draft, readers: Readers) -> Draft:
     """With where and when its reader gets it."""
-    if draft.letter is None:
+    if (letter := draft.letter) is None:
         return draft
-    routed = replace(draft, chat=readers.chat(draft.letter))
-    return routed if routed.diversion else replace(routed, hindrance=readers.hindrance(draft.letter))
+    if chat := readers.chat(letter):
+        draft = replace(draft, chat=chat)
+    if draft.diversion or (hindrance := readers.hindrance(letter)) is None:
+        return draft
+    return replace(draft, hindrance=hindrance)
 
 
 def _without_sending(draft: Draft) -> SendResult | None:
