@@ -53,6 +53,7 @@ FILTERS: tuple[Callable[..., object], ...] = (
     words.plural,
     words.listed,
     words.humane,
+    words.sentence,
     words.initials,
     words.tint,
 )

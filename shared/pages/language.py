@@ -12,6 +12,7 @@ Outside a request (tests, commands) the language is English as it is written in 
 """
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -34,6 +35,7 @@ FOLDER = Path(__file__).parent / "translations"
 LANGUAGES: Mapping[str, str] = {"en": "English", "de": "Deutsch", "fr": "Français", "ar": "العربية"}
 """The languages that pages speak, each by its own name."""
 
+TWO_STOPS = re.compile(r"(?<!\.)\.\.(?=\s|$)")  # and no ellipsis
 COOKIE = "firstmate_language"  # somebody's own choice; it is no secret and names nobody
 DEFAULT = "en_GB"  # day before month, 24 hours: what most people who wrote no preference read without a mistake
 
@@ -116,13 +118,19 @@ def speaking(locale: str) -> Iterator[None]:
 def gettext(text: str, **values: object) -> str:
     """The text in the page's language, with its `%(name)s` filled."""
     translated = str(current().words.gettext(text))
-    return translated % values if values else translated
+    return _filled(translated, values) if values else translated
 
 
 def ngettext(one: str, many: str, num: int, **values: object) -> str:
     """The form for this number in the page's language, with `%(num)s` and other names filled."""
     translated = str(current().words.ngettext(one, many, num))
-    return translated % {"num": num, **values}
+    return _filled(translated, {"num": num, **values})
+
+
+def _filled(text: str, values: Mapping[str, object]) -> str:
+    """The text with its values; where one ends in an abbreviation (`7 févr.`) and the sentence with it, one stop is enough."""
+    filled = text % values
+    return TWO_STOPS.sub(".", filled) if ".." in filled else filled
 
 
 def plain_ngettext(one: str, many: str, num: int) -> str:

@@ -98,6 +98,11 @@ def humane(code: str) -> str:
     return gettext(words[:1].upper() + words[1:])
 
 
+def sentence(words: str) -> str:
+    """With its full stop; one that ends in an abbreviation (`7 févr.`) has it already. Nothing stays nothing."""
+    return words if not words or words.endswith(".") else f"{words}."
+
+
 def lowered(words: str) -> str:
     """As it stands within a sentence; German nouns and Arabic know no such thing."""
     return words.lower() if current().tag in ("en", "fr") else words

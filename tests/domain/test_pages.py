@@ -10,7 +10,7 @@ from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from shared.access import CurrentViewer, Viewer, check, install_access
 from shared.pages import FOLDER, STATIC, PageRoute, in_words, install_pages, nav, templates, words
-from shared.pages.language import speaking
+from shared.pages.language import gettext, ngettext, speaking
 from shared.problems import install_problem_handlers
 from shared.refusals import AnyOf, forbidden, not_found
 from shared.settings import Settings
@@ -35,6 +35,20 @@ TODAY = date(2027, 1, 11)
 )
 def test_near_days_are_counted_and_far_ones_named(given, said):
     assert words.relative(given, TODAY) == said
+
+
+@pytest.mark.parametrize(
+    ("tag", "said"), [("fr", "Back dim. 7 févr."), ("de", "Back So., 7. Feb."), ("en_GB", "Back Sun 7 Feb.")]
+)
+def test_a_sentence_that_ends_in_an_abbreviation_has_one_full_stop(tag: str, said: str) -> None:
+    with speaking(tag):
+        on = words.day(date(2027, 2, 7), TODAY)
+        assert gettext("Back %(day)s.", day=on) == said  # which nobody translated
+        assert ngettext("Back %(day)s.", "Back %(day)s.", 2, day=on) == said
+        assert words.sentence(f"Back {on}") == said
+        assert gettext("%(what)s.", what="wait..") == "wait..."
+        assert gettext("%(what)s", what="a..b") == "a..b"
+        assert words.sentence("") == ""
 
 
 def test_a_moment_is_told_in_the_zone_of_the_person_or_says_that_it_is_utc():

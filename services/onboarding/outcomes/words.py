@@ -127,7 +127,7 @@ def in_words(measure: str, one: Estimate) -> str:
     if one.hidden:
         return _("not shown")
     if one.value is None:
-        return _("not known yet") if one.base else _("no figure yet")
+        return _("not known yet") if one.base else _("no figure")
     return _number(measure, one.value)
 
 
