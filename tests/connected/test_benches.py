@@ -29,11 +29,11 @@ def test_the_matching_bench_is_optimal_legal_and_the_same_in_any_order() -> None
 
 
 def test_the_rebuild_bench_finds_no_difference_to_the_live_rows() -> None:
-    argv = [sys.executable, "-m", "bench.rebuild", "--json", "--events", "3000"]
+    argv = [sys.executable, "-m", "bench.rebuild", "--json", "--events", "6000"]
     ran = subprocess.run(argv, check=False, cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     figures = json.loads(ran.stdout.splitlines()[-1])
-    assert (figures["differences"], figures["board"]["records"], figures["timeline"]["records"]) == (0, 3000, 3000)
+    assert (figures["differences"], figures["board"]["records"], figures["timeline"]["records"]) == (0, 6000, 6000)
     assert figures["board"]["rows"] == figures["timeline"]["rows"] > 0
     assert figures["share_of_bare_loop"] > 0
 
