@@ -31,6 +31,7 @@ def check(
 ) -> None:
     """Check programmes: every fault with its file, its line and what to do; and what may not be meant."""
     from services.onboarding.programme_files import ProgrammeError, doubts_in, read_files, read_programmes  # noqa: PLC0415
+    from shared.pages.words import plural  # noqa: PLC0415
     from shared.settings import Settings  # noqa: PLC0415
 
     where = path or Settings().programmes_dir
@@ -43,14 +44,10 @@ def check(
         return
     told = [{"id": each.id, "version": each.version, "milestones": len(each.milestones)} for each in found]
     doubts = doubts_in(where, now().date())
-    lines = [f"{each.id} is well formed: version {each.version}, {_counted(len(each.milestones))}" for each in found]
+    lines = [f"{each.id} is well formed: version {each.version}, {plural(len(each.milestones), 'milestone')}" for each in found]
     lines += [f"perhaps not meant: {doubt}" for doubt in doubts]
     summary = {"ok": True, "faults": [], "doubts": [asdict(doubt) for doubt in doubts], "programmes": told}
     result(summary, "\n".join(lines), as_json)
-
-
-def _counted(milestones: int) -> str:
-    return "1 milestone" if milestones == 1 else f"{milestones} milestones"
 
 
 @programme_app.command()

@@ -8,7 +8,6 @@ keeps the calendar and sends mail (docs/decisions/0023). There is no relay, sche
 """
 
 import asyncio
-import ctypes
 import gc
 import importlib
 import os
@@ -16,13 +15,13 @@ import signal
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import structlog
 
 from deploy import configuration
 from shared import logs, tracing
+from shared.heap import share_one_heap
 from shared.settings import Settings
 
 # Their messages say what to do and hold no personal value; those of other exceptions may quote a document. By name, because
@@ -44,8 +43,6 @@ TELLING = frozenset(
 # New containers between two looks for garbage, and looks of each generation before the next one's. A batch of 500 makes a hundred
 # thousand objects that hold no cycles; with Python's defaults (700, 10, 10) looking for some was a good third of a worker's time.
 COLLECTION_THRESHOLDS = (50_000, 20, 50)
-
-M_ARENA_MAX = -8  # of malloc.h
 
 log = structlog.get_logger()
 
@@ -102,13 +99,6 @@ def main(arguments: list[str]) -> int:
         return asyncio.run(until_told(name, settings))
     finally:
         tracing.shut_down()
-
-
-def share_one_heap() -> None:
-    """Have all threads take memory from one heap, where the C library is glibc: it gives each its own by default, and Motor's
-    threads, which take turns at large batches, would each keep as much as the largest took. Call before there are threads."""
-    with suppress(AttributeError, OSError, TypeError):  # another library, or another system
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 async def until_told(name: str, settings: Settings) -> int:

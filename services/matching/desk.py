@@ -179,7 +179,7 @@ class Desk:
 
     async def override(self, viewer: Viewer, employee_id: str, request: OverrideRequest, key: str | None = None) -> None:
         """A coordinator's choice, at once, also in place of a proposal."""
-        await self._decide(Override(subject=employee_id, by=viewer.by, **request.model_dump()), key)
+        await self.decide(Override(subject=employee_id, by=viewer.by, **request.model_dump()), key)
 
     async def request_change(
         self, viewer: Viewer, employee_id: str, mentor_id: str | None, request: ReasonGiven, key: str | None = None
@@ -188,35 +188,36 @@ class Desk:
         found = relations(viewer, employee_id, mentor_id=mentor_id)
         side: Side = "hire" if "self" in found else "mentor" if "mentor" in found else "coordinator"
         expected = mentor_id or employee_id  # nobody has themselves: answered as a pair that has ended
-        await self._decide(
+        await self.decide(
             RequestChange(subject=employee_id, by=viewer.by, expected=expected, side=side, reason=request.reason), key
         )
 
     async def exclude(self, viewer: Viewer, employee_id: str, request: Exclusion, key: str | None = None) -> None:
         """Keep two apart, before they are paired or after; a present pair is matched again within seconds."""
-        await self._decide(Exclude(subject=employee_id, by=viewer.by, **request.model_dump()), key)
+        await self.decide(Exclude(subject=employee_id, by=viewer.by, **request.model_dump()), key)
 
     async def allow(self, viewer: Viewer, employee_id: str, mentor_id: str) -> None:
         """Undo an exclusion."""
-        await self._decide(Allow(subject=employee_id, by=viewer.by, mentor_id=mentor_id))
+        await self.decide(Allow(subject=employee_id, by=viewer.by, mentor_id=mentor_id))
 
     async def pin(self, viewer: Viewer, employee_id: str, request: ReasonGiven, key: str | None = None) -> None:
         """Keep the present pair as it is: no proposal moves it, a leave does not end it."""
-        await self._decide(PinPair(subject=employee_id, by=viewer.by, reason=request.reason), key)
+        await self.decide(PinPair(subject=employee_id, by=viewer.by, reason=request.reason), key)
 
     async def unpin(self, viewer: Viewer, employee_id: str) -> None:
         """Let the pair move again."""
-        await self._decide(UnpinPair(subject=employee_id, by=viewer.by))
+        await self.decide(UnpinPair(subject=employee_id, by=viewer.by))
 
     async def approve(self, viewer: Viewer, employee_id: str, request: Approval, key: str | None = None) -> None:
         """Let a proposal stand, or one of its runners-up."""
-        await self._decide(Approve(subject=employee_id, by=viewer.by, mentor_id=request.mentor_id), key)
+        await self.decide(Approve(subject=employee_id, by=viewer.by, mentor_id=request.mentor_id), key)
 
     async def reject(self, viewer: Viewer, employee_id: str, request: Rejection, key: str | None = None) -> None:
         """Turn a proposal down; another one (or a place on the waitlist) follows within seconds."""
-        await self._decide(Reject(subject=employee_id, by=viewer.by, reason=request.reason), key)
+        await self.decide(Reject(subject=employee_id, by=viewer.by, reason=request.reason), key)
 
-    async def _decide(self, command: PairCommand, key: str | None = None) -> None:
+    async def decide(self, command: PairCommand, key: str | None = None) -> None:
+        """A command as it stands, from whoever may give it."""
         await self._pairs.execute([self._command(command)], key=key)
 
     def _command(self, data: Any) -> Event[Any]:

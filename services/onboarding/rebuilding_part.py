@@ -6,7 +6,6 @@ threads: an interpreter of their own would take them a second to start, and each
 """
 
 import asyncio
-import ctypes
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,13 +19,13 @@ from typing import TypeAlias
 
 from services.onboarding.copying import Copy, collected_by_batches
 from services.onboarding.read_models import CONSUMER, READ_MODELS, SERVICE
+from shared.heap import share_one_heap
 from shared.mongo import Database, connect
 from shared.progress import Place
 from shared.replay import Replay
 
 TOLD_EVERY = 5  # batches
 ENDS_WITHIN_S = 5.0
-M_ARENA_MAX = -8  # as malloc.h has it
 _PROCESSES = get_context("fork") if sys.platform == "linux" else get_context("spawn")  # macOS' own libraries survive no fork
 
 Hear: TypeAlias = Callable[["Done"], None]
@@ -87,7 +86,7 @@ def workers(processes: int, mongo: str) -> Iterator[Workers]:
 
     Call it before the loop: a process that is made from one with threads may lack what they held.
     """
-    _give_memory_back()
+    share_one_heap()
     beside = [_begun(mongo) for _ in range(processes - 1)]
     try:
         yield Workers(beside)
@@ -155,12 +154,6 @@ async def read_part(db: Database, part: Part, hear: Hear) -> None:
                 hear(Done(records, skipped, copy.inserted))
     await copy.finish()
     hear(Done(records, skipped, copy.inserted, whole=True))
-
-
-def _give_memory_back() -> None:
-    """Have glibc's threads share one arena (no other library needs telling): each of their own would keep what a batch took."""
-    with suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def _begun(mongo: str) -> Worker:

@@ -136,7 +136,7 @@ FOUND: Mapping[str, tuple[int, str]] = {
     "acknowledged first": (1, "nothing is stuck"),
     "no fence": (3, "only the holder publishes"),
     "published before the commit": (2, "told once"),
-    "no version guard": (10, "told once"),
+    "no version guard": (2, "told once"),
     "no rewind": (1, "nothing is stuck"),
     "repeats count": (1, "assigned or waitlisted"),
     "marked before sent": (1, "told once"),

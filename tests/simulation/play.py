@@ -8,14 +8,14 @@ from typing import Any
 
 from pymongo.errors import PyMongoError
 
-from services.matching.mentor_desk import MentorWork
-from services.matching.pair_desk import PairCommand, PairWork
+from services.matching.desk import Desk
+from services.matching.pair_desk import PairCommand
 from services.onboarding.handlers import as_event, command_processor
 from services.onboarding.programme import Programmes
 from shared import clock as clocks
-from shared.events import Event, new_event, to_record
+from shared.events import to_record
+from shared.events.mentoring import MentorFact
 from shared.mongo import Database
-from shared.processing import Processor
 from shared.refusals import Refused
 from tests.simulation import loop as virtual
 from tests.simulation.checker import Checker, is_quiet
@@ -154,7 +154,7 @@ class Company:
         self._web = Process(world, "web", 0, 1, world.random)
         self._client = Client(world.store, self._web, "web")
         self._asking: list[asyncio.Task[None]] = []
-        self._windows = {"report": self._report, "desk": self._desk, "pair": self._pair}
+        self._windows = {"report": self._report, "desk": self._mentor, "pair": self._pair}
 
     def waiting(self) -> list[str]:
         """Requests that were not answered yet."""
@@ -208,21 +208,12 @@ class Company:
         processor = command_processor(db, Programmes(_programmes().current), clocks.now)
         await processor.execute([as_event(command, clocks.now())], key=key)
 
-    async def _desk(self, fact: Any, key: str) -> None:
-        db: Database = self._client["matching"]  # type: ignore[assignment]
-        processor = Processor(service="matching", consumer="matching.web", db=db, work=lambda: MentorWork(db))
-        event = new_event(fact, source="/firstmate/matching/web", id=key, time=clocks.now())
-        await processor.execute([event], key=key)
+    async def _mentor(self, fact: MentorFact, key: str) -> None:
+        await self._desk().tell([fact], key)
 
     async def _pair(self, command: PairCommand, key: str) -> None:
+        await self._desk().decide(command, key)
+
+    def _desk(self) -> Desk:
         db: Database = self._client["matching"]  # type: ignore[assignment]
-        processor = Processor(service="matching", consumer="matching.web", db=db, work=lambda: PairWork(db, _policy()))
-        event: Event[PairCommand] = Event(
-            id="command",
-            source="/firstmate/matching/web",
-            type=command.TYPE,
-            subject=command.subject,
-            time=clocks.now(),
-            data=command,
-        )
-        await processor.execute([event], key=key)
+        return Desk(db, _policy(), clocks.now)
