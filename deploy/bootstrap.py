@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -72,10 +72,8 @@ def run(root: str, arguments: list[str]) -> NoReturn:
     except KeyboardInterrupt:
         say("interrupted; the next start makes the environment anew")
         sys.exit(130)
-    # The checkout and nothing else on the path, from whatever folder this is called: file arguments stay relative to that one.
-    variables = {**os.environ, "PYTHONPATH": root}
-    variables.pop("PYTHONHOME", None)
     python = str(environment.python)
+    variables = environment.variables(os.environ)
     os.execve(python, [python, "-m", "deploy.cli", *arguments], variables)  # noqa: S606  signals then reach the command itself
 
 
@@ -88,6 +86,16 @@ class Environment:
         self.python = self.folder / "bin" / "python"
         self.stamp = self.folder / "firstmate-stamp.json"
         self.unfinished = self.folder / "firstmate-unfinished"
+
+    def variables(self, given: Mapping[str, str]) -> dict[str, str]:
+        """What the command and all that it starts find in their environment.
+
+        The checkout and nothing else is on the path, from whatever folder this is called: file arguments stay relative to it.
+        Modules are compiled once and kept here, also where `PYTHONDONTWRITEBYTECODE` keeps checkouts and images clean of that:
+        compiling them again is most of what the start of a worker takes, and the tests start hundreds.
+        """
+        kept = {name: value for name, value in given.items() if name not in ("PYTHONHOME", "PYTHONDONTWRITEBYTECODE")}
+        return {"PYTHONPYCACHEPREFIX": str(self.folder / "bytecode"), **kept, "PYTHONPATH": str(self.root)}
 
     def ensure(self, kind: str) -> None:
         """Have what `requirements/<kind>.lock` names installed. Raises `SetupError`."""

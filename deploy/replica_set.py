@@ -1,7 +1,7 @@
 """A MongoDB replica set of three real servers on one machine: what a company runs, for tests and figures.
 
-Each member is the packaged mongod of `deploy/mongod.py` on a free port of its own, with default election settings: a dead
-primary is replaced after some ten seconds.
+Each member is the packaged mongod of `deploy/mongod.py` on a free port of its own. A dead primary is replaced after some five
+seconds, as the guide for clusters advises, not after MongoDB's ten.
 """
 
 import asyncio
@@ -20,7 +20,8 @@ from deploy.ports import free_port
 from deploy.process import StartError
 
 MEMBERS = 3
-PRIMARY_WITHIN_S = 60.0  # an election takes about 12 s; a busy machine several rounds of it
+SETTINGS = {"electionTimeoutMillis": 5_000}
+PRIMARY_WITHIN_S = 60.0  # an election takes about 6 s; a busy machine several rounds of it
 PRIMARY, SECONDARY = 1, 2  # member states of `replSetGetStatus`
 
 
@@ -118,7 +119,7 @@ class ReplicaSet:
     async def _initiate(self) -> None:
         members = [{"_id": number, "host": address} for number, address in enumerate(self.addresses.values())]
         first, *_ = self.members.values()
-        done = await self._ask(first, {"replSetInitiate": {"_id": REPLICA_SET, "members": members}})
+        done = await self._ask(first, {"replSetInitiate": {"_id": REPLICA_SET, "members": members, "settings": SETTINGS}})
         if not done.get("ok"):
             raise StartError(f"MongoDB: the replica set could not be initiated on {first.data}: it needs an empty folder")
 

@@ -32,7 +32,8 @@ FETCHED_BYTES = 256 * 1024  # of one partition at a time: aiokafka keeps as much
 POLL_MS = 1_000  # hence polls wait so long; records that come end the wait at once
 SMALL_BATCH = 100  # records; behind more of them others wait already
 FETCH_PAUSES_S = (0.002, 0.025)  # on the embedded broker, which answers an empty fetch at once: after records, and at most
-SESSION_TIMEOUT_MS = 10_000  # three heartbeats; as long as a lease, so that all a dead worker did goes on after the same time
+SESSION_TIMEOUT_MS = 10_000  # a worker that restarts within it keeps its partitions; the others get a dead one's after it
+HEARTBEAT_MS = 1_000  # members hear by it that partitions are shared out anew, and wait for each other
 MAX_POLL_INTERVAL_MS = 300_000
 METADATA_MAX_AGE_MS = 30_000  # so long until a group takes up partitions that were added to a topic
 assert PATIENCE_S * 1000 < MAX_POLL_INTERVAL_MS
@@ -134,6 +135,7 @@ def subscribe(
         batch_timeout_ms=EMPTY_POLL_MS,
         auto_offset_reset="earliest",
         session_timeout_ms=SESSION_TIMEOUT_MS,
+        heartbeat_interval_ms=HEARTBEAT_MS,
         max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
         rebalance_timeout_ms=int(PATIENCE_S * 1000) + 10_000,
         listener=start if shared_out else None,

@@ -14,8 +14,8 @@ from shared.changes import Changes
 from shared.mongo import Database, PyMongoError, UpdateOne
 
 COLLECTION = "leases"
-TTL_S = 10.0  # a holder that died is replaced after this long; three renewals fit in
-RENEW_EVERY_S = 3.0
+TTL_S = 6.0  # a holder that died is replaced after this long; three renewals fit in
+RENEW_EVERY_S = 2.0
 EXPIRED: dict[str, Any] = {"$expr": {"$lt": ["$expires_at", "$$NOW"]}}
 
 

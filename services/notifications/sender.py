@@ -48,9 +48,7 @@ from shared.refusals import Refused
 from shared.streams import Streams
 
 ON_THE_WAY = 64  # per connection: keeps them busy while results are recorded, and bounds what a crash sends again
-FRESH_S = (
-    4.0  # what was taken this lately is still ours: a lease is taken over after ten seconds without its holder at the earliest
-)
+FRESH_S = 3.0  # what was taken this lately is still ours: a lease has four seconds left at least when its fence stands
 LOOK_EVERY_S = 0.1  # what is planned in a burst is looked for together; who comes alone is sent at once
 LOOK_S = 0.25  # while nothing on the way arrives, what is newly due is looked for so often
 POLL_S = 5.0  # the change stream wakes the sender; this is for the day it does not

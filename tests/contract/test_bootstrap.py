@@ -101,6 +101,22 @@ def test_the_development_environment_serves_to_run_but_not_the_other_way_round(
     assert made == ["dev"]
 
 
+def test_what_is_started_compiles_modules_once_and_outside_the_checkout(tmp_path: Path) -> None:
+    environment = bootstrap.Environment(tmp_path / "checkout")
+    given = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHOME": "/elsewhere"}
+    environment.folder.mkdir(parents=True)
+    (environment.root / "module.py").touch()
+    subprocess.run([sys.executable, "-c", "import module"], env=environment.variables(given), cwd=tmp_path, check=True)
+    [compiled] = environment.folder.rglob("module.*.pyc")
+    assert compiled.stat().st_size
+    assert not list(environment.root.rglob("__pycache__"))
+
+
+def test_where_compiled_modules_go_may_be_said(tmp_path: Path) -> None:
+    variables = bootstrap.Environment(tmp_path).variables({"PYTHONPYCACHEPREFIX": "/var/cache"})
+    assert variables["PYTHONPYCACHEPREFIX"] == "/var/cache"
+
+
 def start_without_network(root: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_FIND_LINKS": "", "PIP_RETRIES": "1", "UV_OFFLINE": "1"}
     return subprocess.run(
