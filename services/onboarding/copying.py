@@ -12,7 +12,7 @@ from pymongo.write_concern import WriteConcern
 
 from services.onboarding.projections.stored import Stored
 from services.onboarding.read_models import CONSUMER, SERVICE, ReadModel
-from shared.events.own import own_fact
+from shared.events.own import kind_of, own_fact
 from shared.kafka import to_record
 from shared.logs import where
 from shared.mongo import Database, InsertOne, ReplaceOne, WriteOp
@@ -60,12 +60,18 @@ class Copy:
         self._batches = 0
 
     async def fold(self, records: Sequence[ConsumerRecord[Any, Any]]) -> int:
-        """Fold records; returns how many were skipped because the live model could not use them either."""
+        """Fold records; returns how many were skipped because the live model could not use them either.
+
+        What the model would not show is passed by unread: most of the work is reading.
+        """
         self._batches += 1
         if self._batches % COLLECT_EVERY == 0 and not gc.isenabled():
             gc.collect(1)  # not what has stayed before: rows hold no cycles
         events, skipped = [], 0
         for record in records:
+            kind = kind_of(record.headers)
+            if kind is not None and not self._model.may_show(kind, record.value or b""):
+                continue
             event = own_fact(record.topic, record.value, record.headers)
             if event is None:
                 item = read_record(to_record(record), CONSUMER)

@@ -12,19 +12,24 @@ from datetime import datetime
 from typing import Any
 
 from services.onboarding import store
-from services.onboarding.projections.board import finish_board, fold_board
-from services.onboarding.projections.outcomes import fold_outcomes
+from services.onboarding.projections.board import finish_board, fold_board, may_show_on_board
+from services.onboarding.projections.outcomes import fold_outcomes, may_show_in_outcomes
 from services.onboarding.projections.stored import Stored
 from services.onboarding.projections.timeline import fold_timeline
 from shared import dead_letters, progress
 from shared.changes import Changes
-from shared.events import Event
+from shared.events import Event, Fact
 from shared.mongo import Database, DeleteMany, UpdateMany
 from shared.progress import Place
 from shared.streams import Stream, Streams
 
 SERVICE = "onboarding"
 CONSUMER = f"{SERVICE}.read-models"
+
+
+def _whatever(kind: type[Fact], value: bytes) -> bool:
+    """Each fact may be shown."""
+    return True
 
 
 def _as_it_is(row: Stored) -> Stored:
@@ -39,11 +44,14 @@ async def _no_indexes(db: Database, collection: str) -> None:
 class ReadModel:
     """A pure fold per event into one document per person, in the collection of the model's name.
 
-    `finish` adds what follows from the rest of a row, once for any number of events: before it is written.
+    `may_show` tells, of a fact of this kind with this JSON, whether the fold may do anything with it: most facts are none of a
+    model's business, and what is no need not be read. `finish` adds what follows from the rest of a row, once for any number of
+    events: before it is written.
     """
 
     name: str
     fold: Callable[[Stored | None, Event[Any]], Stored | None]
+    may_show: Callable[[type[Fact], bytes], bool] = _whatever
     finish: Callable[[Stored], Stored] = _as_it_is
     ensure_indexes: Callable[[Database, str], Awaitable[None]] = _no_indexes
 
@@ -62,9 +70,9 @@ class ReadModel:
             row.put(self.finish(row.state))
 
 
-BOARD = ReadModel(store.BOARD, fold_board, finish_board, store.ensure_board_indexes)
+BOARD = ReadModel(store.BOARD, fold_board, may_show_on_board, finish_board, store.ensure_board_indexes)
 TIMELINE = ReadModel(store.TIMELINE, fold_timeline)
-OUTCOMES = ReadModel(store.OUTCOMES, fold_outcomes, ensure_indexes=store.ensure_outcome_indexes)
+OUTCOMES = ReadModel(store.OUTCOMES, fold_outcomes, may_show_in_outcomes, ensure_indexes=store.ensure_outcome_indexes)
 READ_MODELS: Mapping[str, ReadModel] = {model.name: model for model in (BOARD, TIMELINE, OUTCOMES)}
 
 

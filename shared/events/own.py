@@ -32,6 +32,7 @@ _FACTS: Mapping[bytes | None, type[Fact]] = {
     fact.TYPE.encode(): fact for fact in (*MENTORING_EVENTS, *ONBOARDING_EVENTS, *NOTIFICATION_EVENTS)
 }
 _NAMES = ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time", "content-type", "ce_sequence")
+_TYPE = _NAMES.index("ce_type")
 _TRACED = (*_NAMES, "ce_traceparent")
 _VERSION, _JSON, _OWN = SPEC_VERSION.encode(), JSON.encode(), OWN_SOURCES.encode()
 _TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
@@ -43,6 +44,12 @@ def own_fact(topic: str, value: bytes | None, headers: Headers) -> Event[Any] | 
         return _read(topic, value, headers)
     except (ValidationError, ValueError):
         return None
+
+
+def kind_of(headers: Headers) -> type[Fact] | None:
+    """The kind of fact that a record with these headers says it holds, where they stand as we write them; None says nothing."""
+    name, kind = headers[_TYPE] if len(headers) > _TYPE else ("", None)
+    return _FACTS.get(kind) if name == _NAMES[_TYPE] else None
 
 
 def _read(topic: str, value: bytes | None, headers: Headers) -> Event[Any]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.events import EVENT_TYPES, Unprocessable, decode, decode_record, new_event, to_record
 from shared.events.envelope import envelope_from_record
 from shared.events.hr import HrEvent
-from shared.events.own import own_fact
+from shared.events.own import kind_of, own_fact
 from tests.contract.golden import files
 
 NOW = datetime(2027, 1, 11, 8, tzinfo=UTC)
@@ -75,6 +75,13 @@ def test_a_value_that_is_not_as_we_write_it_is_read_with_care(type: str, data: s
     cut = data.draw(st.integers(0, len(value)))
     for changed in (strange, value[:cut], value[:cut] + b"\xff" + value[cut:], b"\xef\xbb\xbf" + value):
         assert outcome(decode_record, topic, changed, headers) == outcome(with_care, topic, changed, headers)
+
+
+def test_the_kind_of_a_fact_is_seen_in_its_headers() -> None:
+    _, _, headers = record("mentoring.assignment.assigned.v1")
+    assert kind_of(headers) is EVENT_TYPES["mentoring.assignment.assigned.v1"]
+    for strange in ([], headers[:3], headers[1:], [*headers[:3], ("ce_type", None)], [*headers[:3], ("ce_type", b"another")]):
+        assert kind_of(strange) is None
 
 
 def test_another_topic_is_named() -> None:

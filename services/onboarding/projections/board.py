@@ -182,6 +182,11 @@ def fold_board(row: Stored | None, event: Event[Any]) -> Stored | None:
     return {**before, **updates, "updated_at": updated_at}
 
 
+def may_show_on_board(kind: type[Fact], value: bytes) -> bool:
+    """Whether a fact of this kind with this JSON may change a row: of all messages only a welcome does."""
+    return kind in _BOARD and (kind not in _OF_MESSAGES or _WELCOME in value or b"\\" in value)
+
+
 def finish_board(row: Stored) -> Stored:
     """The row with everything that follows from the rest of it: a `Board` as JSON."""
     counted = {**row, **_counted(row["milestones"])}
@@ -426,3 +431,5 @@ _BOARD: Mapping[type[Fact], Callable[[Stored, Event[Any]], Updates | None]] = {
     MessageFailed: _row_message("failed"),
     MessageSuppressed: _row_message("suppressed"),
 }
+_OF_MESSAGES = (MessageSent, MessageFailed, MessageSuppressed)
+_WELCOME = f'"{WELCOME}"'.encode()

@@ -75,6 +75,11 @@ def fold_outcomes(before: Stored | None, event: Event[Any]) -> Stored | None:
     return {**row, "journeys": [*earlier, {**present, **change(present, event)}]}
 
 
+def may_show_in_outcomes(kind: type[Fact], value: bytes) -> bool:
+    """Whether a fact of this kind changes outcomes."""
+    return kind in _CHANGES or kind in (MentorAssigned, JourneyStarted)
+
+
 def _begun(event: Event[JourneyStarted]) -> Stored:
     known = {"start_date": event.data.start_date.isoformat(), "known_at": stamp(event.time), "programme": event.data.programme}
     return {**known, "meetings": [], "answers": [], **NOT_ENDED}

@@ -24,11 +24,12 @@ from services.onboarding.projections.outcomes import Outcomes
 from services.onboarding.projections.stored import Stored
 from services.onboarding.projections.timeline import Timeline
 from services.onboarding.read_models import READ_MODELS
-from shared.events import Event
+from shared.events import Event, to_record
 from shared.events.hr import EmployeeTerminated, HireRescinded, TerminationCancelled
 from shared.events.mentoring import HireUnlisted
 from shared.events.notifications import MessageSuppressed
 from shared.events.onboarding import MilestoneEscalated, MilestoneLate, MilestoneReminded
+from shared.events.own import kind_of
 from shared.refusals import Refused
 from shared.streams import Stream, read_stream
 from tests.domain.onboarding.history import (
@@ -321,6 +322,23 @@ def test_facts_told_again_and_batches_of_any_size_change_no_row(
         model.complete(once)
         model.complete(again)
         assert (again.state, again.seen) == (once.state, once.seen)
+
+
+@settings(max_examples=100, deadline=None)
+@given(anything, assignments, messages)
+def test_what_a_model_may_not_show_changes_no_row(
+    history: list[tuple[Any, int]], mentor_events: list[Event[Any]], message_events: list[Event[Any]]
+) -> None:
+    life = Life(several_programmes())
+    live_through(life, history)
+    for model in READ_MODELS.values():
+        row: Stored | None = None
+        for event in [*published(life.told), *mentor_events, *message_events]:
+            after = model.fold(row, event)
+            _, value, headers = to_record(event)
+            assert kind_of(headers) is type(event.data)
+            assert after is row or model.may_show(type(event.data), value)
+            row = after
 
 
 @settings(max_examples=100, deadline=None)
