@@ -53,8 +53,10 @@ def pages(db: Database, programmes: Programmes, settings: Settings, clock: Clock
 
 
 def start_page_of(viewer: Viewer) -> str:
-    """Where somebody begins: managers and coordinators with their board, others with their own page."""
-    return "/board" if viewer.sees_all or "board" in viewer.places else "/me"
+    """Where somebody begins: managers and coordinators with their board, others with their own page, where they have one."""
+    if viewer.sees_all or "board" in viewer.places:
+        return "/board"
+    return "/mentoring" if "mentoring" in viewer.places and "me" not in viewer.places else "/me"
 
 
 def sign_in_pages(db: Database, settings: Settings, clock: Clock, found: Templates) -> APIRouter:

@@ -76,8 +76,13 @@ async def someone(db: Database, employee_id: str, coordinators: Collection[str],
         return None
     manages = await db[COLLECTION].find_one({"manager_id": employee_id}, {"_id": 1}) is not None
     mentors = await db[BOARD].find_one({"state.assignment.mentor_id": employee_id}, {"_id": 1}) is not None
-    hired = await db[BOARD].find_one({"_id": employee_id, "state.number": {"$gt": 0}}, {"_id": 1}) is not None
-    offers = {"board": manages or employee_id in coordinators, "me": mentors or hired, "mentoring": mentors}
+    journey = await db[BOARD].find_one({"_id": employee_id, "state.number": {"$gt": 0}}, {"state.status": 1})
+    is_new = journey is not None and journey["state"]["status"] in ("active", "paused")
+    offers = {
+        "board": manages or employee_id in coordinators,
+        "me": mentors or journey is not None,
+        "mentoring": mentors or not is_new,  # whoever is not new may offer to mentor there
+    }
     places = {place for place, offered in offers.items() if offered}
     return Someone(employee_id, name_of(person, employee_id), note_of(person), frozenset(places))
 

@@ -59,7 +59,15 @@ async def _review(told, id):
 # -- the start page and signing in --------------------------------------------------------------------------------
 
 
-STARTS = [(BOSS, "/board"), (LEAD, "/board"), (COORDINATOR, "/board"), (MENTOR, "/me"), (ADA, "/me"), (None, "/sign-in")]
+STARTS = [
+    (BOSS, "/board"),
+    (LEAD, "/board"),
+    (COORDINATOR, "/board"),
+    (MENTOR, "/me"),
+    (ADA, "/me"),
+    (STRANGER, "/mentoring"),
+    (None, "/sign-in"),
+]
 
 
 @pytest.mark.parametrize(("who", "start"), STARTS)
@@ -67,6 +75,12 @@ async def test_everybody_starts_where_their_people_are(server, who, start):
     async with signed_in(server, who) as browser:
         answer = await browser.get("/")
         assert (answer.status_code, answer.headers["location"]) == (303, start)
+
+
+@pytest.mark.parametrize(("who", "offered"), [(LEAD, True), (MENTOR, True), (STRANGER, True), (ADA, False)])
+async def test_whoever_is_not_new_finds_the_way_to_mentor(server, who, offered):
+    async with signed_in(server, who) as browser:
+        assert ('href="/mentoring"' in (await browser.get("/board")).text) is offered
 
 
 async def test_the_sign_in_page_lists_the_sample_by_part(server):
