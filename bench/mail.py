@@ -37,7 +37,6 @@ from services.notifications import store
 from services.notifications.channels.email import EmailChannel, Identity
 from services.notifications.channels.server import MailServer
 from services.notifications.correspondence import EMAIL
-from services.notifications.entry import WAITING
 from services.notifications.handlers import SERVICE, CorrespondenceWork
 from services.notifications.rendering import Renderer
 from services.notifications.sender import Sender
@@ -188,7 +187,7 @@ async def _until_settled(db: Database, server: Server) -> None:
 
 
 async def _is_open(db: Database) -> bool:
-    waits = {"channel": EMAIL, "state": {"$in": [*WAITING, "sending"]}}
+    waits = {"channel": EMAIL, "state": {"$in": list(store.OPEN)}, **store.UNSETTLED}
     return await db[store.MESSAGES].find_one(waits, {"_id": 1}) is not None
 
 

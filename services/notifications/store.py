@@ -7,6 +7,7 @@ the message tells of.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,7 @@ from services.notifications.preferences import Asked, Chosen, Preferences
 from services.notifications.timing import URGENT
 from shared import metrics, tracing
 from shared.changes import Changes
-from shared.mongo import ASCENDING, DESCENDING, Database, Document, IndexModel, UpdateOne, WriteOp
+from shared.mongo import ASCENDING, DESCENDING, Database, Document, IndexModel, OperationFailure, UpdateOne, WriteOp
 from shared.tracing import Span
 
 MESSAGES = "messages"
@@ -37,6 +38,11 @@ WAKING: list[Document] = [
     {"$project": {"_id": 1}},
 ]
 """What wakes a sender: a message that is new, or waits again."""
+OPEN: tuple[LedgerState, ...] = (*WAITING, "sending")
+"""What has no result yet."""
+UNSETTLED: Document = {"settled_at": None}
+"""The same, as the index of what waits knows it: a question that doesn't say so looks at the whole ledger."""
+FORMER_INDEXES = ("channel_1_state_1_due_at_1", "recipient_id_1_state_1_settled_at_1")
 ARRIVED: tuple[LedgerState, ...] = ("sent", "confirmed")  # what its reader has
 
 
@@ -190,7 +196,7 @@ async def claim(db: Database, channel: str, limit: int, fence: int, now: datetim
 
     No two claims get the same message, whoever makes them.
     """
-    due = {"state": {"$in": list(WAITING)}, "channel": channel, "due_at": {"$lte": now}}
+    due = {"state": {"$in": list(WAITING)}, "channel": channel, "due_at": {"$lte": now}, **UNSETTLED}
     ids = [found["_id"] async for found in db[MESSAGES].find(due, {"_id": 1}).sort("due_at", ASCENDING).limit(limit)]
     if not ids:
         return []
@@ -217,7 +223,7 @@ async def is_held(db: Database, entry: Entry) -> bool:
 async def give_back(db: Database, channel: str, fence: int, now: datetime, *, own: bool) -> int:
     """Make due again what this channel's senders took and never settled: those before this taking of the lease, and `own` ones
     too at the start of a run. Returns how many; each may have been accepted already, and goes again under the same Message-ID."""
-    abandoned = {"state": "sending", "channel": channel, "fence": {"$lte" if own else "$lt": fence}}
+    abandoned = {"state": "sending", "channel": channel, "fence": {"$lte" if own else "$lt": fence}, **UNSETTLED}
     return (await db[MESSAGES].update_many(abandoned, _moved("due", now, "abandoned", {"due_at": now}))).modified_count
 
 
@@ -233,7 +239,7 @@ async def settle_alone(db: Database, result: SendResult, now: datetime) -> None:
 
 async def next_due(db: Database, channel: str) -> datetime | None:
     """When the next waiting message of this channel is due, None when none waits."""
-    waiting = {"state": {"$in": list(WAITING)}, "channel": channel}
+    waiting = {"state": {"$in": list(WAITING)}, "channel": channel, **UNSETTLED}
     found = await db[MESSAGES].find_one(waiting, {"due_at": 1}, sort=[("due_at", ASCENDING)])
     return found["due_at"] if found else None
 
@@ -264,8 +270,7 @@ async def sent_since(db: Database, days: Mapping[str, datetime]) -> dict[str, in
 
 async def stranded(db: Database, channels: Iterable[str], limit: int) -> list[Entry]:
     """What waits on a channel that is none of these: nobody would ever send it."""
-    open_states = [*WAITING, "sending"]
-    return await entries(db, {"channel": {"$nin": sorted(channels)}, "state": {"$in": open_states}}, limit)
+    return await entries(db, {"channel": {"$nin": sorted(channels)}, "state": {"$in": list(OPEN)}, **UNSETTLED}, limit)
 
 
 async def preferences_of(db: Database, ids: Iterable[str]) -> dict[str, Chosen]:
@@ -333,19 +338,26 @@ async def messages_about(db: Database, employee_id: str, after: tuple[datetime, 
 async def measure(db: Database, channels: Iterable[str]) -> None:
     """Tell how many messages wait, by channel and state."""
     for channel in channels:
-        for state in (*WAITING, "sending"):
-            waiting = await db[MESSAGES].count_documents({"channel": channel, "state": state})
+        for state in OPEN:
+            waiting = await db[MESSAGES].count_documents({"channel": channel, "state": state, **UNSETTLED})
             metrics.MAILS.labels(channel, state).set(waiting)
 
 
 async def ensure_indexes(db: Database) -> None:
-    """What is due per channel, and what was written about somebody. Creates the collection, which the change stream needs."""
-    due = IndexModel([("channel", ASCENDING), ("state", ASCENDING), ("due_at", ASCENDING)])
+    """What is due per channel, what was written about somebody, and what to somebody. Creates the collection: the change stream
+    needs it."""
+    # What has a result leaves this one: it stays as small as what waits, however much the ledger holds.
+    due = IndexModel(
+        [("channel", ASCENDING), ("state", ASCENDING), ("due_at", ASCENDING)], name="due", partialFilterExpression=UNSETTLED
+    )
     about = IndexModel([("employee_id", ASCENDING), ("planned_at", ASCENDING), ("_id", ASCENDING)])
-    reader = IndexModel([("recipient_id", ASCENDING), ("state", ASCENDING), ("settled_at", ASCENDING)])
+    reader = IndexModel([("recipient_id", ASCENDING), ("settled_at", ASCENDING)])
     # Messages with a reason are few: what failed, was held back or was not sent.
     troubled = IndexModel([("settled_at", ASCENDING)], partialFilterExpression={"reason": {"$type": "string"}})
     await db[MESSAGES].create_indexes([due, about, reader, troubled])
+    for former in FORMER_INDEXES:
+        with suppress(OperationFailure):  # a new database never had it
+            await db[MESSAGES].drop_index(former)
     expected = {"partialFilterExpression": {"state.status": "expected"}}
     team = IndexModel([("state.manager_id", ASCENDING), ("state.start_date", ASCENDING)], **expected)
     mentored = IndexModel([("state.assignment.mentor_id", ASCENDING)], **expected)

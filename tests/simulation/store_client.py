@@ -362,6 +362,10 @@ class Table:
             raise Unsupported("unique indexes made together")
         self._store.collection(self.database.name, self.name)
 
+    async def drop_index(self, name: str) -> None:
+        await self._gate.before(f"drop_index {self.name}")
+        raise OperationFailure(f"index not found with name [{name}]", 27)  # none is kept here under a name
+
     async def drop(self) -> None:
         await self.database.drop_collection(self.name)
 

@@ -237,6 +237,13 @@ async def test_deletes_and_many_at_once(db: Any) -> None:
     assert len(await ids(db, {})) == 1
 
 
+async def test_an_index_that_is_not_there_cannot_be_dropped(db: Any) -> None:
+    await fill(db, a={})
+    with pytest.raises(OperationFailure) as error:
+        await db["things"].drop_index("never_made")
+    assert error.value.code == 27
+
+
 async def test_find_one_and_update_gives_the_document_after(db: Any) -> None:
     await fill(db, a={"n": 1})
     after = await db["things"].find_one_and_update(
