@@ -2,7 +2,7 @@
 
 Hires come at an even pace on an idle system; the time of the row is when a change stream on the board shows it, as the live page
 sees it. The references, in the same run: one record at a time through produce, consume, journaled write, produce, consume; and
-the common way without guarantees (`tutorial` of `bench/other_ways.py`) at the same pace.
+the common way without guarantees (`tutorial` of `bench/other_ways.py`) at the same pace. `--kafka apache`: all on Apache Kafka.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from bench import other_ways
-from bench.chain import bare_loop_latency, command, cores, hires, mentors, publish, servers, until_count, workers
+from bench.chain import KAFKA, bare_loop_latency, command, cores, hires, mentors, publish, servers, until_count, workers
 from bench.processing import other_way
-from shared import kafka
+from shared import kafka as clients
 from shared.events import to_record
 from shared.mongo import Database, connect, followed
 
@@ -28,10 +28,10 @@ TUTORIAL = "tutorial"
 MENTOR, THEIR_MENTOR = "state.assignment.mentor_id", "assignment.mentor_id"
 
 
-async def measure(count: int) -> dict[str, Any]:
+async def measure(count: int, kafka: str = "light") -> dict[str, Any]:
     """The figures of one run, in milliseconds."""
-    async with servers() as (broker, mongod):
-        producer = kafka.producer(broker.address)
+    async with servers(kafka) as (broker, mongod):
+        producer = clients.producer(broker.address)
         await producer.start()
         client = await connect(mongod.uri)
         try:
@@ -52,6 +52,7 @@ async def measure(count: int) -> dict[str, Any]:
             await producer.stop()
     return {
         "cores": cores(),
+        "kafka": kafka,
         "hires": len(taken),
         "per_second": PER_SECOND,
         "p50_ms": round(median(taken), 1),
@@ -97,4 +98,4 @@ async def _paced(db: Database, mentor: str, count: int, tell: Callable[[Any], Aw
 
 
 if __name__ == "__main__":
-    command(measure, HIRES, __doc__)
+    command(measure, HIRES, __doc__, options={"kafka": {"choices": list(KAFKA), "default": "light"}})

@@ -20,7 +20,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from bench import other_ways
-from bench.chain import Chain, Kafka, command, cores, create, hires, mentors, publish, servers, until_count
+from bench.chain import KAFKA, Chain, Kafka, command, cores, create, hires, mentors, publish, servers, until_count
 from bench.chain import workers as started
 from deploy.mongod import Mongod
 from deploy.process import Process
@@ -216,7 +216,7 @@ async def other_way(way: str, client: Client, address: str, mongod: Mongod, hire
 
 if __name__ == "__main__":
     options: dict[str, dict[str, Any]] = {
-        "kafka": {"choices": ("light", "apache"), "default": "light"},
+        "kafka": {"choices": list(KAFKA), "default": "light"},
         "workers": {"type": int, "default": 1},
         "backlog": {"type": int, "default": 0},
     }
