@@ -35,11 +35,11 @@ class Mentor(_State):
     trained_on: date | None = None
     status: Literal["nominated", "active", "paused", "withdrawn"] = "active"
     available_from: date | None = None
-    traits: list[Trait] = []
+    traits: list[Trait] = Field(default_factory=list)
     endorsed_by: str | None = None
-    mentees: list[str] = []
-    reserved: list[str] = []
-    ratings: dict[str, int] = {}
+    mentees: list[str] = Field(default_factory=list)
+    reserved: list[str] = Field(default_factory=list)
+    ratings: dict[str, int] = Field(default_factory=dict)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -129,13 +129,13 @@ class Decision(_State):
     mentor_id: str
     score: int
     reasons: list[Reason]
-    runners_up: list[RunnerUp] = []
+    runners_up: list[RunnerUp] = Field(default_factory=list)
     change: Change | None = None
     policy_version: str
     decided_by: str = "policy"
     decided_at: datetime
     reason: str | None = None
-    rules_set_aside: list[str] = []
+    rules_set_aside: list[str] = Field(default_factory=list)
     because: Because | None = None
     proposed_at: datetime | None = None
     approved_by: str | None = None
@@ -164,7 +164,7 @@ class Waitlisting(_State):
     since: datetime
     as_of: datetime
     ruled_out: dict[str, int]
-    nearest: list[NearMiss] = []
+    nearest: list[NearMiss] = Field(default_factory=list)
     policy_version: str
 
     def says_the_same(self, other: "Waitlisting") -> bool:
@@ -218,14 +218,14 @@ class Hire(_State):
     last_day: date | None = Field(default=None, exclude_if=not_)
     journey: Literal["none", "running", "completed", "cancelled", "left"] = "none"
     journeys: int = 0
-    met: list[str] = []
-    excluded: list[str] = []
+    met: list[str] = Field(default_factory=list)
+    excluded: list[str] = Field(default_factory=list)
     status: Status = "none"
     decision: Decision | None = None
     proposal: Proposal | None = None
     waiting: Waitlisting | None = None
-    objections: list[Objection] = []
-    history: list[PastPair] = []
+    objections: list[Objection] = Field(default_factory=list)
+    history: list[PastPair] = Field(default_factory=list)
 
     @property
     def mentor_id(self) -> str | None:

@@ -140,20 +140,20 @@ class Correspondence(State):
     enrolment: str | None = None
     nominated: bool = False
     assignment: Assignment | None = None
-    endings: dict[str, str] = {}
+    endings: dict[str, str] = Field(default_factory=dict)
     waitlisted_by: str | None = None
-    owners: dict[str, Owner] = {}
-    late: dict[str, LateMilestone] = {}
-    reminders: dict[str, Reminder] = {}
-    escalations: dict[str, Escalation] = {}
+    owners: dict[str, Owner] = Field(default_factory=dict)
+    late: dict[str, LateMilestone] = Field(default_factory=dict)
+    reminders: dict[str, Reminder] = Field(default_factory=dict)
+    escalations: dict[str, Escalation] = Field(default_factory=dict)
     journey: int = 0
     resting: bool = False
-    asks: dict[str, Ask] = {}
-    summaries: dict[Summary, date] = {}
-    invites: dict[str, Invite] = {}
-    meetings: dict[str, int] = {}
-    letters: dict[str, Letter] = {}
-    told: dict[str, date] = {}
+    asks: dict[str, Ask] = Field(default_factory=dict)
+    summaries: dict[Summary, date] = Field(default_factory=dict)
+    invites: dict[str, Invite] = Field(default_factory=dict)
+    meetings: dict[str, int] = Field(default_factory=dict)
+    letters: dict[str, Letter] = Field(default_factory=dict)
+    told: dict[str, date] = Field(default_factory=dict)
 
     def letter(self, message_id: str) -> Letter | None:
         """The letter that this entry of the ledger is or was about, on whichever channel."""

@@ -23,6 +23,8 @@ SYSTEM = "system"
 
 
 class _State(BaseModel):
+    # Lists and the like come from factories: pydantic copies any other default deeply for each object, which was a tenth of
+    # what a worker did.
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
@@ -48,7 +50,7 @@ class MilestoneState(_State):
     settled_by: str | None = Field(default=None, exclude_if=not_)
     cause: str | None = Field(default=None, exclude_if=not_)
     own: bool = Field(default=False, exclude_if=not_)
-    remind: list[int] = Field(default=[], exclude_if=not_)
+    remind: list[int] = Field(default_factory=list, exclude_if=not_)
     escalate_after: int | None = Field(default=None, exclude_if=not_)
     own_day: bool = Field(default=False, exclude_if=not_)
     own_owner: bool = Field(default=False, exclude_if=not_)
@@ -118,7 +120,7 @@ class Heard(_State):
     """
 
     mentor_id: str | None = None
-    facts: dict[str, list[datetime]] = {}
+    facts: dict[str, list[datetime]] = Field(default_factory=dict)
     hired_at: datetime | None = None
     start_date: date | None = None
     start_date_at: datetime | None = None
@@ -145,16 +147,16 @@ class Journey(_State):
     manager_id: str | None = None
     started_at: datetime | None = None
     since: datetime | None = None
-    milestones: dict[str, MilestoneState] = {}
-    meetings: list[Meeting] = []
-    surveys: dict[str, Answers] = {}
-    past: list[PastJourney] = []
-    earlier: list[tuple[str, str]] = []
+    milestones: dict[str, MilestoneState] = Field(default_factory=dict)
+    meetings: list[Meeting] = Field(default_factory=list)
+    surveys: dict[str, Answers] = Field(default_factory=dict)
+    past: list[PastJourney] = Field(default_factory=list)
+    earlier: list[tuple[str, str]] = Field(default_factory=list)
     pause: Pause | None = None
-    pauses: list[Pause] = []
+    pauses: list[Pause] = Field(default_factory=list)
     planned_pause: PlannedPause | None = Field(default=None, exclude_if=not_)
     last_day: date | None = None
-    heard: Heard = Heard()
+    heard: Heard = Field(default_factory=Heard)
     wake_at: datetime | None = None
 
     @property
