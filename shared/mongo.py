@@ -73,6 +73,7 @@ else:  # Motor's classes are generic in its stubs only
 T = TypeVar("T")
 
 TRANSACTION: dict[str, Any] = {"read_concern": ReadConcern("snapshot"), "write_concern": WriteConcern("majority")}
+FROZEN_AFTER_MS = 5_000  # a server that is silent for twice this is given up, and what waits for its answer fails; 30 s otherwise
 WRITABLE_WITHIN_S = 30.0  # an election takes about 12 s with default settings; twice that and some
 OUTAGES = (AutoReconnect, ConnectionFailure, NetworkTimeout, ServerSelectionTimeoutError, WTimeoutError, ExecutionTimeout)
 NOT_PRIMARY_CODES = frozenset({91, 189, 10058, 10107, 11600, 11602, 13435, 13436})  # NotWritablePrimary and kin, shutdown
@@ -111,6 +112,8 @@ async def connect(uri: str, *, name: str | None = None, within: float = WRITABLE
         appname=name,
         tz_aware=True,
         serverSelectionTimeoutMS=5_000,
+        connectTimeoutMS=FROZEN_AFTER_MS,
+        heartbeatFrequencyMS=FROZEN_AFTER_MS,
         retryWrites=True,
         w="majority",
         uuidRepresentation="standard",
