@@ -172,7 +172,7 @@ def _document(employee_id: str, letter: Letter, state: LedgerState, now: datetim
 def _outcome(result: SendResult, now: datetime) -> Document:
     deferred = result.outcome == "deferred"
     state: LedgerState = "due" if result.outcome == "deferred" else result.outcome
-    changed = {"due_at": result.retry_at} if deferred else {"settled_at": now}
+    changed = {"due_at": result.retry_at, **UNSETTLED} if deferred else {"settled_at": now}
     step = _moved(state, now, result.reason, changed)
     step["$inc"]["attempts"] = int(result.attempted)
     if result.rendered_at is not None:  # kept with the result: a round trip of its own would halve the rate

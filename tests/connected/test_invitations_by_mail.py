@@ -91,7 +91,9 @@ async def test_a_move_updates_both_calendars_and_a_rescission_cancels_the_mentor
 async def test_sent_again_after_a_crash_it_is_the_same_event(office: Office, post: PostOffice):
     first = invitations(post, "noemie@acme.example")
     entry = (await office.ledger(template="meeting_invitation", recipient_id="M-1", state="sent"))[0]
-    await office.db[store.MESSAGES].update_one({"_id": entry.message_id}, {"$set": {"state": "due", "due_at": office.now}})
+    await office.db[store.MESSAGES].update_one(
+        {"_id": entry.message_id}, {"$set": {"state": "due", "due_at": office.now, "settled_at": None}}
+    )
     state = f"state.letters.{entry.message_id}.status"
     await office.db[store.CORRESPONDENCES].update_one({"_id": "E-1"}, {"$set": {state: "planned"}})
     await office.send()
