@@ -97,7 +97,7 @@ class Ledger:
         traced = {"traceparent": traceparent} if traceparent else {}
         if plan.again:
             back = {"_id": letter.id, "state": "suppressed", "reason": "withdrawn"}
-            changed = {"due_at": letter.due_at, "settled_at": None, **traced}
+            changed = {"due_at": letter.due_at, **traced}
             self._ops.append(UpdateOne(back, _moved(step, now, changed=changed)))
             return
         self._planned.append({"_id": letter.id, **_document(employee_id, letter, step, now), **traced})
@@ -110,7 +110,7 @@ class Ledger:
             self._ops.append(UpdateOne({"_id": letter.id}, {"$setOnInsert": document}, upsert=True))
             return
         left = {"_id": letter.id, "state": "suppressed", "reason": PREFERS_CHAT}
-        back = _moved("due", now, f"instead_of_{entry.channel}", {"due_at": now, "settled_at": None})
+        back = _moved("due", now, f"instead_of_{entry.channel}", {"due_at": now})
         self._ops.append(UpdateOne(left, back))
 
     def hasten(self, hasten: Hasten, now: datetime) -> None:
@@ -172,7 +172,7 @@ def _document(employee_id: str, letter: Letter, state: LedgerState, now: datetim
 def _outcome(result: SendResult, now: datetime) -> Document:
     deferred = result.outcome == "deferred"
     state: LedgerState = "due" if result.outcome == "deferred" else result.outcome
-    changed = {"due_at": result.retry_at, **UNSETTLED} if deferred else {"settled_at": now}
+    changed = {"due_at": result.retry_at} if deferred else {"settled_at": now}
     step = _moved(state, now, result.reason, changed)
     step["$inc"]["attempts"] = int(result.attempted)
     if result.rendered_at is not None:  # kept with the result: a round trip of its own would halve the rate
@@ -183,9 +183,10 @@ def _outcome(result: SendResult, now: datetime) -> Document:
 
 
 def _moved(state: LedgerState, at: datetime, reason: str | None = None, changed: Mapping[str, Any] | None = None) -> Document:
+    """A step to a state; what waits again has no result, whatever it had."""
     step = {"state": state, "at": at} | ({"reason": reason} if reason is not None else {})
     return {
-        "$set": {"state": state, "reason": reason, **(changed or {})},
+        "$set": {"state": state, "reason": reason, **(UNSETTLED if state in OPEN else {}), **(changed or {})},
         "$push": {"transitions": step},
         "$inc": {"revision": 1},
     }
