@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from shared import kafka_access
 from shared.progress import Place, TopicShorter
 
-BATCH_RECORDS = 1_000
+BATCH_RECORDS = 2_000
 POLL_MS = 200
 _TIME = attrgetter("timestamp")
 

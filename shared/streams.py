@@ -47,13 +47,13 @@ class Stream(Generic[S]):
     def is_repeat(self, event: Event[Any]) -> bool:
         """Whether this fact was applied already, under this or another offset."""
         if event.sequence is not None:
-            return event.sequence <= self.seen.get(_counter(event), 0)
+            return event.sequence <= self.seen.get(_counter(event.source, event.data.TOPIC), 0)
         return _identity(event) in self.recent
 
     def remember(self, event: Event[Any]) -> None:
         """Note that the fact is applied; the note is committed with the state."""
         if event.sequence is not None:
-            self.seen[_counter(event)] = event.sequence
+            self.seen[_counter(event.source, event.data.TOPIC)] = event.sequence
         else:
             self.recent = [*self.recent, _identity(event)][-RECENT_IDS:]
         self.changed = True
@@ -117,12 +117,8 @@ class Stream(Generic[S]):
         )
 
 
-def _counter(event: Event[Any]) -> str:
-    return _counter_of(event.source, event.data.TOPIC)
-
-
 @lru_cache(maxsize=64)  # our own sources alone count
-def _counter_of(source: str, topic: str) -> str:
+def _counter(source: str, topic: str) -> str:
     # A source may keep streams on several topics, each with its own count; a dot would nest in MongoDB.
     return f"{source}:{topic}".replace(".", "_")
 

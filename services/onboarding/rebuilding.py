@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import structlog
 from bson import decode
@@ -176,7 +177,6 @@ class _Rebuild:
             if await self._behind(replay) < NEAR_RECORDS:
                 break
         await copy.finish()  # so that little is left to write while the live model is held
-        await self.model.ensure_indexes(self.db, self.name)  # made of all rows at once: half the work of keeping them row by row
 
     async def _read_in_parts(self, replay: Replay, copy: Copy, target: dict[Place, int], workers: Workers) -> None:
         await replay.check_ends(target)
@@ -211,14 +211,17 @@ class _Rebuild:
         await copy.finish()
 
     async def _settle(self, copy: Copy) -> tuple[int, int]:
-        """Count, compare and swap; returns the number of live rows and of differences."""
+        """Count, compare, index and swap; returns the number of live rows and of differences."""
         rows = await self.db[self.name].count_documents({})
         if rows != copy.inserted:
             raise RebuildRefused(
                 f"{copy.inserted} rows were made and {rows} are there: somebody else wrote to {self.name}. "
                 f"The {self.model.name} is as it was: start it again"
             )
-        before, differences = await compare(self.db, self.model.name, self.name)
+        # Indexes made of all rows at once are half the work of keeping them row by row; the server makes them meanwhile.
+        (before, differences), _ = await asyncio.gather(
+            compare(self.db, self.model.name, self.name), self.model.ensure_indexes(self.db, self.name)
+        )
         self._check()
         await self.db[self.name].rename(self.model.name, dropTarget=True)
         return before, differences
@@ -234,7 +237,7 @@ async def compare(db: Database, live: str, copy: str) -> tuple[int, int]:
     """The rows of the live collection, and how many of either have no equal in the other, field by field but for the version."""
     here, there = _rows(db, live), _rows(db, copy)
     rows = differences = 0
-    ours, theirs = await anext(here, None), await anext(there, None)
+    ours, theirs = await asyncio.gather(anext(here, None), anext(there, None))
     while ours is not None or theirs is not None:
         order, differ = _compared(ours, theirs)
         rows, differences = rows + (order <= 0), differences + differ
@@ -244,13 +247,19 @@ async def compare(db: Database, live: str, copy: str) -> tuple[int, int]:
 
 
 async def _rows(db: Database, name: str) -> AsyncIterator[bytes]:
-    """Every row as it is stored, without its version, in order of id."""
-    async for batch in db[name].find_raw_batches({}, {"version": 0}, batch_size=COMPARE_ROWS).sort("_id"):
-        begin = 0
-        while begin < len(batch):
-            end = begin + int.from_bytes(batch[begin : begin + 4], "little")  # where BSON says how long a document is
-            yield batch[begin:end]
-            begin = end
+    """Every row as it is stored, without its version, in order of id. The next ones are fetched while some are looked at."""
+    batches: Any = db[name].find_raw_batches({}, {"version": 0}, batch_size=COMPARE_ROWS).sort("_id")
+    coming = asyncio.ensure_future(anext(batches, None))
+    try:
+        while (batch := await coming) is not None:
+            coming = asyncio.ensure_future(anext(batches, None))
+            begin = 0
+            while begin < len(batch):
+                end = begin + int.from_bytes(batch[begin : begin + 4], "little")  # where BSON says how long a document is
+                yield batch[begin:end]
+                begin = end
+    finally:
+        coming.cancel()
 
 
 def _compared(ours: bytes | None, theirs: bytes | None) -> tuple[int, bool]:

@@ -5,7 +5,6 @@ does. Whatever is not exactly so (another order of headers, another form of time
 read with care.
 """
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -33,9 +32,9 @@ _FACTS: Mapping[bytes | None, type[Fact]] = {
 }
 _NAMES = ("ce_specversion", "ce_id", "ce_source", "ce_type", "ce_subject", "ce_time", "content-type", "ce_sequence")
 _TYPE = _NAMES.index("ce_type")
-_TRACED = (*_NAMES, "ce_traceparent")
+_TRACE = "ce_traceparent"
 _VERSION, _JSON, _OWN = SPEC_VERSION.encode(), JSON.encode(), OWN_SOURCES.encode()
-_TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
+_TIME = {len("2027-01-11T08:00:00Z"): b"--T::Z", len("2027-01-11T08:00:00.000000Z"): b"--T::."}  # every third byte from the fifth
 
 
 def own_fact(topic: str, value: bytes | None, headers: Headers) -> Event[Any] | None:
@@ -53,29 +52,49 @@ def kind_of(headers: Headers) -> type[Fact] | None:
 
 
 def _read(topic: str, value: bytes | None, headers: Headers) -> Event[Any]:
-    if value is None or len(value) > MAX_RECORD_BYTES or len(headers) not in (len(_NAMES), len(_TRACED)):
+    if value is None or len(value) > MAX_RECORD_BYTES:
         raise ValueError
-    names, (version, id, source, type, subject, time, content, sequence, *trace) = zip(*headers)  # noqa: B905  pairs
-    fact = _FACTS.get(type)
-    if fact is None or names not in (_NAMES, _TRACED) or (topic, version, content) != (fact.TOPIC, _VERSION, _JSON):
+    (a, version), (b, id), (c, source), (d, kind), (e, subject), (f, time), (g, content), (h, sequence), *rest = headers
+    if (a, b, c, d, e, f, g, h) != _NAMES or id is None or subject is None or time is None or sequence is None:
         raise ValueError
-    if not _TIME.fullmatch(time or b"") or not (sequence or b"").isdigit() or None in (id, source, subject):
+    fact, origin = _written(topic, version, source, kind, content)
+    if time[4:20:3] != _TIME.get(len(time)) or time[-1:] != b"Z" or time[-8:] == b".000000Z" or not sequence.isdigit():
         raise ValueError
-    if b"NaN" in value or b"Infinity" in value:  # no JSON, but pydantic's parser takes them
+    if _no_json(value):
         raise ValueError
     data: Any = fact.__pydantic_validator__.validate_json(value)
-    number, told = int(sequence), datetime.fromisoformat(time.decode())
-    if data.subject.encode() != subject or not 0 < number <= MAX_SEQUENCE:
+    whose, number, stamp = data.subject, int(sequence), time.decode()
+    if whose.encode() != subject or not 0 < number <= MAX_SEQUENCE:
         raise ValueError
-    traceparent = trace_of(trace[0].decode("ascii")) if trace and trace[0] else None
-    return Event(_attribute(id), _own_source(source), fact.TYPE, data.subject, told, data, number, traceparent)
+    told, trace = datetime.fromisoformat(stamp), _trace(rest) if rest else None
+    event = Event(_attribute(id), origin, fact.TYPE, whose, told, data, number, trace)
+    event.written = stamp
+    return event
 
 
-@lru_cache(maxsize=16)
-def _own_source(raw: bytes) -> str:
-    if not raw.startswith(_OWN):
+@lru_cache(maxsize=512)  # the few that we write
+def _written(
+    topic: str, version: bytes | None, source: bytes | None, kind: bytes | None, content: bytes | None
+) -> tuple[type[Fact], str]:
+    """The kind of fact, and who tells it. Raises ValueError where the rest is not as we write it for that kind."""
+    fact = _FACTS.get(kind)
+    if fact is None or source is None or (topic, version, content) != (fact.TOPIC, _VERSION, _JSON):
         raise ValueError
-    return _attribute(raw)
+    if not source.startswith(_OWN):
+        raise ValueError
+    return fact, _attribute(source)
+
+
+def _trace(rest: Headers) -> str | None:
+    ((name, value),) = rest
+    if name != _TRACE:
+        raise ValueError
+    return trace_of(value.decode("ascii")) if value else None
+
+
+def _no_json(value: bytes) -> bool:
+    """Whether there may be a number in it that is none: JSON has no such, but pydantic's parser takes them."""
+    return (b"N" in value and b"NaN" in value) or (b"I" in value and b"Infinity" in value)  # one byte is found much faster
 
 
 def _attribute(raw: bytes) -> str:

@@ -21,6 +21,7 @@ HEADER = st.sampled_from(range(9))
 BYTES = st.one_of(
     st.binary(max_size=30),
     st.sampled_from([b"", b"1.0", b"0", b"-1", b"7.0", b"2027-01-11", b"2027-01-11 08:00:00Z", b"2027-01-11T08:00:00+01:00"]),
+    st.sampled_from([b"2027-01-11T08:00:00.000000Z", b"2027-01-11T08:00:00.100000Z", b"2027-01-11T08:00:00.1+00:00"]),
     st.sampled_from([b"2027-01-11T08:00:00,123456Z", b"2027-W02-1T08:00:00Z", b"/firstmate/", b"application/json", None]),
 )
 
@@ -40,7 +41,7 @@ def with_care(topic: str, value: bytes | None, headers: Any) -> Any:
 def outcome(read: Any, *record: Any) -> Any:
     try:
         event = read(*record, NOW) if read is decode_record else read(*record)
-        return event, event.traceparent
+        return event, event.stamp, event.traceparent
     except Unprocessable as fault:
         return fault.code, fault.detail, fault.field
 
@@ -53,7 +54,7 @@ def test_a_fact_as_we_write_it_is_read_as_it_is_with_care(type: str, time: datet
     headers = headers if traced else headers[:-1]
     quick = own_fact(topic, value, headers)
     assert quick is not None
-    assert (quick, quick.traceparent) == outcome(with_care, topic, value, headers)
+    assert (quick, quick.stamp, quick.traceparent) == outcome(with_care, topic, value, headers)
 
 
 @settings(max_examples=300, deadline=None)

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.onboarding.journey import JourneyStatus, MilestoneStatus
 from services.onboarding.projections.facets import facets_of, rated
-from services.onboarding.projections.stored import Stored, instant, stamp
+from services.onboarding.projections.stored import Stored, instant
 from shared.events import Event, Fact
 from shared.events.mentoring import (
     Contribution,
@@ -177,8 +177,7 @@ def fold_board(row: Stored | None, event: Event[Any]) -> Stored | None:
     updates = change(before, event)
     if updates is None:
         return row
-    told = stamp(event.time)
-    updated_at = before["updated_at"] if instant(before["updated_at"]) > instant(told) else told
+    updated_at = before["updated_at"] if instant(before["updated_at"]) > instant(event.stamp) else event.stamp
     return {**before, **updates, "updated_at": updated_at}
 
 
@@ -389,7 +388,7 @@ def _row_unlisted(row: Stored, event: Event[HireUnlisted]) -> Updates:
 def _assignment(row: Stored, **known: Any) -> Updates:
     before = row["assignment"]
     after_another = bool(before.get("after_another") or before["mentor_id"])
-    return {"assignment": Assignment(**known, after_another=after_another).model_dump(mode="json")}
+    return {"assignment": Assignment.model_construct(**known, after_another=after_another).model_dump(mode="json")}
 
 
 def _row_message(state: MailState) -> Callable[[Stored, Event[Any]], Updates | None]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from services.onboarding.projections.stored import Stored, stamp
+from services.onboarding.projections.stored import Stored
 from shared.events import Event, Fact
 from shared.events.mentoring import MentorAssigned
 from shared.events.onboarding import (
@@ -65,7 +65,7 @@ def fold_outcomes(before: Stored | None, event: Event[Any]) -> Stored | None:
     """The outcomes after an event of `TOPICS`, in the form that is stored: an `Outcomes` as JSON."""
     row = before or {"employee_id": event.subject, "journeys": [], "assigned_at": []}
     if isinstance(event.data, MentorAssigned):
-        return {**row, "assigned_at": [*row["assigned_at"], stamp(event.time)][:ASSIGNMENTS_KEPT]}
+        return {**row, "assigned_at": [*row["assigned_at"], event.stamp][:ASSIGNMENTS_KEPT]}
     if isinstance(event.data, JourneyStarted):
         return {**row, "journeys": [*row["journeys"], _begun(event)]}
     change = _CHANGES.get(type(event.data))
@@ -81,7 +81,7 @@ def may_show_in_outcomes(kind: type[Fact], value: bytes) -> bool:
 
 
 def _begun(event: Event[JourneyStarted]) -> Stored:
-    known = {"start_date": event.data.start_date.isoformat(), "known_at": stamp(event.time), "programme": event.data.programme}
+    known = {"start_date": event.data.start_date.isoformat(), "known_at": event.stamp, "programme": event.data.programme}
     return {**known, "meetings": [], "answers": [], **NOT_ENDED}
 
 
@@ -93,7 +93,7 @@ def _ended(journey: Stored, event: Event[JourneyEnded]) -> Stored:
 
 
 def _answered(journey: Stored, event: Event[SurveyAnswered]) -> Stored:
-    return {"answers": [*journey["answers"], {"at": stamp(event.time), "ratings": event.data.ratings}]}
+    return {"answers": [*journey["answers"], {"at": event.stamp, "ratings": event.data.ratings}]}
 
 
 _CHANGES: Mapping[type[Fact], Callable[[Stored, Event[Any]], Stored]] = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from services.onboarding.projections.stored import Stored, instant, stamp
+from services.onboarding.projections.stored import Stored, instant
 from shared.events import Event, Fact
 from shared.events.mentoring import HireUnlisted, HireWaitlisted, MentorAssigned, MentorReleased
 from shared.events.notifications import MessageFailed, MessageSent, MessageSuppressed
@@ -138,13 +138,16 @@ def _is_before(entry: Stored, other: Stored) -> bool:
 
 
 def _entry(event: Event[Any], kind: str, who: str | None) -> Stored:
-    details = event.data.model_dump(mode="json", exclude_none=True, exclude=_NOT_SHOWN)
+    fact = event.data
+    details = fact.__pydantic_serializer__.to_python(
+        fact, mode="json", exclude_none=True, exclude=_NOT_SHOWN
+    )  # `model_dump`, faster
     return {
-        "at": stamp(event.time),
-        "topic": event.data.TOPIC,
+        "at": event.stamp,
+        "topic": fact.TOPIC,
         "sequence": event.sequence or 0,
         "kind": kind,
-        "who": getattr(event.data, who) if who else None,
+        "who": getattr(fact, who) if who else None,
         "milestone_id": details.pop("milestone_id", None),
         "details": details,
     }
