@@ -127,10 +127,20 @@ def _board(board: dict[str, Any]) -> str:
     )
 
 
+def _rebuild(figures: dict[str, Any]) -> str:
+    models = {name: each for name, each in figures.items() if isinstance(each, dict)}
+    said = ", ".join(f"{name} {each['seconds']:.0f} s ({each['held_seconds']:.0f} s held)" for name, each in models.items())
+    rows, memory = (max(each[key] for each in models.values()) for key in ("rows", "rss_mb"))
+    return (
+        f"- Read models of {rows:,} people made again from {figures['events']:,} events: {said},\n"
+        f"  in {figures['cores']} processes that take {memory:.0f} MB together; {figures['differences']} differences."
+    )
+
+
 def _read_models(results: dict[str, Any]) -> str:
     """What the other two benches say."""
     known = [_board(results["board"])] if "board" in results else []
-    known += [f"- `rebuild`: {json.dumps(results['rebuild'])}"] if "rebuild" in results else []
+    known += [_rebuild(results["rebuild"])] if "rebuild" in results else []
     missing = [name for name in BENCHES if name not in results]
     return "\n".join([*known, *([f"- Not measured yet: {', '.join(missing)}."] if missing else [])]) + "\n"
 

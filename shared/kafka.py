@@ -34,6 +34,7 @@ SMALL_BATCH = 100  # records; behind more of them others wait already
 FETCH_PAUSES_S = (0.002, 0.025)  # on the embedded broker, which answers an empty fetch at once: after records, and at most
 SESSION_TIMEOUT_MS = 10_000  # a worker that restarts within it keeps its partitions; the others get a dead one's after it
 HEARTBEAT_MS = 1_000  # members hear by it that partitions are shared out anew, and wait for each other
+REBALANCE_TIMEOUT_MS = 15_000  # so long the others wait for a member that does not answer; none waits for its batch with that
 MAX_POLL_INTERVAL_MS = 300_000
 METADATA_MAX_AGE_MS = 30_000  # so long until a group takes up partitions that were added to a topic
 assert PATIENCE_S * 1000 < MAX_POLL_INTERVAL_MS
@@ -137,7 +138,7 @@ def subscribe(
         session_timeout_ms=SESSION_TIMEOUT_MS,
         heartbeat_interval_ms=HEARTBEAT_MS,
         max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
-        rebalance_timeout_ms=int(PATIENCE_S * 1000) + 10_000,
+        rebalance_timeout_ms=REBALANCE_TIMEOUT_MS,
         listener=start if shared_out else None,
         ack_policy=AckPolicy.NACK_ON_ERROR,
         parser=_tolerant_parser,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bson import encode
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,3 +71,13 @@ def test_what_a_stream_says_is_numbered_on_and_carries_the_trace_of_its_cause() 
     assert (first.id, second.id) == ("tally/E-1/1", "tally/E-1/2")
     assert (first.sequence, second.sequence) == (1, 2)
     assert (first.traceparent, second.traceparent) == ("00-ab-cd-01", None)
+
+
+def test_what_was_heard_first_does_not_show_in_what_is_stored() -> None:
+    one, other = stream(), stream()
+    sources = ["/firstmate/onboarding", "/firstmate/matching"]
+    for source in sources:
+        one.remember(ours(1, source))
+    for source in reversed(sources):
+        other.remember(ours(1, source))
+    assert encode(one.document()) == encode(other.document())
