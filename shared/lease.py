@@ -16,6 +16,7 @@ from shared.mongo import Database, PyMongoError, UpdateOne
 COLLECTION = "leases"
 TTL_S = 6.0  # a holder that died is replaced after this long; three renewals fit in
 RENEW_EVERY_S = 2.0
+TAKEN_WITHIN_MS = 1_000
 EXPIRED: dict[str, Any] = {"$expr": {"$lt": ["$expires_at", "$$NOW"]}}
 
 
@@ -58,13 +59,14 @@ async def is_free(db: Database, lease: str) -> bool:
 async def take(db: Database, lease: str, holder: str, *, ttl: float = TTL_S) -> Fence | None:
     """Take the lease if it is free, expired, or was this holder's before (a restarted replica need not wait).
 
-    `holder` must be unique among live replicas and stable over restarts. Returns None while another holds it.
+    `holder` must be unique among live replicas and stable over restarts. Returns None while another holds it. Raises
+    `ExecutionTimeout` where the lease is locked: by a transaction that its dead holder left open, for one.
     """
     free = {"_id": lease, "$or": [{"holder": holder}, EXPIRED]}
     grab = [{"$set": {"holder": holder, "fence": {"$add": ["$fence", 1]}, "expires_at": _until(ttl)}}]
     unheld = {"$setOnInsert": {"holder": None, "fence": 0, "expires_at": datetime.fromtimestamp(0, UTC)}}
     await db[COLLECTION].update_one({"_id": lease}, unheld, upsert=True)
-    taken = await db[COLLECTION].find_one_and_update(free, grab, return_document=True)
+    taken = await db[COLLECTION].find_one_and_update(free, grab, return_document=True, maxTimeMS=TAKEN_WITHIN_MS)
     return Fence(lease, int(taken["fence"])) if taken else None
 
 

@@ -70,9 +70,16 @@ async def test_who_takes_over_ends_what_a_killed_replica_of_the_service_left_ope
             assert not await held(other, 1)
 
 
+@pytest.mark.parametrize("expires", ["before it is looked at", "just after"])
 async def test_a_lease_that_a_killed_holders_transaction_locks_is_taken_over(
-    database: Database, clients: tuple[Client, Client]
+    database: Database, clients: tuple[Client, Client], expires: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    looks, is_free = iter([expires != "just after"]), lease.is_free
+
+    async def look(db: Database, name: str) -> bool:
+        return next(looks, True) and await is_free(db, name)
+
+    monkeypatch.setattr(lease, "is_free", look)
     killed, other = (client[database.name] for client in clients)
     fence = await lease.take(killed, "matching", "matching-0", ttl=0)
     assert fence is not None

@@ -12,7 +12,7 @@ from typing import Any
 
 from bson import Timestamp
 from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
-from pymongo.errors import BulkWriteError, DuplicateKeyError, InvalidOperation, OperationFailure
+from pymongo.errors import BulkWriteError, DuplicateKeyError, ExecutionTimeout, InvalidOperation, OperationFailure
 from pymongo.results import BulkWriteResult, DeleteResult, InsertOneResult, UpdateResult
 
 from shared import mongo
@@ -340,11 +340,22 @@ class Table:
     async def delete_many(self, query: Document) -> DeleteResult:
         return DeleteResult({"n": (await self._write([DeleteMany(query)], None)).deleted}, True)
 
-    async def find_one_and_update(self, query: Document, update: Any, *, return_document: bool = False) -> Document | None:
+    async def find_one_and_update(
+        self,
+        query: Document,
+        update: Any,
+        *,
+        return_document: bool = False,
+        maxTimeMS: int | None = None,  # noqa: N803  as pymongo has it
+    ) -> Document | None:
         if not return_document:
             raise Unsupported("the document before the update")
         await self._gate.before(f"find_one_and_update {self.name}")
-        found = await self._waiting(lambda: self._update(UpdateOne(query, update), Tally(), None, many=False))
+        try:
+            async with asyncio.timeout(None if maxTimeMS is None else maxTimeMS / 1000):
+                found = await self._waiting(lambda: self._update(UpdateOne(query, update), Tally(), None, many=False))
+        except TimeoutError:
+            raise ExecutionTimeout("operation exceeded time limit", 50) from None
         await self._gate.after(f"find_one_and_update {self.name}")
         return queries.decoded(queries.encoded(found[0])) if found else None
 

@@ -10,7 +10,7 @@ from unittest import mock
 import pytest
 from bson import ObjectId
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
-from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, ExecutionTimeout, OperationFailure, PyMongoError
 
 from shared import hold, lease, progress
 from shared.changes import Changes, Conflict
@@ -377,6 +377,15 @@ async def test_a_single_write_waits_for_the_end_of_a_transaction(db: Any) -> Non
         assert not waiting.done()
     await waiting
     assert (await db["things"].find_one({"_id": "a"}))["n"] == 12
+
+
+async def test_a_single_write_waits_no_longer_than_it_says(db: Any) -> None:
+    await fill(db, a={"n": 1})
+    async with transaction(db) as session:
+        await db["things"].bulk_write([UpdateOne({"_id": "a"}, {"$inc": {"n": 1}})], session=session)
+        with pytest.raises(ExecutionTimeout):
+            await db["things"].find_one_and_update({"_id": "a"}, {"$inc": {"n": 10}}, return_document=True, maxTimeMS=100)
+    assert (await db["things"].find_one({"_id": "a"}))["n"] == 2
 
 
 async def test_nothing_goes_on_in_a_transaction_that_failed(db: Any) -> None:
