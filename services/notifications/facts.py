@@ -18,7 +18,7 @@ from services.notifications.correspondence import (
     SendResult,
     SummaryDue,
 )
-from services.notifications.invitations import kept
+from services.notifications.invitations import held, kept
 from shared.events import Event
 from shared.events.hr import (
     EmployeeHired,
@@ -300,6 +300,11 @@ def _milestone_escalated(state: Correspondence, event: Event[MilestoneEscalated]
     return _with(state, escalations=state.escalations | {data.milestone_id: escalation})
 
 
+def _milestone_done(state: Correspondence, event: Event[MilestoneCompleted]) -> Correspondence:
+    met = held(state.invites, state.journey, event.data.milestone_id, event.time.date())
+    return _milestone_settled(_with(state, invites=met), event)
+
+
 def _milestone_settled(state: Correspondence, event: Event[MilestoneCompleted | MilestoneWaived]) -> Correspondence:
     id = event.data.milestone_id
     return _with(_no_longer_late(state, {id}), asks=asking.opened(state.asks, {id}, open=False))
@@ -389,7 +394,7 @@ LEARN: dict[type, Callable[[Correspondence, Event[Any]], Correspondence]] = {
     MilestoneAdded: _milestone_planned,
     MilestoneReassigned: _milestone_reassigned,
     MilestoneMoved: _milestone_moved,
-    MilestoneCompleted: _milestone_settled,
+    MilestoneCompleted: _milestone_done,
     MilestoneWaived: _milestone_settled,
     MilestoneReopened: _milestone_reopened,
     SurveyAnswered: _survey_answered,

@@ -14,6 +14,7 @@ from services.notifications.asking import Asks
 
 AHEAD = timedelta(days=7)  # early enough to find a free half hour, late enough that the plan holds
 MINUTES = 30
+ONE_DAY = timedelta(days=1)
 A_YEAR = timedelta(days=366)
 HOURS = (10, 11, 14, 15, 9, 16)  # where the hire is; nobody's lunch, and not the first thing in the morning
 OFFICE = (time(9), time(16, 30))  # when a mentor elsewhere may begin a half hour
@@ -77,6 +78,14 @@ def kept(invites: Invites, journey: int, asks: Asks, mentor_id: str | None, toda
         if known.status == "on" and key not in planned:
             now[key] = known.model_copy(update=_ended(known, today))
     return now
+
+
+def held(invites: Invites, journey: int, milestone_id: str, on: date) -> dict[str, Invite]:
+    """The invitations once this meeting was held: on its day there is nothing to call off. What was met for earlier leaves
+    the calendars, as `kept` has it. Where the hire works it may be a day later than `on`, which is in UTC."""
+    ours = f"{journey}/{milestone_id}/"
+    met = {key for key, each in invites.items() if key.startswith(ours) and each.status == "on" and each.day <= on + ONE_DAY}
+    return dict(invites) | {key: invites[key].model_copy(update={"status": "over"}) for key in met}
 
 
 def _ended(invite: Invite, today: date) -> dict[str, object]:

@@ -116,6 +116,24 @@ def test_a_meeting_that_is_off_is_cancelled_in_both_calendars_once(fact: BaseMod
     assert planned(post, CANCELLED) == []
 
 
+@pytest.mark.parametrize(("away", "off"), [(0, False), (1, False), (2, True)])
+def test_a_meeting_that_was_held_on_its_day_is_not_called_off(away: int, off: bool):
+    post = invited()
+    post.hear(moved(first_mentor_meeting=NOW.date() + timedelta(days=away)), topic="onboarding")
+    send(post)
+    met = {"milestone_id": "first_mentor_meeting", "completed_at": NOW, "completed_by": HIRE, "cause": "meeting_held"}
+    post.hear(MilestoneCompleted(employee_id=HIRE, **met), topic="onboarding")
+    assert bool(planned(post, CANCELLED)) == off  # tomorrow's may be today's where the hire is
+
+
+def test_a_meeting_that_is_not_needed_is_called_off_on_its_day_too():
+    post = invited()
+    post.hear(moved(first_mentor_meeting=NOW.date()), topic="onboarding")
+    send(post)
+    post.hear(MilestoneWaived(employee_id=HIRE, milestone_id="first_mentor_meeting", waived_by="B-1"), topic="onboarding")
+    assert planned(post, CANCELLED)
+
+
 def test_what_lies_beyond_a_last_day_ahead_is_off_for_both_and_what_comes_before_it_stays():
     post = invited()
     post.hear(EmployeeTerminated(employee_id=HIRE, last_day=date(2026, 12, 1)))
