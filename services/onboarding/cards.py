@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from services.onboarding.journey import JourneyStatus, local_day
 from services.onboarding.programme import Programme
-from services.onboarding.projections.board import Assignment, Attention, Board, Mail
+from services.onboarding.projections.board import NO_ADDRESS, Assignment, Attention, Board, Mail
 from services.onboarding.store import BoardRow
 from services.onboarding.views import OWNERS, title_of
 from shared.mongo import Document
@@ -63,6 +63,14 @@ class Next:
 
 
 @dataclass(frozen=True, slots=True)
+class Remedy:
+    """What mends the first reason for which a row needs attention, and the page where that is done."""
+
+    words: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
 class Card:
     """What `card.html` shows. `section` and `order` say where it stands on the board; `order` sorts as the store does."""
 
@@ -82,6 +90,7 @@ class Card:
     no_next: str
     mail: Words
     flags: Sequence[Words]
+    remedy: Remedy | None
 
 
 def section_of(board: Board) -> str:
@@ -117,6 +126,7 @@ def card_of(row: BoardRow, programme: Programme | None, now: datetime) -> Card:
         no_next=_away_words(board, today) or _(_OVER.get(board.status, N_("Nothing is open"))),
         mail=mail_words(board.mail),
         flags=_flags(board, programme, today) if board.status == "active" else [],
+        remedy=_remedy(board),
     )
 
 
@@ -203,6 +213,20 @@ def _flags(board: Board, programme: Programme | None, today: date) -> list[Words
         text = N_("Welcome mail failed: %(why)s") if board.mail.state == "failed" else N_("Welcome mail not sent: %(why)s")
         flags.append(Words(_(text, why=lowered(humane(board.mail.reason or "unknown"))), "warn", "mail"))
     return flags
+
+
+def _remedy(board: Board) -> Remedy | None:
+    page = f"/people/{board.employee_id}"
+    match board.attention:
+        case ["late", *_]:
+            return Remedy(_("Mark as done or not needed"), f"{page}#late")
+        case ["no_mentor", *_]:
+            return Remedy(_("See who could mentor"), f"/matching/why/{board.employee_id}")
+        case ["mail_failed"] if board.mail.reason == NO_ADDRESS:
+            return Remedy(_("Ask HR for an address"), f"{page}#messages")
+        case ["mail_failed"]:
+            return Remedy(_("See what went wrong"), f"{page}#messages")
+    return None
 
 
 def _late_flag(board: Board, id: str, programme: Programme | None, today: date) -> Words:

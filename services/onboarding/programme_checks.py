@@ -39,7 +39,8 @@ from services.onboarding.programme_entries import MilestoneEntry, ProgrammeFile
 from shared.calendar import NoWorkingDay, place, subdivisions_of
 from shared.events.notifications import RECIPIENTS
 
-NOT_ABOUT_A_JOURNEY = frozenset({"mentor_guidance", "hire_cancelled"})  # to a new mentor; when there is no journey any more
+# To a new mentor; when there is no journey any more; and of a manager's or coordinator's own, whoever it tells of.
+NOT_ABOUT_A_JOURNEY = frozenset({"mentor_guidance", "hire_cancelled", "manager_digest", "undelivered"})
 NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})  # codes with a name that people don't work in
 MONTHS_AHEAD = 24  # holidays of the next starts; beyond, governments have not decided all
 

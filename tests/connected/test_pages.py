@@ -10,9 +10,10 @@ from icalendar import Calendar
 
 from services.onboarding import store
 from services.onboarding.commands import AnswerSurvey, LogMeeting, ReviewDueDays
+from services.onboarding.person_pages import MESSAGES_SHOWN
 from shared.events.hr import EmployeeTerminated, EmployeeUpdated, HireRescinded, StartDateChanged
 from shared.events.mentoring import HireWaitlisted
-from shared.events.notifications import MessageFailed
+from shared.events.notifications import MessageFailed, MessageSent
 from tests.connected.pages_server import (
     ADA,
     BO,
@@ -45,6 +46,10 @@ def cards(text):
     sections = re.findall(r'data-live-list="(\w+)".*?</ul>\s*(?:<p|</section>)', text, re.S)
     parts = re.split(r'data-live-list="\w+"', text)[1:]
     return {name: re.findall(r'data-live-key="([^"]+)"', part) for name, part in zip(sections, parts, strict=True)}
+
+
+def remedies(text):
+    return re.findall(r'row__remedy"><a [^>]*href="([^"]+)"[^>]*>([^<]+)<', text)
 
 
 def tiles(text):
@@ -178,6 +183,8 @@ async def test_who_needs_attention_stands_first_with_the_reason(server, told):
     assert "Waiting for a mentor: no mentor shares a language with them" in text
     assert "Accounts and access ready, due 9 days ago" in text
     assert "Mina Mentor" in text
+    done, who = "Mark as done or not needed", "See who could mentor"
+    assert remedies(text) == [(f"/people/{ADA}#late", done), (f"/matching/why/{CY}", who)]
 
 
 async def test_a_failed_welcome_is_told(server, told):
@@ -187,6 +194,19 @@ async def test_a_failed_welcome_is_told(server, told):
         text = (await browser.get("/board")).text
     assert cards(text)["attention"] == [BO]
     assert "Welcome mail failed: smtp 550" in text
+    assert remedies(text) == [(f"/people/{BO}#messages", "See what went wrong")]
+
+
+async def test_a_person_page_shows_every_message_the_older_ones_behind_a_click(server, told):
+    for number in range(MESSAGES_SHOWN + 2):
+        about = {"message_id": f"m{number}", "template": "welcome" if not number else "week_ahead", "recipient_id": BO}
+        await told.fact(MessageSent(employee_id=BO, recipient_role="hire", channel="email", **about))
+    async with signed_in(server, LEAD) as browser:
+        text = (await browser.get(f"/people/{BO}")).text
+    messages = text.partition('id="messages"')[2].partition("</section>")[0]
+    shown, _, before = messages.partition("<details>")
+    assert (shown.count("<li>"), before.count("<li>")) == (MESSAGES_SHOWN, 2)
+    assert "Earlier (2)" in before
 
 
 async def test_names_are_text_and_not_markup(server):

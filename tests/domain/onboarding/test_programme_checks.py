@@ -27,6 +27,8 @@ def doubted(text: str) -> list[tuple[int, str]]:
         ("template: welcome}", "template: birthday}", "there are: welcome, mentor_introduction"),
         ("template: welcome}", "template: mentor_brief}", "'mentor_brief' never goes to the hire; write 'recipient: mentor'"),
         ("template: welcome}", "template: mentor_guidance, recipient: mentor}", "no message about a hire"),
+        ("template: welcome}", "template: manager_digest, recipient: manager}", "no message about a hire"),
+        ("template: welcome}", "template: undelivered, recipient: coordinator}", "no message about a hire"),
         ("number: 2, minutes: 30}}", "minutes: 30}, numbered_from: 100}", "would wait for meeting 101"),
         ("id: meet_long", f"id: {'m' * 48}", "too long once it ends in its number"),
     ],
