@@ -112,7 +112,7 @@ async def test_a_card_that_changes_keeps_the_focus(open_as, system):
     await publish(system, hire_event("E-7002", AMARA))
     page = await open_as(AMARA, "/board")
     await following(page)
-    await card(page, "E-7002").locator("a").focus()
+    await card(page, "E-7002").locator("a.person__name").focus()
     async with held(page):
         moved = {
             **hire_event("E-7002", AMARA),
