@@ -283,7 +283,7 @@ def person_pages(db: Database, desk: Desk, clock: Clock, pages: Templates) -> AP
             cadence=cadence_of(case.journey, case.programme, case.today) if mentor_id or case.journey.meetings else None,
             meetings=case.meetings_words if case.journey.meetings else "",
             messages=messages[:MESSAGES_SHOWN] if messages is not None else None,
-            messages_before=messages[MESSAGES_SHOWN:] if messages is not None else [],
+            messages_before=(messages or [])[MESSAGES_SHOWN:],
             comments=comments_of(wrote, case.programme, case.today),
             facts=facts_of(case),
             plan=f"/people/{case.id}/plan" if case.may("change_plan") and case.journey.live else "",
