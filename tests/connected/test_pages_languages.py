@@ -112,4 +112,5 @@ async def test_no_sentence_is_the_same_in_english_and_in_another_language(server
     for language in ("de", "fr", "ar"):
         theirs = await pages_in(server.server, language)
         assert {path: alike for path, texts in theirs.items() if (alike := texts & english[path])} == {}, language
-        assert {path: fewer for path, texts in theirs.items() if (fewer := len(english[path]) - len(texts)) > 12} == {}, language
+        # What is three words in English may be two elsewhere: far fewer sentences mean that a part of the page is missing.
+        assert {path: len(texts) for path, texts in theirs.items() if 2 * len(texts) < len(english[path])} == {}, language
