@@ -132,14 +132,14 @@ BUGS: Mapping[str, Bug] = {
 }
 
 FOUND: Mapping[str, tuple[int, str]] = {
-    "progress apart": (3, "assigned or waitlisted"),
+    "progress apart": (3, "dead letters"),
     "acknowledged first": (1, "nothing is stuck"),
     "no fence": (3, "only the holder publishes"),
     "published before the commit": (2, "told once"),
-    "no version guard": (2, "told once"),
+    "no version guard": (30, "told once"),
     "no rewind": (1, "nothing is stuck"),
     "repeats count": (1, "assigned or waitlisted"),
-    "marked before sent": (1, "told once"),
+    "marked before sent": (1, "nothing is stuck"),
     "recorded before sent": (2, "one outcome"),
     "nothing given back": (56, "nothing is stuck"),
     "no sweep": (1, "nothing is stuck"),
