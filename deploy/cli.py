@@ -350,7 +350,7 @@ def replay(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Send it to its topic again, for the consumer that refused it: after what was wrong is mended."""
+    """Send it to its topic again, for the consumer that refused it: after what was wrong is mended. What waits for it follows."""
     from deploy import letters  # noqa: PLC0415
 
     if (id is None) != everything:
@@ -361,9 +361,14 @@ def replay(
         return await letters.replayed(client, ids, now())
 
     done = with_database(data, send)
-    refused = [row["id"] for row in done if not row["done"]]
+    sent = [row["id"] for row in done if row["done"]]
+    following = [row for row in done if row["after"] and not row["done"]]
+    refused = [row["id"] for row in done if not row["done"] and not row["after"]]
     problem = f"not open: {', '.join(refused)}; `./firstmate dead-letters list` names the open ones" if refused else None
-    result({"replayed": [row["id"] for row in done if row["done"]]}, f"{len(done) - len(refused)} sent again", as_json, problem)
+    if id is not None and following:
+        problem = f"it waits for {following[0]['after']}, an earlier fact of its key: replay or drop that one, and it follows"
+    words = f"{len(sent)} sent again" + (f", {len(following)} follow them" if following else "")
+    result({"replayed": sent, "following": [row["id"] for row in following]}, words, as_json, problem)
 
 
 @letters_app.command()

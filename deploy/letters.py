@@ -2,6 +2,7 @@
 
 import base64
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from shared import dead_letters
@@ -18,7 +19,8 @@ async def listed(client: Client, state: str | None) -> list[Row]:
         for service in SERVICES
         async for letter in dead_letters.letters(client[service], state=state)
     ]
-    return sorted(rows, key=lambda row: (row["at"], row["id"]))
+    # One batch buries all its letters at one moment, and an id as text would put offset 10 before 9.
+    return sorted(rows, key=itemgetter("at", "service", "consumer", "topic", "partition", "offset"))
 
 
 async def shown(client: Client, id: str) -> Row | None:
@@ -32,18 +34,23 @@ async def shown(client: Client, id: str) -> Row | None:
 
 
 async def replayed(client: Client, ids: list[str], now: datetime) -> list[Row]:
-    """Send each to its topic again; per id whether it was open (`done`)."""
-    return [{"id": id, "done": await _first(client, id, dead_letters.replay, now)} for id in ids]
+    """Send each to its topic again; per id whether it was (`done`), and if not, for which other it waits (`after`)."""
+    return [await _replayed(client, id, now) for id in ids]
+
+
+async def _replayed(client: Client, id: str, now: datetime) -> Row:
+    for service in SERVICES:
+        letter = await dead_letters.letter(client[service], id)
+        if letter is not None:
+            after = await dead_letters.earlier(client[service], letter)
+            return {"id": id, "done": await dead_letters.replay(client[service], id, now), "after": after}
+    return {"id": id, "done": False, "after": None}
 
 
 async def dropped(client: Client, id: str, now: datetime) -> bool:
     """Give one up. False when it is not there or not open."""
-    return await _first(client, id, dead_letters.drop, now)
-
-
-async def _first(client: Client, id: str, settle: Any, now: datetime) -> bool:
     for service in SERVICES:
-        if await settle(client[service], id, now):
+        if await dead_letters.drop(client[service], id, now):
             return True
     return False
 

@@ -6,6 +6,7 @@ The road of a batch (docs/decisions/0001-progress-in-the-database.md):
 2. drop what lies below this consumer's recorded progress; load all states the batch touches;
 3. fold the batch through the service's pure decisions in memory, in order;
 4. commit progress, states, dead letters and outbox in one transaction;
+   (facts of ours that come after one of their key in the dead letters wait there too, and follow it when it is replayed);
 5. on a conflict run again on fresh states; on a deterministic failure halve the batch until the bad record stands
    alone in the dead letters; on an outage wait with growing, jittered pauses and keep the place.
 
@@ -16,25 +17,25 @@ step 2 on (`execute`), with an idempotency key instead of an offset.
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain, repeat
+from itertools import chain, groupby, repeat, takewhile
 from time import perf_counter, time_ns
 from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from shared import hold, metrics, progress, tracing
+from shared import dead_letters, hold, metrics, progress, tracing
 from shared.changes import Changes, Conflict
 from shared.clock import Clock
 from shared.clock import now as system_clock
-from shared.dead_letters import REPLAY_HEADER, bury
+from shared.dead_letters import LETTER_HEADER, REPLAY_HEADER, WAITS, bury
 from shared.events import Event, Unprocessable, decode_record
 from shared.hold import Held
 from shared.lease import Fence
 from shared.logs import where
-from shared.mongo import Database, InsertOne, PyMongoError, is_conflict, is_duplicate, is_outage, is_rejected
+from shared.mongo import Database, Document, InsertOne, PyMongoError, is_conflict, is_duplicate, is_outage, is_rejected
 from shared.progress import Place
 from shared.record import Record
 from shared.refusals import Refused
@@ -81,13 +82,16 @@ class Stuck(Exception):
 class Item:
     """A record with what decoding made of it: an event, or the fault that keeps it from being one, or neither (passed by).
 
-    `span` is there while traces are on; the event's trace context then leads to it.
+    `span` is there while traces are on; the event's trace context then leads to it. `letter` is the dead letter of which this is
+    the replay, for a fact that others wait for; `alone` when those are not to follow it.
     """
 
     record: Record
     event: Event[Any] | None = None
     fault: Unprocessable | None = None
     span: Span | None = None
+    letter: str | None = None
+    alone: bool = False
 
 
 def read_record(record: Record, consumer: str) -> Item:
@@ -95,10 +99,12 @@ def read_record(record: Record, consumer: str) -> Item:
     meant_for = record.header(REPLAY_HEADER)
     if meant_for is not None and meant_for != consumer.encode():
         return Item(record)
+    letter = (record.header(LETTER_HEADER) or b"").decode(errors="replace") or None if meant_for is not None else None
     try:
-        return Item(record, event=decode_record(record.topic, record.value, record.headers, record.timestamp))
+        event = decode_record(record.topic, record.value, record.headers, record.timestamp)
+        return Item(record, event=event, letter=letter)
     except Unprocessable as fault:
-        return Item(record, fault=fault)
+        return Item(record, fault=fault, letter=letter)
 
 
 class Processor:
@@ -116,6 +122,7 @@ class Processor:
         self._work = work
         self._clock = clock
         self._places: dict[Place, int] = {}  # progress as last committed; the commit's guard tells when it is stale
+        self._awaited: dict[dead_letters.Key, int] = {}  # per key the first fact that is among the dead letters
 
     async def process(self, records: Sequence[Record]) -> None:
         """Settle the records: each applied, repeated, or in the dead letters when this returns.
@@ -130,7 +137,8 @@ class Processor:
         self._took("read", perf_counter() - started)
         if tracing.is_on():
             items = [_followed(item, self.consumer) for item in items]
-        await self._settle(items)
+        for _, run in groupby(items, key=lambda item: item.letter):  # what others wait for is settled alone, with them
+            await self._settle(list(run))
         sampled = next((item.span for item in items if item.span and item.span.is_sampled), None)
         seconds = metrics.BATCH_SECONDS.labels(self.service, self.consumer)
         seconds.observe(perf_counter() - started, {"trace_id": sampled.trace_id} if sampled else None)
@@ -169,6 +177,8 @@ class Processor:
                 middle = len(items) // 2
                 await self._settle(items[:middle])
                 await self._settle(items[middle:])
+            elif items[0].letter is not None and not items[0].alone:
+                await self._settle([replace(items[0], alone=True)])  # whose fault it was, the next replay tells
             elif items[0].fault is None:
                 log.error("processing_failed", consumer=self.consumer, error=type(error).__name__, where=where(error))
                 await self._settle([replace(items[0], event=None, fault=_fault_of(error))])
@@ -211,14 +221,24 @@ class Processor:
             after[item.record.place] = max(after.get(item.record.place, 0), item.record.offset + 1)
         if fresh:
             now, started = self._clock(), time_ns()
-            changes = await self._decisions([item.event for item in fresh if item.event is not None], now)
+            fresh, awaited = await self._in_turn(fresh)
+            waiting = await self._waiting_for(fresh[0])
+            events = [item.event for item in fresh if item.event is not None]
+            changes = await self._decisions([*events, *waiting.values()], now)
             for item in fresh:
+                if item.letter is not None:
+                    dead_letters.hear(changes, item.letter)
                 if item.fault is not None:
                     bury(changes, self.service, self.consumer, item.record, item.fault, now)
+            for letter in waiting:
+                dead_letters.follow(changes, letter, now)
             progress.advance(changes, self.consumer, before, after)
             decided = time_ns()
             await changes.in_transaction(self._db, careful=careful)
             self._places |= after
+            self._awaited = awaited
+            if fresh[0].letter is not None:
+                self._places.clear()  # and with it what is awaited
             self._took("decide", (decided - started) / 1e9)
             self._took("commit", (time_ns() - decided) / 1e9)
             metrics.count_facts(self.service, changes.facts)
@@ -229,8 +249,30 @@ class Processor:
     async def _progress(self, places: set[Place]) -> dict[Place, int]:
         if not places <= self._places.keys():
             await hold.respect(self._db, self.consumer)
+            self._awaited = await dead_letters.awaited(self._db, self.consumer)
             self._places |= await progress.read(self._db, self.consumer, places)
         return self._places
+
+    async def _in_turn(self, items: list[Item]) -> tuple[list[Item], dict[dead_letters.Key, int]]:
+        """The items, those at fault that come after a dead letter of their key; and what is awaited once they are settled."""
+        if not self._awaited and all(item.fault is None for item in items):
+            return items, self._awaited
+        if any(_must_wait(item, self._awaited) for item in items):  # a letter may have been dropped
+            self._awaited = await dead_letters.awaited(self._db, self.consumer)
+        awaited, settled = dict(self._awaited), []
+        for item in items:
+            settled.append(replace(item, event=None, fault=_WAITING) if _must_wait(item, awaited) else item)
+            if settled[-1].fault is not None and (place := dead_letters.turn(item.record)) is not None:
+                awaited[place.key] = min(place.sequence, awaited.get(place.key, place.sequence))
+        return settled, awaited
+
+    async def _waiting_for(self, item: Item) -> dict[str, Event[Any]]:
+        """The facts that wait for a replayed one alone, by their letters and in order."""
+        place = dead_letters.turn(item.record)
+        if item.letter is None or item.alone or item.event is None or place is None:
+            return {}
+        found = [(each, _read_letter(each)) for each in await dead_letters.followers(self._db, self.consumer, place)]
+        return {each["_id"]: event for each, event in takewhile(lambda pair: pair[1] is not None, found) if event is not None}
 
     async def _decisions(self, events: Sequence[Event[Any]], now: datetime) -> Changes:
         if not events:
@@ -318,6 +360,25 @@ def _followed(item: Item, consumer: str) -> Item:
     """The item with the span of what happens to it now, whose context its event carries on to all that follows."""
     span = tracing.consumed(consumer, item.record, item.event)
     return replace(item, span=span, event=replace(item.event, traceparent=span.context) if item.event else None)
+
+
+_WAITING = Unprocessable(
+    WAITS, "an earlier fact of this key is among the dead letters; this one follows by itself when that is replayed or dropped"
+)
+
+
+def _must_wait(item: Item, awaited: Mapping[dead_letters.Key, int]) -> bool:
+    if item.event is None or not awaited or (place := dead_letters.turn(item.record)) is None:
+        return False
+    return awaited.get(place.key, place.sequence) < place.sequence
+
+
+def _read_letter(letter: Document) -> Event[Any] | None:
+    """None where it can't be read even now: whose replay says why."""
+    try:
+        return decode_record(letter["topic"], letter["value"], letter["headers"], letter["at"])
+    except Unprocessable:
+        return None
 
 
 def _faulty(item: Item) -> Span:

@@ -60,8 +60,9 @@ def person(number: int) -> str:
     return json.dumps({**SNAPSHOT, "id": f"t-{number}", "subject": f"E-{number}", "data": data})
 
 
-async def bury(client: Client, service: str, offset: int, at: datetime, value: bytes | None = b"{") -> str:
-    record = Record("hr.employees", 0, offset, b"E-1", value, (("ce_id", b"a"), ("odd", None)), at)
+async def bury(client: Client, service: str, offset: int, at: datetime, value: bytes | None = b"{", *, sequence: int = 0) -> str:
+    own = (("ce_source", b"/firstmate/x"), ("ce_sequence", b"%d" % sequence)) if sequence else ()
+    record = Record("hr.employees", 0, offset, b"E-1", value, (("ce_id", b"a"), ("odd", None), *own), at)
     changes = Changes()
     dead_letters.bury(changes, service, service, record, Unprocessable("malformed_json", "the value is no JSON", "data"), at)
     await changes.in_transaction(client[service])
@@ -102,9 +103,10 @@ def test_import_checks_a_table_without_publishing(command: Any, tmp_path: Path) 
 
 async def test_dead_letters_are_listed_oldest_first_over_all_services(client: Client) -> None:
     later = await bury(client, "matching", 7, NOW + timedelta(minutes=1))
-    first = await bury(client, "onboarding", 3, NOW)
+    of_one_batch = [await bury(client, "onboarding", offset, NOW) for offset in (9, 10)]
     rows = await letters.listed(client, "open")
-    assert [(row["id"], row["service"]) for row in rows] == [(first, "onboarding"), (later, "matching")]
+    assert [row["id"] for row in rows] == [*of_one_batch, later]
+    assert rows[-1]["service"] == "matching"
     assert "value" not in rows[0]
 
 
@@ -122,8 +124,8 @@ async def test_a_dead_letter_is_shown_whole(client: Client, value: bytes | None,
 
 async def test_each_is_replayed_or_dropped_once(client: Client) -> None:
     one, other = await bury(client, "matching", 1, NOW), await bury(client, "onboarding", 2, NOW)
-    assert await letters.replayed(client, [one, "no-such"], NOW) == [{"id": one, "done": True}, {"id": "no-such", "done": False}]
-    assert await letters.replayed(client, [one], NOW) == [{"id": one, "done": False}]
+    done = await letters.replayed(client, [one, "no-such", one], NOW)
+    assert [(each["id"], each["done"]) for each in done] == [(one, True), ("no-such", False), (one, False)]
     assert (await letters.dropped(client, other, NOW), await letters.dropped(client, other, NOW)) == (True, False)
     assert await letters.listed(client, "open") == []
 
@@ -134,8 +136,15 @@ async def test_the_dead_letters_commands_give_results_and_exit_codes(client: Cli
     assert (code, [row["id"] for row in summary["dead_letters"]]) == (0, [id])
     assert command("dead-letters", "show", "no-such")[0] == 1
     assert command("dead-letters", "replay")[0] == 2
-    assert command("dead-letters", "replay", "--all", "--json")[:2] == (0, {"replayed": [id]})
+    assert command("dead-letters", "replay", "--all", "--json")[:2] == (0, {"replayed": [id], "following": []})
     assert command("dead-letters", "drop", id)[0] == 1
+
+
+async def test_a_letter_that_waits_for_another_is_told_for_which(client: Client, command: Any) -> None:
+    first, second = [await bury(client, "onboarding", offset, NOW, sequence=offset) for offset in (1, 2)]
+    code, _, said = command("dead-letters", "replay", second)
+    assert (code, first in said) == (1, True)
+    assert command("dead-letters", "replay", "--all", "--json")[:2] == (0, {"replayed": [first], "following": [second]})
 
 
 async def test_doctor_finds_a_whole_system_well(client: Client, kafka_url: str, mongo_url: str, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Processing on the real database: once in effect, whatever is repeated, refused, raced or broken."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -8,10 +9,12 @@ import structlog
 
 from shared import dead_letters, lease, progress
 from shared.changes import Changes
-from shared.events import new_event
+from shared.events import Event, new_event, to_record
+from shared.events.mentoring import ASSIGNMENTS_TOPIC, HireWaitlisted
 from shared.lease import LeaseLost
 from shared.mongo import Database, UpdateOne
 from shared.processing import Processor
+from shared.record import Record
 from shared.refusals import Refused
 from tests.tally import NOW, Recount, TallyWork, hr_record, said, tallied
 
@@ -73,6 +76,114 @@ async def test_a_record_whose_decision_fails_ends_alone_in_the_dead_letters(data
     assert sorted(counted) == sorted(f"id-{n}" for n in range(100) if n != 37)
     assert "Okafor" not in str(logs)
     assert "Okafor" not in str(letter["detail"])
+
+
+def own_record(offset: int, sequence: int, employee: str = "E-1", *, sent_again: dict[str, Any] | None = None) -> Record:
+    """Matching's fact with this number about a person, or the replay of what was put into the outbox."""
+    if sent_again is not None:
+        key, value, headers = sent_again["key"], sent_again["value"], sent_again["headers"]
+    else:
+        fact = HireWaitlisted(employee_id=employee, policy_version="1")
+        source, id = "/firstmate/matching", f"matching/{employee}/{sequence}"
+        key, value, headers = to_record(new_event(fact, source=source, id=id, time=NOW, sequence=sequence))
+    return Record(ASSIGNMENTS_TOPIC, 0, offset, key, value, tuple((name, text) for name, text in headers), NOW)
+
+
+class Refusing(TallyWork):
+    """A service with a fault that facts with these numbers trip over."""
+
+    sequences: frozenset[int] = frozenset()
+
+    def decide(self, event: Event[Any], now: datetime) -> None:
+        if event.sequence in self.sequences:
+            raise ZeroDivisionError
+        super().decide(event, now)
+
+
+def refusing(db: Database, *sequences: int) -> Processor:
+    def work() -> TallyWork:
+        made = Refusing(db)
+        made.sequences = frozenset(sequences)
+        return made
+
+    return Processor(service="tally", consumer="tally", db=db, work=work, clock=lambda: NOW)
+
+
+async def sent_again(db: Database) -> list[dict[str, Any]]:
+    """What the outbox holds of replayed records, in order."""
+    records = [record async for document in db["outbox"].find().sort("_id", 1) for record in document["records"]]
+    return [record for record in records if record["topic"] == ASSIGNMENTS_TOPIC and len(record["headers"][0]) == 2]
+
+
+async def letters_by_sequence(db: Database) -> dict[int, tuple[str, str]]:
+    return {one["sequence"]: (one["state"], one["code"]) async for one in db["dead_letters"].find()}
+
+
+async def test_facts_that_come_after_a_dead_letter_of_their_key_wait_and_follow_its_replay_in_order(database: Database) -> None:
+    broken = refusing(database, 2)
+    await broken.process([own_record(0, 1), own_record(1, 2), own_record(2, 3), own_record(3, 1, "E-2")])
+    await broken.process([own_record(4, 4)])
+    assert await tallied(database) == ["matching/E-1/1"]
+    assert await tallied(database, "E-2") == ["matching/E-2/1"]
+    waits = ("open", dead_letters.WAITS)
+    assert await letters_by_sequence(database) == {2: ("open", "processing_failed"), 3: waits, 4: waits}
+
+    ids = [letter["_id"] for letter in await open_letters(database)]
+    mended = refusing(database)
+    assert [await dead_letters.replay(database, id, NOW) for id in reversed(ids)] == [False, False, True]
+    await mended.process([own_record(5, 5)])  # before the replay arrives
+    (again,) = [one for one in await sent_again(database) if ("x-replay-for", b"tally") in map(tuple, one["headers"])]
+    await mended.process([own_record(6, 0, sent_again=again), own_record(7, 6)])
+    assert await tallied(database) == [f"matching/E-1/{number}" for number in range(1, 7)]
+    assert {state for state, _ in (await letters_by_sequence(database)).values()} == {"replayed"}
+    assert await database["dead_letters"].count_documents({"awaited": True}) == 0
+    await mended.process([own_record(8, 0, sent_again=again), own_record(9, 7)])  # a relay may say it twice
+    assert await tallied(database) == [f"matching/E-1/{number}" for number in range(1, 8)]
+
+
+async def test_what_fails_among_those_that_follow_holds_up_the_rest_and_is_told_by_its_own_replay(database: Database) -> None:
+    await refusing(database, 1).process([own_record(0, 1), own_record(1, 2), own_record(2, 3)])
+    first, second, third = [letter["_id"] for letter in await open_letters(database)]
+    assert await dead_letters.replay(database, first, NOW)
+    half_mended = refusing(database, 2)
+    await half_mended.process([own_record(3, 0, sent_again=(await sent_again(database))[-1])])
+    assert await tallied(database) == ["matching/E-1/1"]
+    assert [letter["_id"] for letter in await open_letters(database)] == [second, third]
+    assert await dead_letters.replay(database, second, NOW)
+    await half_mended.process([own_record(4, 0, sent_again=(await sent_again(database))[-1]), own_record(5, 4)])
+    codes = {letter["sequence"]: letter["code"] for letter in await open_letters(database)}
+    assert codes == {2: "processing_failed", 3: dead_letters.WAITS, 4: dead_letters.WAITS}
+    (again,) = [letter["_id"] for letter in await open_letters(database) if letter["sequence"] == 2]
+    assert await dead_letters.replay(database, again, NOW)
+    await refusing(database).process([own_record(6, 0, sent_again=(await sent_again(database))[-1])])
+    assert await tallied(database) == [f"matching/E-1/{number}" for number in range(1, 5)]
+    assert await open_letters(database) == []
+
+
+async def test_when_a_dead_letter_is_dropped_what_waits_for_it_goes_on(database: Database) -> None:
+    worker = refusing(database, 1)
+    await worker.process([own_record(0, 1), own_record(1, 2), own_record(2, 3)])
+    assert await dead_letters.drop(database, (await open_letters(database))[0]["_id"], NOW)
+    await worker.process([own_record(3, 0, sent_again=(await sent_again(database))[-1])])
+    assert await tallied(database) == ["matching/E-1/2", "matching/E-1/3"]
+
+    await worker.process([own_record(4, 1, "E-2")])
+    assert await dead_letters.drop(database, (await open_letters(database))[0]["_id"], NOW)
+    await worker.process([own_record(5, 2, "E-2")])  # nothing waited, and nothing does
+    assert await tallied(database, "E-2") == ["matching/E-2/2"]
+
+
+async def test_a_worker_that_starts_knows_what_is_awaited(database: Database) -> None:
+    await refusing(database, 1).process([own_record(0, 1)])
+    await refusing(database).process([own_record(1, 2)])
+    assert await tallied(database) == []
+    assert len(await open_letters(database)) == 2
+
+
+async def test_hr_records_wait_for_nothing(database: Database) -> None:
+    await processor(database).process([hr_record(0, id="poison"), hr_record(1)])
+    await processor(database).process([hr_record(2)])
+    assert await tallied(database) == ["id-1", "id-2"]
 
 
 async def test_a_state_the_database_refuses_ends_alone_in_the_dead_letters(database: Database) -> None:

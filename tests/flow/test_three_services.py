@@ -212,16 +212,65 @@ async def test_a_record_that_is_replayed_after_a_fix_has_the_effect_of_one_that_
             await mongo_client.drop_database(database.name)
 
 
-def _break(monkeypatch: pytest.MonkeyPatch, work: Any) -> None:
-    """Give the service a fault that hires trip over."""
+async def test_our_own_facts_that_were_buried_are_applied_in_their_order_once_replayed(
+    flow: Flow, mongo_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = [event(f"M-{n}-out", MentorWithdrawn(mentor_id=f"M-{n}")) for n in (3, 1)]  # each in turn has the place
+    story = [hired("E-1"), *out, event("E-1-moved", StartDateChanged(employee_id="E-1", start_date="2027-03-01"))]
+    _break(monkeypatch, onboarding_handlers.JourneyWork, "matching/E-1/1")  # the first mentor, who is replaced
+    _break(monkeypatch, notifications_handlers.CorrespondenceWork, "onboarding/E-1/1")  # the journey's start, which is moved
+    good = await open_flow(mongo_client, "flow_good", lambda: NOW)
+    try:
+        for each in (flow, good):
+            each.publish(*PEOPLE, *MENTORS)
+            for one in story:
+                await each.settle()
+                each.publish(one)
+            await each.settle()
+            if each is flow:
+                monkeypatch.undo()  # the fix
+                await _replay_all(flow)
+        journey, hoped = [(await states(each, "onboarding", "journeys"))["E-1"] for each in (flow, good)]
+        assert _days(journey).items() - _days(hoped).items() <= {("mentor_assigned", "2027-02-22")}  # HR's topic did not wait
+        assert _statuses(journey) == _statuses(hoped)
+        rows = [(await states(each, "onboarding", "board"))["E-1"] for each in (flow, good)]
+        assert rows[0]["assignment"]["mentor_id"] == rows[1]["assignment"]["mentor_id"] == "M-2"
+        said, hoped = [(await states(each, "notifications", "correspondences"))["E-1"] for each in (flow, good)]
+        assert said["asks"] == hoped["asks"]
+        assert said["asks"]
+    finally:
+        for database in good.databases.values():
+            await mongo_client.drop_database(database.name)
+
+
+async def _replay_all(flow: Flow) -> None:
+    """Send the first of each key again: the others follow."""
+    buried = 0
+    for database in flow.databases.values():
+        for letter in [letter async for letter in dead_letters.letters(database)]:
+            buried += 1
+            waits = letter["code"] == dead_letters.WAITS
+            assert await dead_letters.replay(database, letter["_id"], NOW) is not waits
+    assert buried > 2
+    await flow.settle()
+    for database in flow.databases.values():
+        assert [letter async for letter in dead_letters.letters(database)] == []
+
+
+def _break(monkeypatch: pytest.MonkeyPatch, work: Any, over: str = "E-1-hired") -> None:
+    """Give the service a fault that it trips over at one event."""
     real = work.decide
 
     def decide(self: Any, event: Any, now: datetime) -> None:
-        if event.id == "E-1-hired":
+        if event.id == over:
             raise ZeroDivisionError
         real(self, event, now)
 
     monkeypatch.setattr(work, "decide", decide)
+
+
+def _statuses(journey: Document) -> dict[str, Any]:
+    return {name: milestone["status"] for name, milestone in journey["milestones"].items()}
 
 
 def _days(journey: Document) -> dict[str, Any]:
