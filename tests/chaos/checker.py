@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,7 @@ async def check(client: Client, address: str, accepted: Path) -> Findings:
     await _check_sequences(client, once, findings)
     await _check_pairs(client, events.get(HR_TOPIC, []), once[ASSIGNMENTS_TOPIC], findings)
     await _check_journeys(client, events.get(HR_TOPIC, []), once[JOURNEYS_TOPIC], findings)
+    await _check_what_was_heard(client, events.get(HR_TOPIC, []), once[ASSIGNMENTS_TOPIC], findings)
     for model in READ_MODELS.values():
         await _check_read_model(client, model, [event for topic in READ_MODEL_TOPICS for event in once[topic]], findings)
     await _check_mails(client, accepted, findings)
@@ -277,6 +279,44 @@ async def _check_journeys(client: Client, hr: Sequence[Event[Any]], facts: Seque
         again = folded.get(id) or Journey(employee_id=id)
         if again.model_dump(exclude=REMEMBERED) != journey.model_dump(exclude=REMEMBERED):
             findings.invariant_violations.append(f"the journey of {id} is not the fold of its facts")
+
+
+async def _check_what_was_heard(
+    client: Client, hr: Sequence[Event[Any]], assignments: Sequence[Event[Any]], findings: Findings
+) -> None:
+    """Of whom HR expects: the start and the manager that HR said last, the mentor that matching said last, and the letters."""
+    hired, over = _hired(hr)
+    starts, managers = _said_last(hr, "start_date"), _said_last(hr, "manager_id")
+    mentors = {id: mentor for id, mentor in _told(assignments).items() if mentor not in (None, "waitlisted")}
+    journeys = {one["_id"]: one["state"] async for one in client["onboarding"]["journeys"].find({}, {"state": 1}) if one["state"]}
+    heard = {one["_id"]: one["state"] async for one in client["notifications"]["correspondences"].find({}, {"state": 1})}
+    written = {
+        (one["template"], one["employee_id"], one["recipient_id"])
+        async for one in client["notifications"]["messages"].find({}, {"template": 1, "employee_id": 1, "recipient_id": 1})
+    }
+    for id in hired - over:
+        journey, state, mentor = journeys.get(id) or {}, heard.get(id) or {}, mentors.get(id)
+        found = {
+            "onboarding's start": (journey.get("start_date"), starts.get(id)),
+            "notifications' start": (state.get("start_date"), starts.get(id)),
+            "notifications' manager": (state.get("manager_id"), managers.get(id)),
+            "onboarding's mentor": ((journey.get("heard") or {}).get("mentor_id"), mentor),
+            "notifications' mentor": ((state.get("assignment") or {}).get("mentor_id"), mentor),
+        }
+        findings.lost += [f"{what} of {id} is {here}, said was {said}" for what, (here, said) in found.items() if here != said]
+        wanted = [("welcome", id, id)]
+        wanted += [("mentor_introduction", id, id), ("mentor_brief", id, mentor)] if mentor else []
+        findings.lost += [f"nobody planned {template} about {id}" for template, *who in wanted if (template, *who) not in written]
+
+
+def _said_last(hr: Sequence[Event[Any]], name: str) -> dict[str, str]:
+    """What HR said last of each person under this name, as it is stored."""
+    said: dict[str, tuple[datetime, str]] = {}
+    for event in hr:
+        value = getattr(event.data, name, None)
+        if value is not None and event.time >= said.get(event.subject, (event.time, ""))[0]:
+            said[event.subject] = event.time, str(value)
+    return {id: value for id, (_, value) in said.items()}
 
 
 async def _check_read_model(client: Client, model: ReadModel, events: Sequence[Event[Any]], findings: Findings) -> None:

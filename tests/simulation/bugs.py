@@ -17,6 +17,7 @@ from services.notifications import sender as senders
 from services.notifications import store as ledger
 from shared import kafka
 from shared.changes import Changes
+from shared.events.mentoring import ASSIGNMENTS_TOPIC
 from shared.lease import Fence
 from shared.mongo import InsertOne, ReplaceOne
 from shared.outbox import Relay
@@ -44,6 +45,7 @@ def _patched(*patches: tuple[Any, str, Any]) -> Iterator[None]:
 
 _in_transaction = Changes.in_transaction
 _hand_over = senders.Sender._hand_over
+_is_repeat = Stream.is_repeat
 
 
 async def _progress_first(self: Changes, db: Any, **how: Any) -> None:
@@ -94,6 +96,10 @@ async def _none(*_: Any) -> list[Any]:
     return []
 
 
+def _deaf_to_matching(self: Stream[Any], event: Any) -> bool:
+    return _is_repeat(self, event) or (self.service == "notifications" and event.data.TOPIC == ASSIGNMENTS_TOPIC)
+
+
 BUGS: Mapping[str, Bug] = {
     "progress apart": Bug(
         "progress moves in a transaction of its own, before the effects",
@@ -117,6 +123,9 @@ BUGS: Mapping[str, Bug] = {
     "repeats count": Bug(
         "a fact that was applied before is applied again", lambda: _patched((Stream, "is_repeat", lambda *_: False))
     ),
+    "deaf to matching": Bug(
+        "notifications passes by whom matching gives to whom", lambda: _patched((Stream, "is_repeat", _deaf_to_matching))
+    ),
     "marked before sent": Bug(
         "the relay notes its place before the broker has acknowledged", lambda: _patched((Relay, "_publish", _marked_before_sent))
     ),
@@ -139,6 +148,7 @@ FOUND: Mapping[str, tuple[int, str]] = {
     "no version guard": (30, "told once"),
     "no rewind": (1, "nothing is stuck"),
     "repeats count": (1, "assigned or waitlisted"),
+    "deaf to matching": (2, "the services agree"),
     "marked before sent": (1, "nothing is stuck"),
     "recorded before sent": (2, "one outcome"),
     "nothing given back": (56, "nothing is stuck"),

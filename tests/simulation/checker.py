@@ -158,6 +158,7 @@ class Checker:
         self.facts = {topic: list(self._events(topic)) for topic in ("hr.employees", *OWN_TOPICS)}
         if not self.world.stopped and not stuck:
             self._check_hires()
+            self._check_agreement()
             self._check_dead_letters()
             self._check_heard()
             self._check_told()
@@ -238,6 +239,20 @@ class Checker:
                 and not _ruled_out(hire)
             ):
                 self._fail("assigned or waitlisted", f"{id} waits, for all mentors were full, beside {len(free)} who are not")
+
+    def _check_agreement(self) -> None:
+        """Onboarding and notifications have heard whom matching gave to whom."""
+        journeys, letters = self._states("onboarding", "journeys"), self._states("notifications", "correspondences")
+        for id, hire in self._states("matching", "hires").items():
+            if hire["status"] != "assigned":
+                continue
+            heard = {
+                "onboarding": journeys.get(id, {}).get("heard", {}).get("mentor_id"),
+                "notifications": (letters.get(id, {}).get("assignment") or {}).get("mentor_id"),
+            }
+            for service, mentor in heard.items():
+                if mentor != hire["decision"]["mentor_id"]:
+                    self._fail("the services agree", f"{id} has {hire['decision']['mentor_id']}, and {service} heard of {mentor}")
 
     def _check_dead_letters(self) -> None:
         """Exactly the bad records, once for each consumer, in the database and told."""
