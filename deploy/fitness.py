@@ -15,12 +15,13 @@ from deploy import topics
 from deploy.topics import Standing
 from shared import deployment
 from shared.clock import Clock, now
-from shared.mongo import Client, connect
+from shared.mongo import Client, PyMongoError, connect
 from shared.settings import Settings
 from shared.topics import SERVICES
 
 MOST_SKEW_S = 60.0  # due days and quiet hours bear no more; machines that ask for the time are within one second
 BROKER_WITHIN_S = 30.0  # as long as a database may take to elect itself: what is started together may come up in any order
+LOOK_AGAIN_S = 5.0
 LOOK_WITHIN_S = 10.0
 NEEDED: Mapping[str, tuple[int, int]] = {
     "headers of records (Produce version 3)": (0, 3),
@@ -55,13 +56,28 @@ async def check_worker(settings: Settings, service: str) -> None:
     await check(settings, [service], now)
 
 
-async def check_web(settings: Settings) -> None:
+async def check_web(settings: Settings) -> bool:
     """As `check`, for the web process, which writes to every service's database and serves pages without a broker."""
-    await check(settings, SERVICES, now, needs_broker=False)
+    return await check(settings, SERVICES, now, needs_broker=False)
 
 
-async def check(settings: Settings, services: Sequence[str], clock: Clock, *, needs_broker: bool = True) -> None:
-    """Return when a process of these services may start; the databases are claimed for the cluster then.
+async def check_web_later(settings: Settings) -> None:
+    """As `check_web`, until the broker has answered: pages that were served without one may be another deployment's.
+
+    Raises `ForeignDatabase`. A cluster that lacks something yet is told of: pages that are served need none of it.
+    """
+    known = False
+    while not known:
+        await asyncio.sleep(LOOK_AGAIN_S)
+        try:
+            known = await check_web(settings)
+        except (Unfit, PyMongoError) as error:
+            log.warning("not_fit_yet", error=type(error).__name__, words=str(error) if isinstance(error, Unfit) else None)
+
+
+async def check(settings: Settings, services: Sequence[str], clock: Clock, *, needs_broker: bool = True) -> bool:
+    """Return when a process of these services may start; the databases are claimed for the cluster then. False where no broker
+    answered, and nothing could be held against it.
 
     Raises `Unfit` with everything that is wrong, `ForeignDatabase`, `NoReplicaSet`, and KafkaError or PyMongoError where nothing
     answers. Without `needs_broker` a broker that does not answer is passed by: pages are served without one.
@@ -82,6 +98,7 @@ async def check(settings: Settings, services: Sequence[str], clock: Clock, *, ne
         if standing is not None and standing.cluster is not None:
             for service in services:
                 await deployment.claim(client[service], standing.cluster, clock)
+        return standing is not None
     finally:
         client.close()
 

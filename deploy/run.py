@@ -44,6 +44,8 @@ TELLING = frozenset(
 # thousand objects that hold no cycles; with Python's defaults (700, 10, 10) looking for some was a good third of a worker's time.
 COLLECTION_THRESHOLDS = (50_000, 20, 50)
 
+DRAIN_S = 18.0  # from the signal to the end; the supervisor kills after twenty, compose and Kubernetes later
+
 log = structlog.get_logger()
 
 
@@ -55,8 +57,14 @@ async def run_worker(service: str, settings: Settings) -> None:
 
 async def run_web(settings: Settings) -> None:
     """The origin, until cancelled."""
-    await importlib.import_module("deploy.fitness").check_web(settings)
-    await importlib.import_module("deploy.origin").serve(settings)
+    fitness, origin = importlib.import_module("deploy.fitness"), importlib.import_module("deploy.origin")
+    if await fitness.check_web(settings):
+        await origin.serve(settings)
+        return
+    async with asyncio.TaskGroup() as tasks:
+        looking = tasks.create_task(fitness.check_web_later(settings))
+        await origin.serve(settings)
+        looking.cancel()
 
 
 async def run_mailsink(settings: Settings) -> None:
@@ -108,6 +116,8 @@ async def until_told(name: str, settings: Settings) -> int:
     told: list[int] = []
 
     def stop(number: int) -> None:
+        if not told:
+            loop.call_later(DRAIN_S, give_up)
         told.append(number)
         working.cancel()
 
@@ -127,6 +137,13 @@ async def until_told(name: str, settings: Settings) -> int:
         return 1
     log.info("stopped")
     return 0
+
+
+def give_up() -> None:
+    """End at once: what is not done is done again by whoever comes next, and somebody hears why this took so long."""
+    log.error("not_drained", words=f"not everything ended within {DRAIN_S:g} s; what was on its way is done again")
+    sys.stdout.flush()
+    os._exit(1)
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

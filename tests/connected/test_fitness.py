@@ -23,7 +23,7 @@ from shared.clock import now
 from shared.deployment import ForeignDatabase
 from shared.mongo import Client
 from shared.settings import Settings
-from shared.topics import SERVICES, TOPICS
+from shared.topics import SERVICES, TOPICS, ensure_topics
 
 OWN, HR = "mentoring.mentors", "hr.employees"
 
@@ -196,3 +196,24 @@ async def test_of_two_deployments_that_claim_one_database_at_once_one_gets_it(da
     outcomes = await asyncio.gather(*claims, return_exceptions=True)
     assert sum(outcome is None for outcome in outcomes) == 1
     assert sum(isinstance(outcome, ForeignDatabase) for outcome in outcomes) == 7
+
+
+async def test_the_web_ends_when_a_broker_that_was_silent_turns_out_to_be_another_deployments(
+    settings: Settings, mongo_client: Client, tmp_path: Path
+) -> None:
+    await deployment.claim(mongo_client["onboarding"], "another-cluster", now)
+    away = settings.model_copy(update={"kafka": f"127.0.0.1:{free_port()}"})
+    web = asyncio.create_task(ended(tmp_path, away, "web"))
+    try:
+        while not (tmp_path / "log").exists() or "Unable connect" not in (tmp_path / "log").read_text():
+            await asyncio.sleep(0.1)
+            assert not web.done()
+        await asyncio.sleep(fitness.LOOK_WITHIN_S)  # it has looked once, and serves
+        assert not web.done()
+        async with LightKafka(tmp_path / "kafka", port=int(away.kafka.partition(":")[2])) as broker:
+            await ensure_topics(broker.address)
+            code, said = await web
+        assert code == 1
+        assert "belongs to the deployment on Kafka cluster another-cluster" in said
+    finally:
+        web.cancel()

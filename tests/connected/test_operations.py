@@ -93,6 +93,31 @@ async def test_a_worker_that_is_told_to_stop_ends_in_time_and_the_next_one_finis
     await mongo_client.drop_database("onboarding")
 
 
+async def test_a_process_that_can_not_end_in_time_says_so_and_ends(tmp_path: Path) -> None:
+    code = """
+import asyncio, sys
+from deploy import run
+from shared.settings import Settings
+
+async def stubborn(settings):
+    while True:
+        try:
+            print("here", flush=True)
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            pass
+
+run.DRAIN_S = 0.2
+run.PROCESSES = {"web": stubborn}
+sys.exit(asyncio.run(run.until_told("web", Settings())))
+"""
+    child = await Process.start("stubborn", [sys.executable, "-c", code], log=tmp_path / "log", env={"PYTHONPATH": str(ROOT)})
+    while "here" not in (tmp_path / "log").read_text():
+        await asyncio.sleep(0.05)
+    assert await child.stop(STOP_SECONDS) == 1
+    assert "not_drained" in (tmp_path / "log").read_text()
+
+
 async def started(address: str) -> set[tuple[bytes, bytes]]:
     """Id and person of each journey that is said to have started; the relay may say one twice, under one id."""
     said = [
