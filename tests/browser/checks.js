@@ -35,6 +35,32 @@
     return faults;
   },
 
+  // Opens what is folded, and notes from then on what the focus comes to. Gives what there is to come to.
+  follow() {
+    for (const e of document.querySelectorAll("details")) e.open = true;
+    const kinds = "a[href], button, input:not([type=hidden]), select, textarea, summary";
+    const all = () => [...document.querySelectorAll(kinds)].filter((e) => !e.disabled && e.checkVisibility());
+    const alike = (e) => (e.type === "radio" ? all().filter((o) => o.name === e.name) : [e]); // Tab comes to one, arrows to the others
+    const reached = new Set();
+    const unmarked = new Set();
+    document.addEventListener("focusin", ({ target: e }) => {
+      for (const one of alike(e)) reached.add(one);
+      const box = e.getBoundingClientRect();
+      if (!box.width || !box.height || getComputedStyle(e).outlineStyle === "none") unmarked.add(e);
+    });
+    const words = (list) => list.map((e) => e.outerHTML.slice(0, 160));
+    window.followed = { left: () => words(all().filter((e) => !reached.has(e))), unmarked: () => words([...unmarked]) };
+    return this.left();
+  },
+
+  left() {
+    return window.followed.left().map((e) => `Tab never comes to ${e}`);
+  },
+
+  unmarked() {
+    return window.followed.unmarked().map((e) => `the focus is not to be seen on ${e}`);
+  },
+
   // WCAG 2.2, success criterion 1.4.3: 4.5, and 3 for large text.
   contrast() {
     const paint = document.createElement("canvas").getContext("2d", { willReadFrequently: true });

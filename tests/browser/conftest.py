@@ -56,9 +56,16 @@ async def system(chromium: Browser, halden: Company, tmp_path_factory: pytest.Te
 
 @pytest.fixture
 async def open_as(chromium: Browser, system: System) -> AsyncIterator[Open]:
-    """`await open_as("E-0001", "/board", width=390)`: a page of somebody signed in (None: nobody).
+    """`await open_as("E-0001", "/board", width=390)`: a page of the running system as somebody sees it."""
+    async with visiting(chromium, system.endpoints.web) as opened:
+        yield opened
 
-    When the test ends, no page may have written an error to its console, thrown one, or asked another server for anything.
+
+@asynccontextmanager
+async def visiting(chromium: Browser, web: str) -> AsyncIterator[Open]:
+    """Gives what opens a page of this origin for somebody signed in (None: nobody).
+
+    When it ends, no page may have written an error to its console, thrown one, or asked another server for anything.
     `expect_errors` allows for answers that the test asks for.
     """
     faults: list[str] = []
@@ -68,12 +75,12 @@ async def open_as(chromium: Browser, system: System) -> AsyncIterator[Open]:
         who: str | None, path: str = "/", *, width: int = 1280, expect_errors: bool = False, **options: object
     ) -> Page:
         context = await chromium.new_context(
-            viewport={"width": width, "height": 900}, base_url=system.endpoints.web, **{"locale": "en-GB"} | options
+            viewport={"width": width, "height": 900}, base_url=web, **{"locale": "en-GB"} | options
         )
         contexts.append(context)
         page = await context.new_page()
         page.set_default_timeout(30_000)
-        page.on("request", lambda request: faults.extend(_foreign(request.url, system.endpoints.web)))
+        page.on("request", lambda request: faults.extend(_foreign(request.url, web)))
         page.on("pageerror", lambda error: faults.append(f"{page.url}: {error}"))
         if not expect_errors:
             page.on("console", lambda said: faults.extend(_complaint(page.url, said)))

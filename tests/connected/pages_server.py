@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import uvicorn
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from pydantic import SecretStr
 
 from services.onboarding import store
@@ -161,7 +161,14 @@ class Server(uvicorn.Server):
 async def serving(db: Database, told: Told, **more: Any):
     """The pages over a database, on a free port; gives the server."""
     chosen = settings(**more)
-    app = make_app("Pages", onboarding.web(db, chosen, lambda: told.now))
+    async with served(onboarding.web(db, chosen, lambda: told.now), chosen) as server:
+        yield server
+
+
+@asynccontextmanager
+async def served(routers: list[APIRouter], chosen: Settings):
+    """These routers with sign-in and page layout, on a free port; gives the server."""
+    app = make_app("Pages", routers)
     install_access(app, chosen)
     install_pages(app, chosen)
     server = Server(app)

@@ -537,7 +537,7 @@ async def test_the_overview_says_who_answers_and_who_meets(server, told):
         assert answer["surveys"] == [pulse]  # of one answer there is no mean
         assert answer["pairs"] == {"on_rhythm": 0, "off_rhythm": 1, "never_met": 1}
         page = (await browser.get("/overview")).text
-        assert "1 of 3 (33 %)" in page
+        assert "1 of 3 (33\u00a0%)" in page
         assert "/board?facet=unanswered::default:pulse_14&amp;facet=unanswered::default:pulse_7" in page
         assert "4.0" not in page
         whom = {"off_rhythm": {ADA}, "never_met": {CY}, "unanswered::default:pulse_7": {CY}}

@@ -159,9 +159,12 @@ def difference_range_in_words(one: Compared) -> str:
     return _("%(low)s to %(high)s: less with regular contact", **signed)
 
 
+NO_BREAK = "\u00a0"
+
+
 def percent(share: float) -> str:
-    """A share 0..1 as `72 %`."""
-    return _("%(number)s %%", number=_decimal(100 * share, "#,##0"))
+    """A share 0..1 as `72 %`, whose sign stays on the line of its number."""
+    return _("%(number)s %%", number=_decimal(100 * share, "#,##0")).replace(" ", NO_BREAK)
 
 
 def rating(mean: float) -> str:

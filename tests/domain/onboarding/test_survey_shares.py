@@ -28,7 +28,7 @@ def test_a_share_is_of_surveys_that_were_due() -> None:
     assert (pulse.kind, pulse.due, pulse.answered) == ("pulse", 12, 8)
     assert pulse.unanswered == ["unanswered::default:pulse_14"]
     line = line_of(pulse)
-    assert (line.answered, line.href) == ("8 of 12 (67 %)", "/board?facet=unanswered::default:pulse_14")
+    assert (line.answered, line.href) == ("8 of 12 (67\u00a0%)", "/board?facet=unanswered::default:pulse_14")
     assert survey_shares({"answered::default:outcome": 0}, {}, SHIPPED) == []
 
 
