@@ -78,10 +78,11 @@ async def servers(kafka: str = "light") -> AsyncIterator[tuple[Kafka, Mongod]]:
 
 
 @asynccontextmanager
-async def workers(broker: Kafka, mongod: Mongod, each: int = 1) -> AsyncIterator[Chain]:
+async def workers(broker: Kafka, mongod: Mongod, each: int = 1, smtp: int | None = None) -> AsyncIterator[Chain]:
     """The three workers as processes on these servers, `each` so many times; more than one share the partitions as a group.
 
-    Of matching one works and the others stand by.
+    Of matching one works and the others stand by. Mails go to the port `smtp` of this machine, at any hour; by itself nobody
+    listens, since sending is the mail bench's subject.
     """
     if each > 1 and not broker.groups:
         raise SystemExit(
@@ -89,13 +90,14 @@ async def workers(broker: Kafka, mongod: Mongod, each: int = 1) -> AsyncIterator
         )
     async with AsyncExitStack() as stack:
         processes = {"broker": broker.process.pid, "mongod": mongod.process.pid} if broker.process and mongod.process else {}
+        mail = {"FIRSTMATE_SMTP": f"127.0.0.1:{smtp or free_port()}"} | ({"FIRSTMATE_MAIL_HOURS": "always"} if smtp else {})
         for service, number in itertools.product(SERVICES, range(each)):
             environment = {
                 "FIRSTMATE_KAFKA": broker.address,
                 "FIRSTMATE_MONGO": mongod.uri,
                 **({"FIRSTMATE_KAFKA_GROUPS": "true", "FIRSTMATE_INSTANCE": str(number)} if broker.groups else {}),
                 "FIRSTMATE_LOG_LEVEL": "WARNING",
-                "FIRSTMATE_SMTP": f"127.0.0.1:{free_port()}",  # nobody listens: sending is the mail bench's subject
+                **mail,
                 "FIRSTMATE_SECRET": "bench, which signs nothing that lasts",
                 "PYTHONPATH": str(Path(__file__).parent.parent),
             }

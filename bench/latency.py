@@ -3,10 +3,12 @@
 Hires come at an even pace on an idle system; the time of the row is when a change stream on the board shows it, as the live page
 sees it. The references, in the same run: one record at a time through produce, consume, journaled write, produce, consume; and
 the common way without guarantees (`tutorial` of `bench/other_ways.py`) at the same pace. `--kafka apache`: all on Apache Kafka.
+
+Then, on fresh servers and at the same pace, with a mail server that accepts at once: until it accepts the hire's welcome.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from statistics import median, quantiles
 from time import perf_counter
 from typing import Any
@@ -14,8 +16,23 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from bench import other_ways
-from bench.chain import KAFKA, bare_loop_latency, command, cores, hires, mentors, publish, servers, until_count, workers
+from bench.chain import (
+    COUNT_EVERY_S,
+    KAFKA,
+    PATIENCE_S,
+    bare_loop_latency,
+    command,
+    cores,
+    hires,
+    mentors,
+    publish,
+    servers,
+    until_count,
+    workers,
+)
+from bench.mail_server import Welcomes, listening
 from bench.processing import other_way
+from deploy.ports import free_port
 from shared import kafka as clients
 from shared.events import to_record
 from shared.mongo import Database, connect, followed
@@ -50,6 +67,7 @@ async def measure(count: int, kafka: str = "light") -> dict[str, Any]:
         finally:
             client.close()
             await producer.stop()
+    welcomed = await welcomes(count, kafka)
     return {
         "cores": cores(),
         "kafka": kafka,
@@ -61,7 +79,34 @@ async def measure(count: int, kafka: str = "light") -> dict[str, Any]:
         "tutorial_p50_ms": round(median(tutorial), 1),
         "latency_p50_vs_raw_chain": round(median(taken) / median(bare), 1),
         "latency_p50_vs_tutorial": round(median(taken) / median(tutorial), 2),
+        "welcome_accepted_ms_p50": round(median(welcomed), 1),
+        "welcome_accepted_ms_p95": round(quantiles(welcomed, n=100)[94], 1),
+        "welcome_accepted_ms_max": round(max(welcomed), 1),
     }
+
+
+async def welcomes(count: int, kafka: str) -> list[float]:
+    """Milliseconds for each of `count` hires, told at an even pace, until a mail server has accepted their welcome."""
+    handler, port = Welcomes(), free_port()
+
+    async def until_welcomed(people: int) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while len(handler.accepted) < people:
+                await asyncio.sleep(COUNT_EVERY_S)
+
+    async with servers(kafka) as (broker, mongod), await listening(handler, port), workers(broker, mongod, smtp=port):
+        producer = clients.producer(broker.address)
+        await producer.start()
+        try:
+            await publish(producer, mentors(MENTORS))
+            await publish(producer, hires(WARM_UP, first=1_000_000))
+            await until_welcomed(WARM_UP)
+            events = list(hires(count))
+            sent = await _at_pace(events, lambda hire: publish(producer, iter([hire])))
+            await until_welcomed(WARM_UP + count)
+        finally:
+            await producer.stop()
+    return [1000 * (handler.accepted[event.data.personal_email] - sent[event.subject]) for event in events]
 
 
 async def _tell(producer: AIOKafkaProducer, hire: Any) -> None:
@@ -73,7 +118,6 @@ async def _paced(db: Database, mentor: str, count: int, tell: Callable[[Any], Aw
     """Milliseconds for each of `count` hires, told at an even pace, until `mentor` is in their row on the board."""
     events = list(hires(count))
     expected = {event.subject for event in events}
-    sent: dict[str, float] = {}
     seen: dict[str, float] = {}
     named = [{"$match": {f"fullDocument.{mentor}": {"$ne": None}}}]
 
@@ -90,11 +134,18 @@ async def _paced(db: Database, mentor: str, count: int, tell: Callable[[Any], Aw
     async with asyncio.timeout(120 + count / PER_SECOND), asyncio.TaskGroup() as tasks:
         tasks.create_task(watch())
         await watching.wait()
-        for event in events:
-            await tell(event)
-            sent[event.subject] = perf_counter()
-            await asyncio.sleep(1 / PER_SECOND)
+        sent = await _at_pace(events, tell)
     return [1000 * (seen[id] - sent[id]) for id in sent]
+
+
+async def _at_pace(events: Sequence[Any], tell: Callable[[Any], Awaitable[None]]) -> dict[str, float]:
+    """Tell of them one after another; when each was acknowledged, by `perf_counter`."""
+    sent: dict[str, float] = {}
+    for event in events:
+        await tell(event)
+        sent[event.subject] = perf_counter()
+        await asyncio.sleep(1 / PER_SECOND)
+    return sent
 
 
 if __name__ == "__main__":

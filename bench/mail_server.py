@@ -8,12 +8,14 @@ import asyncio
 import re
 import sys
 from pathlib import Path
-from typing import IO, Any
+from time import perf_counter
+from typing import IO
 from zlib import crc32
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 MESSAGE_ID = re.compile(rb"^Message-ID: <([^>]+)>", re.MULTILINE)
+WELCOME = re.compile(rb"^X-Firstmate-Template: welcome\r?$", re.MULTILINE)
 
 
 def is_refused_for_good(id: bytes, never: int) -> bool:
@@ -21,7 +23,18 @@ def is_refused_for_good(id: bytes, never: int) -> bool:
     return crc32(id) % 100 >= 100 - never
 
 
-class Accepting:
+class Offering:
+    """What mail servers offer: aiosmtpd bears several commands at once too, and does not say so."""
+
+    async def handle_EHLO(  # noqa: N802
+        self, _: SMTP, session: Session, __: Envelope, hostname: str, replies: list[str]
+    ) -> list[str]:
+        """Add pipelining to aiosmtpd's replies."""
+        session.host_name = hostname
+        return [replies[0], "250-PIPELINING", *replies[1:]]
+
+
+class Accepting(Offering):
     """aiosmtpd's handler."""
 
     def __init__(self, folder: Path, accepted: IO[bytes], percent: int, never: int) -> None:
@@ -30,13 +43,6 @@ class Accepting:
         self._percent = percent
         self._never = never
         self._refused: set[bytes] = set()
-
-    async def handle_EHLO(  # noqa: N802
-        self, _: SMTP, session: Session, __: Envelope, hostname: str, replies: list[str]
-    ) -> list[str]:
-        """What mail servers offer: aiosmtpd bears several commands at once too, and does not say so."""
-        session.host_name = hostname
-        return [replies[0], "250-PIPELINING", *replies[1:]]
 
     async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name for it
         """Refuse it for now, or note it before it is acknowledged."""
@@ -55,16 +61,31 @@ class Accepting:
         return "250 accepted"
 
 
+class Welcomes(Offering):
+    """aiosmtpd's handler: accepts everything, and notes when the first welcome to each address came, by `perf_counter`."""
+
+    def __init__(self) -> None:
+        self.accepted: dict[str, float] = {}
+
+    async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:  # noqa: N802  aiosmtpd's name for it
+        """Note it as it is accepted."""
+        content = envelope.content if isinstance(envelope.content, bytes) else b""
+        if WELCOME.search(content):
+            self.accepted.setdefault(envelope.rcpt_tos[0], perf_counter())
+        return "250 accepted"
+
+
+async def listening(handler: Offering, port: int) -> asyncio.Server:
+    """A server of this loop that hands what comes to `handler`."""
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(lambda: SMTP(handler, ident="bench", loop=loop), "127.0.0.1", port)
+
+
 async def serve(port: int, folder: Path, percent: int, never: int = 0) -> None:
     """Serve until the process ends."""
     with (folder / "accepted").open("ab") as accepted:
         handler = Accepting(folder, accepted, percent, never)
-        loop = asyncio.get_running_loop()
-
-        def session() -> Any:
-            return SMTP(handler, ident="bench", loop=loop)
-
-        async with await loop.create_server(session, "127.0.0.1", port) as server:
+        async with await listening(handler, port) as server:
             await server.serve_forever()
 
 
