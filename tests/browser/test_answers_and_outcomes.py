@@ -131,6 +131,7 @@ async def unreached(page: Page) -> list[str]:
     return await faults(page, "left") + await faults(page, "unmarked")
 
 
+@pytest.mark.no_cover  # the server is in this process; its pages are covered where they are asked for without a browser
 @pytest.mark.parametrize("name", PAGES)
 async def test_a_page_fits_can_be_heard_stands_out_and_is_reached_by_keyboard(visit, name):
     who, path = PAGES[name]
