@@ -54,6 +54,8 @@ VIEWS: Mapping[str, tuple[str, str]] = {
     "all journeys": (COORDINATOR, LISTING),
     "all late ones": (COORDINATOR, f"{LISTING}?late=true"),
     "the overview": (COORDINATOR, "/overview"),
+    "a search by name": (COORDINATOR, f"{BOARD}?q=hire"),
+    "a search by two names": (COORDINATOR, f"{BOARD}?q=hi+h-7"),
     "all without a mentor": (COORDINATOR, f"{BOARD}?show=attention&why=no_mentor"),
 }
 """What is asked for: by whom, and where."""

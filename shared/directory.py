@@ -1,9 +1,10 @@
 """Each service's own directory: the few personal fields it needs of each person, folded from HR events.
 
-Erasing a person touches directories only: our own topics carry ids. Collection `directory`, document
-`{_id: employee_id, <fields>, "left": bool, "last_day": date, "start_said_at": time, "again_said_at": time}` with the JSON types
-of `shared.events.hr`. `left` says that HR told of the leaving; until the `last_day`, where one is told, is over, the person is
-still there: `has_left`. `again_said_at` is when HR said that somebody comes again who was leaving or had left.
+Erasing a person touches directories, and `named` in their row of onboarding's board: our own topics carry ids. Collection
+`directory`, document `{_id: employee_id, <fields>, "left": bool, "last_day": date, "start_said_at": time, "again_said_at": time}`
+with the JSON types of `shared.events.hr`. `left` says that HR told of the leaving; until the `last_day`, where one is told, is
+over, the person is still there: `has_left`. `again_said_at` is when HR said that somebody comes again who was leaving or had
+left.
 """
 
 from collections.abc import Collection, Iterable, Mapping

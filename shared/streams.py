@@ -30,7 +30,8 @@ S = TypeVar("S")
 @dataclass(slots=True)
 class Stream(Generic[S]):
     """One aggregate while a batch is decided in memory. `state` is None where nothing has happened yet, `stored` what the
-    database holds of it. Both are only ever replaced, never changed in place."""
+    database holds of it. Both are only ever replaced, never changed in place. `beside` are fields to write beside the state with
+    its next change; they are not read back."""
 
     id: str
     service: str
@@ -43,6 +44,7 @@ class Stream(Generic[S]):
     changed: bool = False
     stored: S | None = None
     stored_recent: list[str] | None = None
+    beside: Document = field(default_factory=dict)
 
     def is_repeat(self, event: Event[Any]) -> bool:
         """Whether this fact was applied already, under this or another offset."""
@@ -87,6 +89,7 @@ class Stream(Generic[S]):
             "seen": self._seen(),
             "recent": self.recent,
             "state": self.state.model_dump(mode="json") if isinstance(self.state, BaseModel) else self.state,
+            **self.beside,
         }
 
     def write(self, **also: Any) -> WriteOp:
@@ -97,7 +100,7 @@ class Stream(Generic[S]):
         if self.state is None or self.stored is None:
             return ReplaceOne(same, self.document())
         update = update_of("state", self.stored, self.state)
-        update["$set"] |= {"version": self.version + 1, "sequence": self.sequence, "seen": self._seen()}
+        update["$set"] |= {"version": self.version + 1, "sequence": self.sequence, "seen": self._seen(), **self.beside}
         if self.recent is not self.stored_recent:
             update["$set"]["recent"] = self.recent
         return UpdateOne(same, update)

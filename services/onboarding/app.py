@@ -5,7 +5,7 @@ from services.onboarding.programme_files import read_programmes
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
 from services.onboarding.read_models import CONSUMER as READ_MODELS_CONSUMER
 from services.onboarding.read_models import SERVICE, ReadModelWork, take_over
-from services.onboarding.store import ensure_indexes, measure
+from services.onboarding.store import ensure_indexes, file_unnamed, measure
 from shared.clock import now
 from shared.events import hr, mentoring, notifications
 from shared.lease import Fence
@@ -15,6 +15,7 @@ from shared.worker import MEASURE_EVERY_S, Duty, Subscription, Worker, every
 
 JOURNEY_TOPICS = (hr.TOPIC, mentoring.ASSIGNMENTS_TOPIC, notifications.TOPIC)
 REVIEW_EVERY_S = 30.0  # a due day ends at midnight somewhere; nobody needs to know within the second
+NAME_EVERY_S = 60.0  # rows without a name come from a replica of the version before alone
 
 
 def worker(settings: Settings) -> Worker:
@@ -27,6 +28,9 @@ def worker(settings: Settings) -> Worker:
     async def measured(db: Database, _: Fence) -> None:
         await measure(db)
 
+    async def names(db: Database, _: Fence) -> None:
+        await file_unnamed(db)
+
     async def prepare(db: Database) -> None:
         await ensure_indexes(db)
         await take_over(db)
@@ -38,6 +42,10 @@ def worker(settings: Settings) -> Worker:
             Subscription("onboarding", JOURNEY_TOPICS, lambda db: JourneyWork(db, programmes)),
             Subscription(READ_MODELS_CONSUMER, READ_MODEL_TOPICS, ReadModelWork),
         ],
-        duties=[Duty("late-milestones", every(REVIEW_EVERY_S, review)), Duty("measures", every(MEASURE_EVERY_S, measured))],
+        duties=[
+            Duty("late-milestones", every(REVIEW_EVERY_S, review)),
+            Duty("measures", every(MEASURE_EVERY_S, measured)),
+            Duty("unnamed-rows", every(NAME_EVERY_S, names)),
+        ],
         prepare=prepare,
     )

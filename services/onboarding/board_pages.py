@@ -14,7 +14,7 @@ from services.onboarding.board_view import REASONS, STANDINGS, TILES, TITLES, Bo
 from services.onboarding.cards import Card, card_of, order_of, section_of
 from services.onboarding.facet_words import facets_in_words
 from services.onboarding.live import Numbers, OpenBoard, board_feed
-from services.onboarding.people import searched
+from services.onboarding.people import managers_seen_by
 from services.onboarding.programme import Programme, Programmes
 from services.onboarding.projections.facets import RHYTHMS
 from services.onboarding.store import BoardPage, BoardRow
@@ -81,7 +81,7 @@ class Board:
 
     async def sections(self, viewer: Viewer, view: BoardView, after: str | None) -> tuple[list[SectionView], str | None]:
         """The lists of a view and the cursor of the next page, which goes on in the last of them."""
-        managers, among = await searched(self._db, viewer, view.q)
+        managers = await managers_seen_by(self._db, viewer)
         shown: list[SectionView] = []
         following: str | None = None
         for section in view.sections[-1:] if after else view.sections:
@@ -92,7 +92,7 @@ class Board:
                 standings=STANDINGS[section],
                 why=view.why or None,
                 facets=view.facets,
-                among=among,
+                name=view.q,
                 after=after if last else None,
                 limit=store.PAGE if last else ATTENTION_SHOWN,
             )

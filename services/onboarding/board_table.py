@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from services.onboarding.board_pages import AddressedView, Board
 from services.onboarding.board_view import STANDINGS
-from services.onboarding.people import searched
+from services.onboarding.people import managers_seen_by
 from services.onboarding.programme import Programmes
 from services.onboarding.store import BoardRow, board_page
 from shared.access import CurrentViewer
@@ -30,7 +30,7 @@ def board_table(db: Database, programmes: Programmes, clock: Clock) -> APIRouter
 
     @router.get("/board.csv")
     async def table(viewer: CurrentViewer, view: AddressedView) -> Response:
-        managers, among = await searched(db, viewer, view.q)
+        managers = await managers_seen_by(db, viewer)
         standings = [standing for section in view.sections for standing in STANDINGS[section]]
         rows: list[BoardRow] = []
         after: str | None = None
@@ -41,7 +41,7 @@ def board_table(db: Database, programmes: Programmes, clock: Clock) -> APIRouter
                 standings=standings,
                 why=view.why or None,
                 facets=view.facets,
-                among=among,
+                name=view.q,
                 after=after,
                 limit=PAGE_LIMIT,
             )

@@ -6,7 +6,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from services.onboarding.cards import section_of
-from services.onboarding.people import is_named
+from services.onboarding.naming import is_named
 from services.onboarding.projections.board import Attention, Standing
 from services.onboarding.store import BoardRow
 from shared.pages.language import N_
@@ -75,7 +75,7 @@ class BoardView:
         """Whether a row stands in one of its sections and is searched for."""
         wanted = not self.why or self.why in row.board.attention
         wanted = wanted and (not self.facets or not set(self.facets).isdisjoint(row.board.facets))
-        return wanted and section_of(row.board) in self.sections and is_named(row.person, self.q)
+        return wanted and section_of(row.board) in self.sections and is_named(row.employee_id, row.person, self.q)
 
     def address(self, path: str, **changed: str | Sequence[str]) -> str:
         """The address of a page with this view, some of it changed; what is empty is left out."""

@@ -51,6 +51,7 @@ class Copy:
         self._rows: dict[str, Stream[Stored]] = {}  # in order of use
         # That the primary has a row will do: the swap is written to the majority, and with it all that came before.
         self._collection = db.get_collection(name, write_concern=WriteConcern(w=1))
+        self._db = db
         self._model = model
         self._born = born
         self._keep = keep
@@ -114,10 +115,14 @@ class Copy:
         """Write rows while others are folded."""
         ops: list[WriteOp] = []
         for row in rows:
+            self._model.complete(row)
+        changed = {row.id: row.state for row in rows if row.changed and row.state is not None}
+        beside = await self._model.beside(self._db, changed)
+        for row in rows:
             if row.changed:
-                self._model.complete(row)
                 new = row.version == self._born
                 self.inserted += new
+                row.beside = beside.get(row.id, {})
                 ops.append(InsertOne(row.document()) if new else ReplaceOne({"_id": row.id}, row.document()))
             del self._rows[row.id]
         await self._written()

@@ -30,6 +30,7 @@ from shared.events.onboarding import (
     MilestoneAdded,
     MilestoneMoved,
     MilestoneWaived,
+    NameChanged,
     SurveyAnswered,
 )
 from shared.lease import Fence, LeaseLost
@@ -76,7 +77,10 @@ class JourneyWork:
             stream.remember(event)
             if self.people.is_overtaken(event):
                 return
+            called = self._called(event.subject)
             self.people.apply(event, now)
+            if stream.state is not None and stream.state.number and self._called(event.subject) != called:
+                stream.emit(NameChanged(employee_id=event.subject), now, event)
         before = stream.state or Journey(employee_id=event.subject)
         person = Person.of(self.people.get(event.subject))
         after, facts = step(before, event, person, self._programmes, now)
@@ -87,6 +91,10 @@ class JourneyWork:
             self._keep_beside(fact, event, after, now)
             if isinstance(fact, (MilestoneAdded, MilestoneMoved, MilestoneWaived)):
                 self._keep_words(fact.milestone_id, event.data, after, emitted.sequence or 0)
+
+    def _called(self, employee_id: str) -> Sequence[Any]:
+        person = self.people.get(employee_id) or {}
+        return [person.get(name) for name in NAMES]
 
     def _is_unawaited(self, data: Any) -> bool:
         # Half of what is read are messages that no milestone waits for: not even a note of them is worth a write.

@@ -1,6 +1,5 @@
-"""Finding people in onboarding's directory: by name for the board's search, by part for the sign-in page of the sample."""
+"""Finding people in onboarding's directory: whose hires somebody sees, and by part for the sign-in page of the sample."""
 
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,13 +8,11 @@ from services.onboarding.cards import note_of
 from services.onboarding.store import BOARD, managers_under
 from shared.access import Viewer
 from shared.directory import COLLECTION, has_left, name_of
-from shared.mongo import Database, Document
+from shared.mongo import Database
 from shared.pages.language import N_
 from shared.pages.language import gettext as _
 
-FOUND_LIMIT = 200  # who searches a name and finds more types another letter
 SAMPLE_LIMIT = 400  # the sign-in page lists a sample company, not a concern
-NAME_FIELDS = ("display_name", "given_name", "family_name")
 
 
 async def managers_seen_by(db: Database, viewer: Viewer) -> set[str] | None:
@@ -23,31 +20,6 @@ async def managers_seen_by(db: Database, viewer: Viewer) -> set[str] | None:
     if viewer.sees_all:
         return None
     return await managers_under(db, viewer.employee_id) if viewer.employee_id else set()
-
-
-async def searched(db: Database, viewer: Viewer, text: str) -> tuple[set[str] | None, list[str] | None]:
-    """Whom a viewer's board is about: the managers whose hires it shows, and of those the people named so (None: all)."""
-    managers = await managers_seen_by(db, viewer)
-    return managers, await people_named(db, text, managers) if text.split() else None
-
-
-async def people_named(db: Database, text: str, managers: Collection[str] | None) -> list[str]:
-    """The ids of people whose name holds every word of `text`, in any case; only those reporting to `managers` (None: all)."""
-    query: Document = {"$and": [_has_word(word) for word in text.split()[:5]]} if text.split() else {}
-    if managers is not None:
-        query["manager_id"] = {"$in": sorted(managers)}
-    return [person["_id"] async for person in db[COLLECTION].find(query, {"_id": 1}).limit(FOUND_LIMIT)]
-
-
-def _has_word(word: str) -> Document:
-    holds = {"$regex": re.escape(word), "$options": "i"}
-    return {"$or": [{field: holds} for field in NAME_FIELDS]}
-
-
-def is_named(person: Document, text: str) -> bool:
-    """Whether `people_named` would find this person by the text."""
-    names = [str(person.get(field) or "").casefold() for field in NAME_FIELDS]
-    return all(any(word in name for name in names) for word in text.casefold().split()[:5])
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from services.onboarding.projections.timeline import fold_timeline
 from shared import dead_letters, progress
 from shared.changes import Changes
 from shared.events import Event, Fact
-from shared.mongo import Database, DeleteMany, UpdateMany
+from shared.events.onboarding import JourneyStarted, NameChanged
+from shared.mongo import Database, DeleteMany, Document, UpdateMany
 from shared.progress import Place
 from shared.streams import Stream, Streams
 
@@ -36,6 +37,15 @@ def _as_it_is(row: Stored) -> Stored:
     return row
 
 
+async def _nothing_beside(db: Database, rows: Mapping[str, Stored]) -> dict[str, Document]:
+    """A row is its stream alone."""
+    return {}
+
+
+async def _names_beside(db: Database, rows: Mapping[str, Stored]) -> dict[str, Document]:
+    return await store.filed_names(db, [id for id, row in rows.items() if row["number"]])
+
+
 async def _no_indexes(db: Database, collection: str) -> None:
     """Looked up by person alone."""
 
@@ -46,13 +56,14 @@ class ReadModel:
 
     `may_show` tells, of a fact of this kind with this JSON, whether the fold may do anything with it: most facts are none of a
     model's business, and what is no need not be read. `finish` adds what follows from the rest of a row, once for any number of
-    events: before it is written.
+    events: before it is written. `beside` reads what rows have beside their state, from where it stands alone: no topic tells it.
     """
 
     name: str
     fold: Callable[[Stored | None, Event[Any]], Stored | None]
     may_show: Callable[[type[Fact], bytes], bool] = _whatever
     finish: Callable[[Stored], Stored] = _as_it_is
+    beside: Callable[[Database, Mapping[str, Stored]], Awaitable[dict[str, Document]]] = _nothing_beside
     ensure_indexes: Callable[[Database, str], Awaitable[None]] = _no_indexes
 
     def apply(self, row: Stream[Stored], event: Event[Any]) -> None:
@@ -70,7 +81,8 @@ class ReadModel:
             row.put(self.finish(row.state))
 
 
-BOARD = ReadModel(store.BOARD, fold_board, may_show_on_board, finish_board, store.ensure_board_indexes)
+BOARD = ReadModel(store.BOARD, fold_board, may_show_on_board, finish_board, _names_beside, store.ensure_board_indexes)
+NAMING = (JourneyStarted, NameChanged)  # the directory has the name by then: it is committed with them
 TIMELINE = ReadModel(store.TIMELINE, fold_timeline)
 OUTCOMES = ReadModel(store.OUTCOMES, fold_outcomes, may_show_in_outcomes, ensure_indexes=store.ensure_outcome_indexes)
 READ_MODELS: Mapping[str, ReadModel] = {model.name: model for model in (BOARD, TIMELINE, OUTCOMES)}
@@ -81,12 +93,15 @@ class ReadModelWork:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._names: dict[str, Document] = {}
         self._models = [(model, Streams[Stored](model.name, dict, SERVICE)) for model in READ_MODELS.values()]
 
     async def load(self, events: Sequence[Event[Any]]) -> None:
-        """The rows of everybody in the batch: one query a model."""
+        """The rows of everybody in the batch: one query a model, and one for the names of those whose row gets one."""
         ids = {event.subject for event in events}
-        await asyncio.gather(*(rows.load(self._db, ids) for _, rows in self._models))
+        naming = {event.subject for event in events if isinstance(event.data, NAMING)}
+        loading = [rows.load(self._db, ids) for _, rows in self._models]
+        self._names, _ = await asyncio.gather(store.filed_names(self._db, naming), asyncio.gather(*loading))
 
     def decide(self, event: Event[Any], now: datetime) -> None:
         """Fold one event."""
@@ -102,6 +117,8 @@ class ReadModelWork:
         for model, rows in self._models:
             for row in rows:
                 model.complete(row)
+                if model is BOARD:
+                    row.beside = self._names.get(row.id, {})
             rows.add_to(changes)
         return changes
 

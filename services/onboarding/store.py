@@ -9,6 +9,9 @@
 | `shared_starts` | who agreed, for which of their journeys, to be seen by others who start then | `others.OthersDesk` |
 | `directory` | who is who (`shared.directory`) | the journey handlers |
 | `board`, `timeline` | one stream a person, as in `projections` | the read-model handlers |
+
+A row of the board has `named` beside its state: what the person is found by (`naming`). It is the only copy of a name outside the
+directory (docs/decisions/0040-a-board-is-searched-by-beginnings.md).
 """
 
 import asyncio
@@ -20,6 +23,7 @@ from typing import Any, Literal, get_args
 from bson import Timestamp
 
 from services.onboarding.journey import Journey, JourneyStatus
+from services.onboarding.naming import filed, sought
 from services.onboarding.programme import Programme, Programmes
 from services.onboarding.projections.board import Attention, Board, Standing
 from services.onboarding.projections.timeline import Timeline
@@ -36,6 +40,7 @@ ACTIVE: Sequence[Standing] = ("late", "attention", "track")
 SHOWN: Sequence[Standing] = (*ACTIVE, "paused", "completed", "left", "cancelled")  # `expected` is no journey yet
 LIVE: Sequence[Standing] = (*ACTIVE, "paused", "completed")
 PAGE = 50
+UNNAMED_BATCH = 500  # rows
 MENTEES_LIMIT = 200  # a mentor has at most 20 at a time; ended journeys keep their row
 
 
@@ -71,6 +76,7 @@ async def ensure_board_indexes(db: Database, collection: str) -> None:
             IndexModel([("state.attention", ASCENDING), ("state.start_date", ASCENDING), ("_id", ASCENDING)]),
             IndexModel([("state.facets", ASCENDING), *by_standing]),
             IndexModel([("state.rated", ASCENDING), *by_standing]),
+            IndexModel([("named", ASCENDING), *by_standing]),
         ]
     )
 
@@ -284,17 +290,17 @@ async def board_page(
     standings: Sequence[Standing] = SHOWN,
     why: Attention | None = None,
     facets: Collection[str] = (),
-    among: Collection[str] | None = None,
+    name: str = "",
     after: str | None = None,
     limit: int = PAGE,
 ) -> BoardPage:
     """Journeys whose manager is one of `managers` (None: everybody's), in order of start date, then id.
 
     `standings`: only rows that stand so (see `standings_of`); `why`: only rows that need attention for this reason; `facets`:
-    only rows that have one of these; `among`: only these employees; `after`: the `next` of the page before. Raises `Refused` 422
-    for a cursor that is not ours.
+    only rows that have one of these; `name`: only people who are found by it (`naming`); `after`: the `next` of the page before.
+    Raises `Refused` 422 for a cursor that is not ours.
     """
-    query = _board_query(managers, standings, among, facets) | ({"state.attention": why} if why else {})
+    query = _board_query(managers, standings, facets, name) | ({"state.attention": why} if why else {})
     if why and managers is None and not facets and {"late", "attention"} <= set(standings):
         del query["state.standing"]  # it follows from the reason, whose index is then the only one that fits
     cursor = decode_cursor(after, 2)
@@ -319,16 +325,16 @@ def standings_of(status: JourneyStatus | None = None, late: bool | None = None) 
 def _board_query(
     managers: Collection[str] | None,
     standings: Sequence[Standing],
-    among: Collection[str] | None,
     facets: Collection[str] = (),
+    name: str = "",
 ) -> Document:
     query: Document = {"state.standing": {"$in": list(standings)}}
     if managers is not None:
         query["state.manager_id"] = {"$in": sorted(managers)}
     if facets:
         query["state.facets"] = {"$in": sorted(facets)}
-    if among is not None:
-        query["_id"] = {"$in": sorted(among)}
+    if words := sought(name):
+        query["$and"] = [{"named": {"$in": spellings}} for spellings in words]
     return query
 
 
@@ -344,7 +350,7 @@ async def board_counts(
     """How many rows of these managers (None: everybody's) stand where."""
     # The `count` command reads keys only; an aggregation over as many rows takes three times as long.
     counted = await asyncio.gather(
-        *(db.command("count", BOARD, query=_board_query(managers, [standing], None)) for standing in standings)
+        *(db.command("count", BOARD, query=_board_query(managers, [standing])) for standing in standings)
     )
     return {standing: found["n"] for standing, found in zip(standings, counted, strict=True)}
 
@@ -404,6 +410,25 @@ async def mentees(db: Database, mentor_id: str) -> list[BoardRow]:
     query = {"state.assignment.mentor_id": mentor_id, "state.standing": {"$in": list(SHOWN)}}
     found = [Board.model_validate(each["state"]) async for each in db[BOARD].find(query).limit(MENTEES_LIMIT)]
     return await _with_people(db, sorted(found, key=lambda row: (str(row.start_date), row.employee_id)))
+
+
+async def filed_names(db: Database, employee_ids: Collection[str]) -> dict[str, Document]:
+    """By person what their row has beside its state: `named`, the texts that find them, by their name as it is now."""
+    known = await people(db, employee_ids) if employee_ids else {}
+    return {id: {"named": filed(id, known.get(id))} for id in employee_ids}
+
+
+async def file_unnamed(db: Database) -> None:
+    """File the rows that a version of before wrote without names; by index, so that it costs nothing once there are none."""
+    while found := [row["_id"] async for row in db[BOARD].find(unnamed_query(), {"_id": 1}).limit(UNNAMED_BATCH)]:
+        names = await filed_names(db, found)
+        # Where a name was filed meanwhile it is a later one.
+        await db[BOARD].bulk_write([UpdateOne({"_id": id, "named": None}, {"$set": name}) for id, name in names.items()])
+
+
+def unnamed_query() -> Document:
+    """What `file_unnamed` looks for; who is only expected gets a name with the journey."""
+    return {"named": None, "state.standing": {"$in": list(SHOWN)}}
 
 
 async def _with_people(db: Database, boards: Sequence[Board]) -> list[BoardRow]:

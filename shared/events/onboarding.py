@@ -144,6 +144,12 @@ class ManagerChanged(JourneyFact):
     manager_id: EmployeeId | None = None
 
 
+class NameChanged(JourneyFact):
+    """HR tells another name of somebody who has a journey. Which one stands in directories alone."""
+
+    TYPE: ClassVar[str] = "onboarding.journey.name_changed.v1"
+
+
 class MilestoneCompleted(JourneyFact):
     """`completed_by` is an employee id or `system`; `cause` the kind of fact that completed it (`person`, `mentor_assigned`,
     `message_sent`, `meeting_held`, `survey_answered`, `still_employed`; `all` where several were needed)."""
@@ -301,6 +307,7 @@ ONBOARDING_EVENTS: tuple[type[Fact], ...] = (
     LeavingPlanned,
     LeavingCancelled,
     ManagerChanged,
+    NameChanged,
     MilestoneCompleted,
     MilestoneConfirmed,
     MilestoneLate,

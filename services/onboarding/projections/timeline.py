@@ -107,7 +107,8 @@ KINDS: Mapping[type[Fact], tuple[str, str | None]] = {
     MessageFailed: ("message_failed", None),
     MessageSuppressed: ("message_suppressed", None),
 }
-"""What a timeline shows: the kind of its entry, and the field that says who did it."""
+"""What a timeline shows: the kind of its entry, and the field that says who did it. That somebody took another name is theirs
+alone to tell: it is no entry."""
 
 _NOT_SHOWN = {"employee_id", "milestones"}  # the plan is in the journey; here it would be half the document
 

@@ -9,7 +9,6 @@ from services.onboarding.cards import card_of, note_of, start_of, waiting_words
 from services.onboarding.evolution import evolve
 from services.onboarding.happenings import happenings, messages_in, people_in
 from services.onboarding.journey import Journey
-from services.onboarding.people import is_named
 from services.onboarding.person_pages import grade, ratings_in, reasons_of
 from services.onboarding.programme import Person
 from services.onboarding.programme_files import read_programmes
@@ -220,7 +219,6 @@ def test_a_view_holds_rows_of_its_sections_and_words_in_any_order():
     late = BoardRow(row.board.model_copy(update={"facets": ["late:mentor", "late:mentor:small"]}), row.people)
     assert BoardView(facets=("late:hire", "late:mentor")).holds(late)
     assert not BoardView(facets=("late:hire",)).holds(late)
-    assert is_named({"display_name": "Ådne Ørsted"}, "ØRST ådne")
 
 
 # -- a journey's tasks --------------------------------------------------------------------------------------------
