@@ -1,11 +1,13 @@
 """Tables for spreadsheets: CSV that opens as text, whatever people called themselves."""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from io import StringIO
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
+CSV = "text/csv; charset=utf-8"
+MARK = b"\xef\xbb\xbf"  # what makes spreadsheets read UTF-8
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet would carry out a cell that begins so (OWASP, CSV injection)
 
 
@@ -23,6 +25,19 @@ def lines(rows: Iterable[Sequence[object]]) -> str:
 
 def csv_response(text: str, file: str) -> Response:
     """A table to download."""
-    headers = {"Content-Disposition": f'attachment; filename="{file}"', "Cache-Control": "no-store"}
-    # The mark at the beginning is what makes spreadsheets read UTF-8.
-    return Response(text.encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(MARK + text.encode(), media_type=CSV, headers=_headers(file))
+
+
+def csv_stream(texts: AsyncIterator[str], file: str) -> Response:
+    """A table to download while it is read. Where reading fails the connection breaks: a part is never taken for the whole."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield MARK
+        async for text in texts:
+            yield text.encode()
+
+    return StreamingResponse(body(), media_type=CSV, headers=_headers(file))
+
+
+def _headers(file: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{file}"', "Cache-Control": "no-store"}

@@ -1,11 +1,11 @@
 """`/board.csv`: the people a board shows, as a table for spreadsheets."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 
 from fastapi import APIRouter, Response
 
 from services.onboarding.board_pages import AddressedView, Board
-from services.onboarding.board_view import STANDINGS
+from services.onboarding.board_view import STANDINGS, BoardView
 from services.onboarding.people import managers_seen_by
 from services.onboarding.programme import Programmes
 from services.onboarding.store import BoardRow, board_page
@@ -13,10 +13,9 @@ from shared.access import CurrentViewer
 from shared.clock import Clock
 from shared.mongo import Database
 from shared.pages import PageRoute
-from shared.paging import PAGE_LIMIT
-from shared.tables import csv_response, lines
+from shared.tables import csv_stream, lines
 
-MOST = 20_000  # rows; a spreadsheet of more is not read by a person, and programs have the API
+BATCH = 500  # rows in memory at a time, however many there are
 HEAD = (
     *("employee_id", "name", "title", "department", "location", "start_date", "manager", "status", "attention"),
     *("done", "total", "late", "mentor", "meetings", "next", "next_due", "welcome_mail"),
@@ -31,10 +30,19 @@ def board_table(db: Database, programmes: Programmes, clock: Clock) -> APIRouter
     @router.get("/board.csv")
     async def table(viewer: CurrentViewer, view: AddressedView) -> Response:
         managers = await managers_seen_by(db, viewer)
+        return csv_stream(_texts(managers, view), "board.csv")
+
+    async def _texts(managers: Collection[str] | None, view: BoardView) -> AsyncIterator[str]:
+        yield lines([HEAD])
+        async for rows in _batches(managers, view):
+            await board.learn_programmes(rows)
+            yield lines(_cells(board, rows))
+
+    async def _batches(managers: Collection[str] | None, view: BoardView) -> AsyncIterator[Sequence[BoardRow]]:
+        """All rows, some at a time. Each goes on behind the last one's place, whoever has left it meanwhile."""
         standings = [standing for section in view.sections for standing in STANDINGS[section]]
-        rows: list[BoardRow] = []
         after: str | None = None
-        while len(rows) < MOST:
+        while True:
             page = await board_page(
                 db,
                 managers=managers,
@@ -43,14 +51,12 @@ def board_table(db: Database, programmes: Programmes, clock: Clock) -> APIRouter
                 facets=view.facets,
                 name=view.q,
                 after=after,
-                limit=PAGE_LIMIT,
+                limit=BATCH,
             )
-            rows += page.rows
+            yield page.rows
             after = page.next
             if after is None:
-                break
-        await board.learn_programmes(rows)
-        return csv_response(lines([HEAD, *_cells(board, rows)]), "board.csv")
+                return
 
     return router
 

@@ -3,17 +3,19 @@
 import csv
 import re
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
 from icalendar import Calendar
 
-from services.onboarding import store
+from services.onboarding import board_table, store
 from services.onboarding.commands import AnswerSurvey, LogMeeting, ReviewDueDays
 from services.onboarding.person_pages import MESSAGES_SHOWN
 from shared.events.hr import EmployeeTerminated, EmployeeUpdated, HireRescinded, StartDateChanged
 from shared.events.mentoring import HireWaitlisted
 from shared.events.notifications import MessageFailed, MessageSent
+from shared.mongo import PyMongoError
 from tests.connected.pages_server import (
     ADA,
     BO,
@@ -496,6 +498,40 @@ async def test_a_board_can_be_narrowed_to_a_reason_and_taken_along_as_a_table(se
         table = (await browser.get("/board.csv")).content.decode("utf-8-sig")
         assert [row["employee_id"] for row in csv.DictReader(table.splitlines())] == [CY]
         assert (await browser.get("/board.csv", params={"q": "okafor"})).text.count("\n") == 1
+
+
+async def test_the_table_has_everybody_however_many_and_whoever_leaves_meanwhile(server, told, monkeypatch):
+    monkeypatch.setattr(board_table, "BATCH", 2)
+    for number in range(5):
+        await told.hire(f"E-20{number}", LEAD)
+    read = board_table.board_page
+
+    async def leaving(*args: Any, **asked: Any) -> Any:
+        page = await read(*args, **asked)
+        if page.rows[-1].employee_id == BO:
+            await told.fact(HireRescinded(employee_id=BO))  # the last of a batch goes just before the next is read
+        return page
+
+    monkeypatch.setattr(board_table, "board_page", leaving)
+    async with signed_in(server, LEAD) as browser:
+        table = (await browser.get("/board.csv")).content.decode("utf-8-sig")
+    everybody = [ADA, BO, *(f"E-20{number}" for number in range(5))]
+    assert [row["employee_id"] for row in csv.DictReader(table.splitlines())] == everybody
+
+
+async def test_a_table_that_cant_be_read_to_its_end_is_no_whole_download(server, told, monkeypatch):
+    monkeypatch.setattr(board_table, "BATCH", 1)
+    read = board_table.board_page
+
+    async def failing(*args: Any, **asked: Any) -> Any:
+        if asked["after"] is not None:
+            raise PyMongoError("gone")
+        return await read(*args, **asked)
+
+    monkeypatch.setattr(board_table, "board_page", failing)
+    async with signed_in(server, LEAD) as browser:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await browser.get("/board.csv")
 
 
 async def test_the_overview_says_who_is_behind_with_what_and_each_number_leads_to_whom(server, told):
