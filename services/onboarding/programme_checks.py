@@ -41,6 +41,7 @@ from shared.events.notifications import RECIPIENTS
 
 # To a new mentor; when there is no journey any more; and of a manager's or coordinator's own, whoever it tells of.
 NOT_ABOUT_A_JOURNEY = frozenset({"mentor_guidance", "hire_cancelled", "manager_digest", "undelivered"})
+OF_TROUBLE = frozenset({"waitlisted", "mentor_unavailable", "milestone_late", "milestone_escalated"})  # most hires cause none
 NO_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})  # codes with a name that people don't work in
 MONTHS_AHEAD = 24  # holidays of the next starts; beyond, governments have not decided all
 
@@ -121,6 +122,7 @@ def doubts(written: ProgrammeFile, programme: Programme, today: date) -> list[Fi
         *_doubtful_places(written),
         *_meetings_nobody_asks_for(written),
         *_surveys_nobody_asks_for(written),
+        *_done_by_trouble(written),
         *_no_working_day(programme, written, today),
     ]
 
@@ -284,6 +286,15 @@ def _surveys_nobody_asks_for(written: ProgrammeFile) -> Iterator[Finding]:
     asked = {survey for entry in written.milestones for survey in surveys_in(entry.completed_by)}
     for id in written.surveys.keys() - asked:
         yield Finding(("surveys", id), f"survey '{id}' is asked by no milestone, so nobody sees it")
+
+
+def _done_by_trouble(written: ProgrammeFile) -> Iterator[Finding]:
+    """A milestone that is done once something went wrong stays open for everybody with whom all goes well."""
+    for index, entry in enumerate(written.milestones):
+        for condition in conditions_in(entry.completed_by):
+            if isinstance(condition, ByMessageSent) and condition.template in OF_TROUBLE:
+                words = f"waits for message '{condition.template}', which tells of trouble: without any it stays open"
+                yield Finding(("milestones", index, "completed_by"), f"{words}; wait for another message, or for a person's word")
 
 
 def _no_working_day(programme: Programme, written: ProgrammeFile, today: date) -> Iterator[Finding]:

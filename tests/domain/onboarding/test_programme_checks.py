@@ -132,6 +132,23 @@ def test_a_meeting_that_needs_more_than_one_a_day_is_doubted(day: int, number: i
     assert doubted(text) == ([(4, words)] if doubted_of else [])
 
 
+@pytest.mark.parametrize(
+    ("template", "recipient"),
+    [
+        ("waitlisted", "coordinator"),
+        ("mentor_unavailable", "hire"),
+        ("milestone_late", "hire"),
+        ("milestone_escalated", "manager"),
+    ],
+)
+def test_a_milestone_that_only_trouble_completes_is_doubted(template: str, recipient: str) -> None:
+    text = SMALL.replace("template: welcome}", f"template: {template}, recipient: {recipient}}}")
+    ((line, words),) = doubted(text)
+    assert line == line_of(text, f"template: {template}")
+    assert words.startswith(f"waits for message '{template}', which tells of trouble: without any it stays open")
+    assert not doubted(SMALL)
+
+
 def test_a_place_without_a_holiday_calendar_is_doubted() -> None:
     assert "no holiday calendar of Canary Islands" in doubted(SHIPPED_ABROAD % "IC")[0][1]
     assert "'Head office' names no country: it holds for those" in doubted(SHIPPED_ABROAD % "Head office")[0][1]
