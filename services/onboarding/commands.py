@@ -54,6 +54,7 @@ class ReopenMilestone(Command):
 
     TYPE: ClassVar[str] = "onboarding.reopen_milestone"
     milestone_id: str
+    reason: FreeWords = ""
     reopened_by: str
 
 
@@ -92,6 +93,7 @@ class ReassignMilestone(Command):
     TYPE: ClassVar[str] = "onboarding.reassign_milestone"
     milestone_id: str
     owner: Owner
+    reason: FreeWords = ""
     reassigned_by: str
 
 
@@ -100,6 +102,7 @@ class ChangeProgramme(Command):
 
     TYPE: ClassVar[str] = "onboarding.change_programme"
     programme: str
+    reason: FreeWords = ""
     decided_by: str
 
 

@@ -29,6 +29,8 @@ from shared.events.onboarding import (
     JourneyStarted,
     MilestoneAdded,
     MilestoneMoved,
+    MilestoneReassigned,
+    MilestoneReopened,
     MilestoneWaived,
     NameChanged,
     SurveyAnswered,
@@ -40,6 +42,8 @@ from shared.refusals import Refused
 from shared.streams import Streams
 
 DIRECTORY_FIELDS = (*NAMES, *PERSON_FIELDS, "title", "start_date", "locale", "work_email")
+EXPLAINED = (MilestoneAdded, MilestoneMoved, MilestoneReassigned, MilestoneReopened, MilestoneWaived, JourneyReplanned)
+"""What somebody may have given a reason for."""
 REVIEW_BATCH = 500  # as many as a batch from Kafka: bulk writes level off here
 
 log = structlog.get_logger()
@@ -89,8 +93,8 @@ class JourneyWork:
         for fact in facts:
             emitted = stream.emit(fact, now, event)
             self._keep_beside(fact, event, after, now)
-            if isinstance(fact, (MilestoneAdded, MilestoneMoved, MilestoneWaived)):
-                self._keep_words(fact.milestone_id, event.data, after, emitted.sequence or 0)
+            if isinstance(fact, EXPLAINED):
+                self._keep_words(getattr(fact, "milestone_id", ""), event.data, after, emitted.sequence or 0)
 
     def _called(self, employee_id: str) -> Sequence[Any]:
         person = self.people.get(employee_id) or {}

@@ -123,6 +123,11 @@ def _assigned(told: _Told) -> str:
 
 
 def _met(told: _Told) -> str:
+    met = _meeting(told)
+    return _("%(what)s, logged by %(who)s", what=met, who=told.who) if told.who else met
+
+
+def _meeting(told: _Told) -> str:
     return ngettext(
         "Met %(name)s for %(num)s minute on %(day)s",
         "Met %(name)s for %(num)s minutes on %(day)s",

@@ -56,15 +56,23 @@ class OtherDay(Said):
 
 
 class OtherOwner(Said):
-    """Another owner for a milestone."""
+    """Another owner for a milestone, with the reason, which whoever sees the journey sees."""
 
     owner: Owner
+    reason: FreeWords = ""
+
+
+class NeededAfterAll(Said):
+    """Why a waived milestone is needed after all, which whoever sees the journey sees."""
+
+    reason: FreeWords = ""
 
 
 class OtherProgramme(Said):
-    """The programme to follow from now on, in its present version."""
+    """The programme to follow from now on, in its present version, with the reason, which whoever sees the journey sees."""
 
     programme: ProgrammeId
+    reason: FreeWords = ""
 
 
 class PlannedView(BaseModel):
@@ -178,7 +186,7 @@ def plan_routes(db: Database, programmes: Programmes, clock: Clock, desk: Desk, 
         accept_language: AcceptLanguage = "",
     ) -> object:
         """Another owner: the word of a manager above the hire, or a coordinator."""
-        journey = await plans.reassign(viewer, employee_id, milestone_id, other.owner, idempotency_key)
+        journey = await plans.reassign(viewer, employee_id, milestone_id, other.owner, other.reason, idempotency_key)
         return await shown(journey, accept_language)
 
     @router.post("/journeys/{employee_id}/milestones/{milestone_id}/reopening", response_model=response)
@@ -186,11 +194,13 @@ def plan_routes(db: Database, programmes: Programmes, clock: Clock, desk: Desk, 
         viewer: CurrentViewer,
         employee_id: Employee,
         milestone_id: Id,
+        said: Annotated[NeededAfterAll | None, Body()] = None,
         idempotency_key: IdempotencyKey = None,
         accept_language: AcceptLanguage = "",
     ) -> object:
         """A waived milestone is needed after all: the word of a manager above the hire, or a coordinator."""
-        return await shown(await plans.reopen(viewer, employee_id, milestone_id, idempotency_key), accept_language)
+        reason = said.reason if said else ""
+        return await shown(await plans.reopen(viewer, employee_id, milestone_id, reason, idempotency_key), accept_language)
 
     @router.get("/journeys/{employee_id}/programme")
     async def preview_programme(
@@ -213,7 +223,7 @@ def plan_routes(db: Database, programmes: Programmes, clock: Clock, desk: Desk, 
         accept_language: AcceptLanguage = "",
     ) -> object:
         """Follow a programme in its present version from now on: the word of a manager above the hire, or a coordinator."""
-        journey = await plans.change_programme(viewer, employee_id, other.programme, idempotency_key)
+        journey = await plans.change_programme(viewer, employee_id, other.programme, other.reason, idempotency_key)
         return await shown(journey, accept_language)
 
     return router

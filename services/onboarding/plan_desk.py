@@ -34,10 +34,13 @@ class PlanDesk:
         self._programmes = programmes
         self._clock = clock
 
-    async def reopen(self, viewer: Viewer, employee_id: str, milestone_id: str, key: str | None = None) -> Journey:
+    async def reopen(
+        self, viewer: Viewer, employee_id: str, milestone_id: str, reason: str = "", key: str | None = None
+    ) -> Journey:
         """A waived milestone is needed after all."""
         await self._desk.checked(viewer, "change_plan", employee_id)
-        command = ReopenMilestone(employee_id=employee_id, milestone_id=milestone_id, reopened_by=viewer.by)
+        said = {"milestone_id": milestone_id, "reason": reason}
+        command = ReopenMilestone(employee_id=employee_id, **said, reopened_by=viewer.by)
         return await self._desk.carry_out(viewer, command, key)
 
     async def add(
@@ -81,11 +84,13 @@ class PlanDesk:
         return await self._desk.carry_out(viewer, command, key)
 
     async def reassign(
-        self, viewer: Viewer, employee_id: str, milestone_id: str, owner: Owner, key: str | None = None
+        self, viewer: Viewer, employee_id: str, milestone_id: str, owner: Owner, reason: str = "", key: str | None = None
     ) -> Journey:
         """Another owner for a milestone."""
         await self._desk.checked(viewer, "change_plan", employee_id)
-        command = ReassignMilestone(employee_id=employee_id, milestone_id=milestone_id, owner=owner, reassigned_by=viewer.by)
+        command = ReassignMilestone(
+            employee_id=employee_id, milestone_id=milestone_id, owner=owner, reason=reason, reassigned_by=viewer.by
+        )
         return await self._desk.carry_out(viewer, command, key)
 
     async def pause(
@@ -102,10 +107,12 @@ class PlanDesk:
         command = ResumeJourney(employee_id=employee_id, resumed_by=viewer.by)
         return await self._desk.carry_out(viewer, command, key)
 
-    async def change_programme(self, viewer: Viewer, employee_id: str, programme: str, key: str | None = None) -> Journey:
+    async def change_programme(
+        self, viewer: Viewer, employee_id: str, programme: str, reason: str = "", key: str | None = None
+    ) -> Journey:
         """From now on by the present version of this programme."""
         await self._desk.checked(viewer, "change_plan", employee_id)
-        command = ChangeProgramme(employee_id=employee_id, programme=programme, decided_by=viewer.by)
+        command = ChangeProgramme(employee_id=employee_id, programme=programme, reason=reason, decided_by=viewer.by)
         return await self._desk.carry_out(viewer, command, key)
 
     async def preview(self, viewer: Viewer, employee_id: str, programme: str) -> tuple[Journey, JourneyReplanned | None]:

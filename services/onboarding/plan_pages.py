@@ -204,9 +204,9 @@ def plan_forms(desk: Desk, plans: PlanDesk) -> APIRouter:
 
     @router.post("/people/{employee_id}/plan/owner")
     async def reassign(
-        viewer: CurrentViewer, employee_id: Employee, milestone_id: Id, owner: Annotated[Owner, Form()]
+        viewer: CurrentViewer, employee_id: Employee, milestone_id: Id, owner: Annotated[Owner, Form()], reason: Reason = ""
     ) -> RedirectResponse:
-        await plans.reassign(viewer, employee_id, milestone_id, owner)
+        await plans.reassign(viewer, employee_id, milestone_id, owner, reason)
         return _back(employee_id)
 
     @router.post("/people/{employee_id}/plan/waiver")
@@ -215,13 +215,15 @@ def plan_forms(desk: Desk, plans: PlanDesk) -> APIRouter:
         return _back(employee_id)
 
     @router.post("/people/{employee_id}/plan/reopening")
-    async def reopen(viewer: CurrentViewer, employee_id: Employee, milestone_id: Id) -> RedirectResponse:
-        await plans.reopen(viewer, employee_id, milestone_id)
+    async def reopen(viewer: CurrentViewer, employee_id: Employee, milestone_id: Id, reason: Reason = "") -> RedirectResponse:
+        await plans.reopen(viewer, employee_id, milestone_id, reason)
         return _back(employee_id)
 
     @router.post("/people/{employee_id}/plan/programme")
-    async def change_programme(viewer: CurrentViewer, employee_id: Employee, programme: Id) -> RedirectResponse:
-        await plans.change_programme(viewer, employee_id, programme)
+    async def change_programme(
+        viewer: CurrentViewer, employee_id: Employee, programme: Id, reason: Reason = ""
+    ) -> RedirectResponse:
+        await plans.change_programme(viewer, employee_id, programme, reason)
         return _back(employee_id)
 
     return router

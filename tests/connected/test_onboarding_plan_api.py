@@ -111,6 +111,23 @@ async def test_an_own_milestone_keeps_its_words_beside_the_journey(http: httpx.A
     assert milestone(done.json(), "own_1")["status"] == "done"
 
 
+async def test_changes_of_a_plan_take_a_reason_that_stays_beside_the_journey(http: httpx.AsyncClient, office: Office) -> None:
+    changes: list[tuple[str, dict[str, Any]]] = [
+        ("/milestones/pulse/owner", {"owner": "manager", "reason": "nobody else"}),
+        ("/milestones/pulse/waiver", {"reason": "not now"}),
+        ("/milestones/pulse/reopening", {"reason": "now after all"}),
+        ("/programme", {"programme": "other", "reason": "another trade"}),
+    ]
+    for path, body in changes:
+        assert (await post(http, path, body)).status_code == 200, path
+    await office.project_published()
+    reasons = (await store.written(office.db, ADA)).reasons
+    assert set(reasons.values()) == {body["reason"] for _, body in changes}
+    for name in (store.JOURNEYS, store.BOARD, store.TIMELINE, "outbox"):
+        assert "another trade" not in str([document async for document in office.db[name].find()]), name
+    assert (await post(http, "/milestones/pulse/reopening", {"reason": "x" * 501})).status_code == 422
+
+
 async def test_the_same_own_milestone_again_is_one(http: httpx.AsyncClient) -> None:
     for _ in range(2):
         answer = await post(http, "/milestones", NEW | {"id": "council"})

@@ -1,6 +1,7 @@
 """The page on which a manager changes one person's plan, over HTTP as a browser without scripts sends it."""
 
 import html
+import re
 
 import httpx
 import pytest
@@ -119,9 +120,12 @@ async def test_what_is_not_needed_can_be_needed_after_all_and_owned_by_somebody_
         assert "Needed after all" in page
         person = html.unescape((await browser.get(f"/people/{ADA}")).text)
         assert "not needed, said by Lin Lead: agreed before the start" in person
-        page = await sent(browser, told, "reopening", milestone_id="goals_30")
+        page = await sent(browser, told, "reopening", milestone_id="goals_30", reason="the team is new")
         assert "Needed after all" not in page
-        await sent(browser, told, "owner", milestone_id="goals_30", owner="manager")
+        await sent(browser, told, "owner", milestone_id="goals_30", owner="coordinator", reason="the lead is away")
+        person = html.unescape((await browser.get(f"/people/{ADA}")).text)
+        assert re.search(r"needed after all by .*, said by Lin Lead: the team is new", person)
+        assert "the coordinator sees to it now, said by Lin Lead: the lead is away" in person
 
 
 async def test_another_programme_is_shown_before_it_is_followed(database: Database, told: Told, tmp_path) -> None:
@@ -141,10 +145,10 @@ milestones:
         seen = html.unescape((await browser.get(PLAN, params={"programme": "short"})).text)
         assert "New: First demo, Mon 25 Jan." in seen
         assert "What is done stays done (2)." in seen
-        page = await sent(browser, told, "programme", programme="short")
+        page = await sent(browser, told, "programme", programme="short", reason="sells now")
         assert "First demo (Mon 25 Jan)" in page
         person = html.unescape((await browser.get(f"/people/{ADA}")).text)
-        assert "Another programme, by Lin Lead." in person
+        assert re.search(r"Another programme, by Lin Lead\..*: sells now", person)
         assert "Mentor assigned" in person  # done under the programme before, and still called so
 
 

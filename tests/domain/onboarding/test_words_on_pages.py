@@ -324,7 +324,7 @@ def test_a_timeline_says_what_happened_and_who_did_it_newest_first():
         "Accounts and access ready: done by Lin Lead",
         "Welcome message sent: done",
         "One question after a week: not needed, said by the operator",
-        "Met Mina Mentor for 30 minutes on Mon, 11 Jan 2027",
+        "Met Mina Mentor for 30 minutes on Mon, 11 Jan 2027, logged by Mina Mentor",
         "Answered: Two weeks in",
         "Journey finished",
     ]
