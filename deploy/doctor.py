@@ -29,9 +29,11 @@ from services.notifications.company import company
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
 from services.onboarding.read_models import CONSUMER, READ_MODELS, SERVICE
 from shared import dead_letters, deployment, hold, kafka, kafka_access, outbox, progress
+from shared.calendar import place
 from shared.clock import Clock
+from shared.directory import COLLECTION as DIRECTORY
 from shared.events import describe
-from shared.mongo import Client, NoReplicaSet, PyMongoError, connect
+from shared.mongo import Client, Document, NoReplicaSet, PyMongoError, connect
 from shared.positions import positions
 from shared.settings import Settings
 from shared.topics import SERVICES, TOPICS
@@ -40,6 +42,7 @@ Status = Literal["ok", "warn", "fail"]
 WITHIN_S = 6.0
 SKEW_S = 1.0  # due days and quiet hours bear far more; beyond it events of two machines are told in the wrong order
 ROOM_MB = 1_000
+PLACES_NAMED = 5
 LAG_RECORDS = 1_000  # two batches: more is a backlog and not a moment
 OUTBOX_S = 30.0  # a relay takes over from one that died within ten; a restart of everything takes fewer
 OLDEST_MONGO = (6, 0)  # what the tests run on
@@ -80,6 +83,7 @@ async def examine(found: Found, data: Path, clock: Clock) -> list[Finding]:
                 findings += await deployment_findings(client, found.kafka)
                 findings += await lag_findings(client, found.kafka)
                 findings += await read_model_findings(client, found.kafka)
+            findings += await location_findings(client)
         finally:
             client.close()
     if all(finding.status != "fail" for finding in findings[:1]) and "FIRSTMATE_SMTP" in os.environ:
@@ -267,6 +271,25 @@ async def read_model_findings(client: Client, address: str) -> list[Finding]:
         return [Finding("read models", "ok", told)]
     advice = f"it is over within {hold.TTL_S:.0f} s of the rebuild's end, however that ended"
     return [Finding("read models", "warn", f"{told}; they stand still while a rebuild swaps one", advice)]
+
+
+async def location_findings(client: Client) -> list[Finding]:
+    """Where people work as HR tells it: of a place that is none, or has no calendar, no public holiday is known."""
+    directory = client[SERVICE][DIRECTORY]
+    told: list[Document] = [
+        {"$match": {"left": False, "location": {"$gt": ""}}},
+        {"$group": {"_id": "$location", "people": {"$sum": 1}, "example": {"$min": "$_id"}}},
+        {"$sort": {"people": -1, "_id": 1}},
+    ]
+    found = [each async for each in directory.aggregate(told)]
+    strange = [each for each in found if place(each["_id"]).note]
+    if not strange:
+        return [Finding("locations", "ok", f"{len(found)} places of work, public holidays are known of each")]
+    named = ", ".join(f"'{each['_id']}' ({each['people']}, such as {each['example']})" for each in strange[:PLACES_NAMED])
+    more = f" and {len(strange) - PLACES_NAMED} more" if len(strange) > PLACES_NAMED else ""
+    hit = sum(each["people"] for each in strange)
+    detail = f"public holidays are not known, or not all of them, where {hit} people work: {named}{more}"
+    return [Finding("locations", "warn", detail, "let HR tell them as FR, DE-BY or 'Lyon, FR'")]
 
 
 async def mail_finding(settings: Settings) -> Finding:

@@ -18,10 +18,12 @@ from services.onboarding.desk import Desk
 from services.onboarding.happenings import happenings, messages_in, people_in
 from services.onboarding.journey import Journey, local_day
 from services.onboarding.parameters import fields_of
+from services.onboarding.preview_words import place_note
 from services.onboarding.programme import Programme
 from services.onboarding.projections.board import Assignment
 from services.onboarding.views import Task, comments_of, in_page_language, tasks_of, title_of
 from shared.access import Action, CurrentViewer, Viewer, may
+from shared.calendar import place
 from shared.clock import Clock
 from shared.directory import chain, name_of, people
 from shared.events.onboarding import MOST_MINUTES, Owner
@@ -222,7 +224,10 @@ def facts_of(case: Case) -> list[tuple[str, str]]:
     start = day(journey.start_date) if journey.start_date else _("Not known")
     facts = [(_("Manager"), manager), (_("First day"), start), (_("Programme"), in_page_language(case.programme.title))]
     zone = case.person.get("time_zone")
-    return [*facts, (_("Time zone"), zone.replace("_", " "))] if zone else facts
+    facts += [(_("Time zone"), zone.replace("_", " "))] if zone else []
+    location = case.person.get("location") or None
+    where = place(location)
+    return [*facts, (_("Days off"), place_note(where, location))] if where.note else facts
 
 
 def no_mentor(assignment: Assignment) -> str:

@@ -200,6 +200,12 @@ def _doubtful_places(written: ProgrammeFile) -> Iterator[Finding]:
             yield Finding((*at, "location"), words if country else other)
 
 
+def names_a_country(location: str) -> bool:
+    """Whether a location names a country, with or without a holiday calendar, and no part that it does not have."""
+    where = place(location)
+    return where.note is None or (not where.known and _code_in(location) in _territories())
+
+
 def _code_in(location: str) -> str | None:
     found = re.fullmatch(r"([A-Za-z]{2})(?:-[A-Za-z0-9]{1,3})?", location.rsplit(",", 1)[-1].strip())
     return found.group(1).upper() if found else None

@@ -160,11 +160,25 @@ async def test_doctor_finds_a_whole_system_well(client: Client, kafka_url: str, 
         "outbox",
         "lag",
         "read models",
+        "locations",
         "disk",
         "deployment",
     }
     assert {finding.check for finding in findings} == checks
     assert [finding for finding in findings if finding.status != "ok"] == []
+
+
+async def test_doctor_names_places_of_which_no_public_holiday_is_known(client: Client) -> None:
+    places = ["Lyon, FR", "DE-BY", "Headquarters", "Headquarters", "DE-ZZ", ""]
+    people = [{"_id": f"P-{number}", "left": False, "location": where} for number, where in enumerate(places)]
+    gone = {"_id": "P-9", "left": True, "location": "Atlantis"}
+    await client["onboarding"]["directory"].insert_many([*people, gone])
+    (finding,) = await doctor.location_findings(client)
+    assert (finding.check, finding.status) == ("locations", "warn")
+    assert "where 3 people work: 'Headquarters' (2, such as P-2), 'DE-ZZ' (1, such as P-4)" in finding.detail
+    await client["onboarding"]["directory"].delete_many({"location": {"$in": ["Headquarters", "DE-ZZ"]}})
+    (finding,) = await doctor.location_findings(client)
+    assert (finding.status, finding.detail[:18]) == ("ok", "2 places of work, ")
 
 
 async def test_doctor_names_the_service_whose_facts_nobody_publishes(client: Client) -> None:

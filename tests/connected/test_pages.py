@@ -1,6 +1,7 @@
 """Onboarding's pages over a real database: who sees what, what forms do, what stands where."""
 
 import csv
+import html
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -209,6 +210,22 @@ async def test_a_person_page_shows_every_message_the_older_ones_behind_a_click(s
     shown, _, before = messages.partition("<details>")
     assert (shown.count("<li>"), before.count("<li>")) == (MESSAGES_SHOWN, 2)
     assert "Earlier (2)" in before
+
+
+@pytest.mark.parametrize(
+    ("location", "words"),
+    [
+        ("Headquarters", "'Headquarters' names no country: Monday to Friday without public holidays"),
+        ("DE-ZZ", "'DE-ZZ' names no part of DE: its national holidays are used"),
+        ("Lyon, FR", ""),
+    ],
+)
+async def test_a_persons_page_says_where_days_off_are_not_known(server, told, location, words):
+    await told.fact(EmployeeUpdated(employee_id=ADA, location=location))
+    async with signed_in(server, LEAD) as browser:
+        page = html.unescape((await browser.get(f"/people/{ADA}")).text)
+    assert ("<dt>Days off</dt>" in page) is bool(words)
+    assert words in page
 
 
 async def test_names_are_text_and_not_markup(server):
