@@ -48,6 +48,11 @@ class Desk:
         titles = (await store.written(self._db, journey.employee_id)).titles if own else {}
         return with_others(present, [*_own_milestones(journey, titles), *_by_hand(earlier)])
 
+    async def programmes_before(self, journey: Journey) -> Programmes:
+        """The programmes, those among them that the person's former journeys followed."""
+        await store.load_pinned(self._db, self._programmes, [(past.programme, past.programme_version) for past in journey.past])
+        return self._programmes
+
     async def complete_milestone(self, viewer: Viewer, employee_id: str, milestone_id: str, key: str | None = None) -> Journey:
         """Say that a milestone is done; done already is no error."""
         await self._check_owner(viewer, employee_id, milestone_id)

@@ -15,6 +15,7 @@ from services.onboarding.cadence import cadence_of
 from services.onboarding.cards import Words, no_mentor_words, note_of, start_of, waiting_words
 from services.onboarding.commands import COMMENT_LENGTH
 from services.onboarding.desk import Desk
+from services.onboarding.former import former_journeys
 from services.onboarding.happenings import happenings, messages_in, people_in
 from services.onboarding.journey import Journey, local_day
 from services.onboarding.parameters import fields_of
@@ -268,6 +269,7 @@ def person_pages(db: Database, desk: Desk, clock: Clock, pages: Templates) -> AP
         reasons = (await store.written(db, employee_id)).reasons
         happened = happenings(entries, case.programme, names, zone, reasons)
         wrote = await store.survey_comments(db, employee_id) if case.may("see_survey_comments") else []
+        before = await desk.programmes_before(case.journey)
         messages = messages_in(entries, names) if case.may("see_messages") else None
         return pages.render(
             request,
@@ -291,6 +293,7 @@ def person_pages(db: Database, desk: Desk, clock: Clock, pages: Templates) -> AP
             messages_before=(messages or [])[MESSAGES_SHOWN:],
             comments=comments_of(wrote, case.programme, case.today),
             facts=facts_of(case),
+            former=former_journeys(case.journey, entries, before, names, zone),
             plan=f"/people/{case.id}/plan" if case.may("change_plan") and case.journey.live else "",
             zone=zone.replace("_", " ") if zone else "UTC",
             happened=happened[:HAPPENINGS_SHOWN],

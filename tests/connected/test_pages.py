@@ -13,8 +13,8 @@ from icalendar import Calendar
 from services.onboarding import board_table, store
 from services.onboarding.commands import AnswerSurvey, LogMeeting, ReviewDueDays
 from services.onboarding.person_pages import MESSAGES_SHOWN
-from shared.events.hr import EmployeeTerminated, EmployeeUpdated, HireRescinded, StartDateChanged
-from shared.events.mentoring import HireWaitlisted
+from shared.events.hr import EmployeeRehired, EmployeeTerminated, EmployeeUpdated, HireRescinded, StartDateChanged
+from shared.events.mentoring import HireWaitlisted, MentorAssigned
 from shared.events.notifications import MessageFailed, MessageSent
 from shared.mongo import PyMongoError
 from tests.connected.pages_server import (
@@ -25,6 +25,7 @@ from tests.connected.pages_server import (
     CY,
     LEAD,
     MENTOR,
+    NOW,
     OTHER_BOSS,
     STRANGER,
     serving,
@@ -210,6 +211,28 @@ async def test_a_person_page_shows_every_message_the_older_ones_behind_a_click(s
     shown, _, before = messages.partition("<details>")
     assert (shown.count("<li>"), before.count("<li>")) == (MESSAGES_SHOWN, 2)
     assert "Earlier (2)" in before
+
+
+async def test_a_former_journey_is_told_folded_with_days_mentor_ending_and_what_was_done(server, told):
+    await told.fact(MentorAssigned(employee_id=ADA, mentor_id=BOSS, score=9000, policy_version="1", previous_mentor_id=MENTOR))
+    await told.command(LogMeeting(employee_id=ADA, meeting_id="m", held_on=NOW.date(), minutes=45, reported_by=ADA))
+    await told.fact(EmployeeTerminated(employee_id=ADA))
+    told.now = datetime(2027, 9, 1, 12, tzinfo=UTC)
+    await told.fact(MentorAssigned(employee_id=ADA, mentor_id=MENTOR, score=9000, policy_version="1"))  # before the start is told
+    async with signed_in(server, LEAD) as browser:
+        assert "Here before" not in (await browser.get(f"/people/{ADA}")).text
+        again = {"given_name": "Ada", "family_name": "Okafor", "manager_id": LEAD, "location": "Lyon, FR"}
+        await told.fact(EmployeeRehired(employee_id=ADA, start_date=date(2027, 9, 6), **again))
+        page = html.unescape((await browser.get(f"/people/{ADA}")).text)
+    former = page.partition('id="former"')[2].partition("</section>")[0]
+    assert "<summary>Mon, 11 Jan 2027, The first ninety days</summary>" in former
+    assert "<bdi>Left on Wed, 20 Jan 2027</bdi>" in former
+    assert "<bdi>Mina Mentor and Grace Hopper</bdi>" in former
+    assert re.search(r"<bdi>3 of \d+ milestones done</bdi>", former)
+    assert "<li>Mentor assigned, " in former
+    assert former.count("<li>") == 3
+    async with signed_in(server, BO) as browser:
+        assert (await browser.get(f"/people/{ADA}")).status_code == 403
 
 
 @pytest.mark.parametrize(
