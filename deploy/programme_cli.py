@@ -74,13 +74,12 @@ def preview(
     from services.onboarding.programme import Person  # noqa: PLC0415
     from services.onboarding.programme_checks import names_a_country  # noqa: PLC0415
     from services.onboarding.programme_files import ProgrammeError, read_files, read_programmes  # noqa: PLC0415
-    from shared.calendar import place  # noqa: PLC0415
     from shared.events.hr import StartDate  # noqa: PLC0415
     from shared.refusals import Refused  # noqa: PLC0415
     from shared.settings import Settings  # noqa: PLC0415
 
     if location is not None and not names_a_country(location):
-        fail(f"--location: {place(location).note}", code=2)
+        fail(f"--location '{location}' names no country, or a part that it does not have; use FR, DE-BY or 'Lyon, FR'", code=2)
     where = path or Settings().programmes_dir
     person = Person(location=location, department=department, work_arrangement=arrangement, employment_type=employment_type)
     try:

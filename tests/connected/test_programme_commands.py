@@ -95,12 +95,9 @@ def test_a_preview_gives_the_days_of_the_programme_in_force(command: Command) ->
     code, _, said = command("preview", "--start", "1970-01-01")
     assert code == 2
     assert "must lie between 2000-01-01" in said
-    for nowhere, words in (
-        ("NOWHERE", "location 'NOWHERE' names no country"),
-        ("DE-ZZ", "no calendar for subdivision 'ZZ'"),
-    ):
+    for nowhere in ("NOWHERE", "DE-ZZ"):
         code, _, said = command("preview", "--start", "2027-01-11", "--location", nowhere)
-        assert (code, words in said) == (2, True)
+        assert (code, f"--location '{nowhere}' names no country, or a part" in said) == (2, True)
     assert command("preview", "--start", "2027-01-11", "--location", "Las Palmas, IC")[0] == 0  # a place without a calendar
     code, _, said = command("preview", "--start", "2027-01-11", "--programme", "nothing")
     assert code == 1
