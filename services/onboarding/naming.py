@@ -31,8 +31,9 @@ def sought(text: str) -> list[list[str]]:
 
 def is_named(employee_id: str, person: Mapping[str, Any] | None, text: str) -> bool:
     """Whether a search for the text finds this person."""
-    under = set(filed(employee_id, person))
-    return all(not under.isdisjoint(spellings) for spellings in sought(text))
+    words = sought(text)
+    under = set(filed(employee_id, person)) if words else set()
+    return all(not under.isdisjoint(spellings) for spellings in words)
 
 
 def _typed(text: str) -> Iterator[str]:
