@@ -149,7 +149,7 @@ def heading(viewer: Viewer) -> tuple[str, str]:
 def nobody(view: BoardView) -> tuple[str, str]:
     """What an empty board says."""
     if view.q:
-        return _("Nobody by that name"), _("Look for another part of the name, or show everybody.")
+        return _("Nobody by that name"), _("Look for the beginning of another name, or for an id, or show everybody.")
     if view.show == "attention":
         return _("Nobody needs attention"), _("Everything is on time, and everybody has a mentor.")
     if view.show:
