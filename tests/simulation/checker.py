@@ -10,6 +10,7 @@ from services.matching.pair_desk import Allow, Exclude, Reject
 from services.notifications.entry import UNCERTAIN
 from services.onboarding.evolution import evolve
 from services.onboarding.journey import Journey
+from services.onboarding.naming import filed
 from services.onboarding.projections.reading import TOPICS as READ_MODEL_TOPICS
 from services.onboarding.read_models import CONSUMER as READ_MODELS_CONSUMER
 from services.onboarding.read_models import READ_MODELS
@@ -340,6 +341,10 @@ class Checker:
                     self._fail("read models are the topics", f"{model.name} {id}: {_difference(row.state, stored.get(id))}"[:400])
             for id in stored.keys() - rows.keys():
                 self._fail("read models are the topics", f"{model.name} knows {id}, no topic does")
+        people = self.world.store.documents("onboarding", "directory")
+        for id, row in self.world.store.documents("onboarding", "board").items():
+            if row["state"]["number"] and row.get("named") != filed(id, people.get(id)):
+                self._fail("read models are the topics", f"board {id} is found by {row.get('named')}, not by the present name")
 
     def _check_requests(self) -> None:
         """What people reported and got an answer to was done, once."""
