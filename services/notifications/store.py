@@ -82,7 +82,7 @@ class Ledger:
         step = _moved(state, now, reason)
         if state == entry.state:
             del step["$set"]
-        elif entry.state not in FINAL:
+        elif state == "failed" or entry.state not in FINAL:  # what had arrived as far as we knew is lost from now on
             step["$set"]["settled_at"] = now
         self._guarded.append(UpdateOne({"_id": entry.message_id, "revision": entry.revision}, step))
         del self._entries[entry.message_id]
@@ -324,6 +324,15 @@ async def entries(db: Database, query: Document, limit: int = 0) -> list[Entry]:
     """The entries that match, longest due first; all of them without a limit."""
     found = await db[MESSAGES].find(query).sort("due_at", ASCENDING).limit(limit).to_list(None)
     return [Entry.model_validate(document) for document in found]
+
+
+async def latest_of(
+    db: Database, template: str, recipient_id: str, states: Sequence[LedgerState], before: datetime
+) -> Entry | None:
+    """The message of this kind to this reader that was planned last before a moment and is in one of these states."""
+    query = {"recipient_id": recipient_id, "template": template, "state": {"$in": list(states)}, "planned_at": {"$lt": before}}
+    found = await db[MESSAGES].find_one(query, sort=[("planned_at", DESCENDING)])
+    return Entry.model_validate(found) if found else None
 
 
 async def messages_about(db: Database, employee_id: str, after: tuple[datetime, str] | None, limit: int) -> list[Entry]:

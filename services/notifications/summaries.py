@@ -12,7 +12,7 @@ from services.notifications.digest import FIRST_DAYS, UNREACHED, Told, ahead, di
 from services.notifications.entry import Entry
 from services.notifications.letters import Person
 from services.notifications.preferences import USUAL, WEEKDAYS, Preferences
-from services.notifications.store import CORRESPONDENCES, entries, preferences_of
+from services.notifications.store import ARRIVED, CORRESPONDENCES, OPEN, entries, latest_of, preferences_of
 from services.notifications.wishes import SUMMARY_TO
 from shared.clock import Clock
 from shared.directory import has_left, people
@@ -26,6 +26,7 @@ BATCH = 200
 MOST_HIRES = 1_000  # a digest names some dozens of people at most; the rest is counted
 MORNING = time(6)  # planned from then on, so that it can be read when the day begins, at whatever hour that is allowed
 A_DAY = timedelta(days=1)
+A_MONTH = timedelta(days=30)  # who never had a notice is not told what failed before that
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ async def gather(db: Database, taken: Iterable[Entry], now: datetime) -> Materia
     if not any(of.values()):
         return Material()
     teams = {entry.recipient_id: await _team(db, entry.recipient_id, now) for entry in of["manager_digest"]}
-    unreached = {entry.recipient_id: await _unreached(db, entry.planned_at) for entry in of["undelivered"]}
+    unreached = {entry.recipient_id: await _untold(db, entry) for entry in of["undelivered"]}
     hires: Document = {"_id": {"$in": sorted({entry.recipient_id for entry in of["week_ahead"]})}}
     found = db[CORRESPONDENCES].find(hires, {"state": 1})
     own = {each["_id"]: Correspondence.model_validate(each["state"]) async for each in found if each["state"]}
@@ -102,10 +103,17 @@ async def _weeks(db: Database, now: datetime) -> list[SummaryDue]:
 
 
 async def _troubles(db: Database, coordinators: Sequence[str], now: datetime) -> list[SummaryDue]:
-    """Coordinators, each morning after a day on which somebody could not be reached."""
-    if not coordinators or not await _unreached(db, now, limit=1):
-        return []
-    return await _not_yet(db, "undelivered", list(coordinators), {}, now)
+    """Coordinators whom no notice tells yet, sent or waiting, that somebody could not be reached."""
+    due = await _not_yet(db, "undelivered", coordinators, {}, now)
+    since = {each.employee_id: await _noticed_until(db, each.employee_id, now) for each in due}
+    news = {begin for begin in set(since.values()) if await _unreached(db, begin, now, limit=1)}
+    return [each for each in due if since[each.employee_id] in news]
+
+
+async def _noticed_until(db: Database, coordinator: str, now: datetime) -> datetime:
+    """Until when this coordinator has been or will be told; a notice that failed tells nothing."""
+    last = await latest_of(db, "undelivered", coordinator, (*ARRIVED, *OPEN, "suppressed"), now)
+    return max(last.planned_at, now - A_MONTH) if last else now - A_MONTH
 
 
 async def _not_yet(
@@ -142,11 +150,18 @@ async def _team(db: Database, manager_id: str, now: datetime) -> list[Correspond
     return [Correspondence.model_validate(document["state"]) async for document in found if document["_id"] != manager_id]
 
 
-async def _unreached(db: Database, before: datetime, limit: int = 0) -> list[Entry]:
-    """What did not reach its reader in the day before, but for coordinators themselves."""
+async def _untold(db: Database, notice: Entry) -> list[Entry]:
+    """What this notice tells: all since the one before that its reader got, so that nothing is left out or told twice."""
+    before = await latest_of(db, notice.template, notice.recipient_id, ARRIVED, notice.planned_at)
+    since = before.planned_at if before else notice.planned_at - A_MONTH
+    return await _unreached(db, since, notice.planned_at)
+
+
+async def _unreached(db: Database, since: datetime, before: datetime, limit: int = 0) -> list[Entry]:
+    """What did not reach its reader in that time, but for coordinators themselves."""
     query: Document = {
         "reason": {"$type": "string"},
-        "settled_at": {"$gte": before - A_DAY, "$lt": before},
+        "settled_at": {"$gte": since, "$lt": before},
         "recipient_role": {"$ne": "coordinator"},
         "channel": EMAIL,  # what chat refused goes by mail
         "$or": [{"reason": {"$in": list(UNREACHED)}}, {"state": "failed"}],

@@ -28,7 +28,6 @@ KEEPS_ITS_SENSE: Mapping[Template, timedelta] = {
     "meeting_invitation": timedelta(days=8),  # sent a week ahead; after its day nobody accepts it any more
     "manager_digest": timedelta(days=4),
     "week_ahead": timedelta(days=4),
-    "undelivered": timedelta(days=4),
 }
 """How long after it was due a message is worth its reader's time, for those that grow stale; the others always are."""
 

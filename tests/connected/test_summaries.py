@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.notifications import store
+from services.notifications.bounces import Bounce
 from services.notifications.preferences import Preferences
 from services.notifications.summaries import plan_due
 from services.notifications.timing import Hours, Timing
@@ -160,6 +161,78 @@ async def test_trouble_of_one_day_is_told_on_one_day(office: Office, post: PostO
         office.pass_time(hours=23)
         await plan(office)
     assert len(await office.ledger(template="undelivered")) == 1
+
+
+async def nobody_reaches(office: Office, *ids: str) -> None:
+    """These are hired without an address, and their mail is tried."""
+    await office.hear(*(office.hired(id, personal_email=None, work_email=None, given_name=f"Lost{id[2:]}") for id in ids))
+    await office.send()
+
+
+async def notices(office: Office, post: PostOffice, at: datetime) -> list[str]:
+    """What coordinators have been told by then, of notices planned at six and sent at nine."""
+    office.now = at.replace(hour=6)
+    await plan(office)
+    office.now = at.replace(hour=9)
+    await office.send()
+    mails = [mail for mail in post.to("cleo@acme.example") if mail["X-Firstmate-Template"] == "undelivered"]
+    return [part.get_content() for mail in mails for part in mail.iter_parts() if part.get_content_type() == "text/plain"]
+
+
+@pytest.mark.parametrize("weekend", [True, False])
+async def test_what_failed_on_friday_and_on_saturday_is_told_on_monday_once(office: Office, post: PostOffice, weekend: bool):
+    """Also where the service stood still over the weekend, and planned nothing."""
+    friday, saturday = MONDAY + timedelta(days=4), MONDAY + timedelta(days=5)
+    for number, day in enumerate((friday, saturday)):
+        office.now = day.replace(hour=15)
+        await nobody_reaches(office, f"E-2{number}")
+        if weekend:
+            assert await notices(office, post, day + timedelta(days=1)) == []
+    (text,) = await notices(office, post, MONDAY + timedelta(days=7))
+    assert "Lost20: no address is known" in text
+    assert "Lost21: no address is known" in text
+    assert await notices(office, post, MONDAY + timedelta(days=8)) == [text]
+    await nobody_reaches(office, "E-22")
+    (_, later) = await notices(office, post, MONDAY + timedelta(days=9))
+    assert "Lost22" in later
+    assert "Lost20" not in later
+
+
+async def test_what_a_notice_that_never_went_would_have_told_is_in_the_next(office: Office, post: PostOffice):
+    await nobody_reaches(office, "E-20")
+    post.on_rcpt = lambda address: "451 later" if address.startswith("cleo") else None
+    assert await notices(office, post, MONDAY + timedelta(days=1)) == []
+    await nobody_reaches(office, "E-21")
+    post.on_rcpt = lambda _: None
+    (text,) = await notices(office, post, MONDAY + timedelta(days=2))
+    assert "Lost20" in text
+    assert "Lost21" in text
+    states = [(entry.state, entry.reason) for entry in await office.ledger(template="undelivered")]
+    assert sorted(map(str, states)) == ["('sent', None)", "('suppressed', 'withdrawn')"]
+
+
+async def test_a_pause_of_weeks_costs_a_coordinator_no_failure(office: Office, post: PostOffice):
+    office.timing = Timing(Hours.read("07:00-20:00"))
+    await store.prefer(office.db, COORDINATOR, Preferences(paused_until=MONDAY.date() + timedelta(days=21)), office.now)
+    await nobody_reaches(office, "E-20")
+    for day in (1, 2, 20):
+        assert await notices(office, post, MONDAY + timedelta(days=day)) == []
+    (text,) = await notices(office, post, MONDAY + timedelta(days=21))
+    assert "Lost20" in text
+    assert len(await office.ledger(template="undelivered")) == 1
+
+
+async def test_mail_that_comes_back_after_the_notice_of_its_day_is_in_the_next(office: Office, post: PostOffice):
+    await nobody_reaches(office, "E-20")
+    await office.hear(office.hired("E-21", given_name="Una"))
+    await office.send()
+    assert len(await notices(office, post, MONDAY + timedelta(days=1))) == 1
+    (welcome,) = await office.ledger(template="welcome", employee_id="E-21")
+    returned = {"employee_id": "E-21", "message_id": welcome.message_id, "recipient_id": "E-21"}
+    await office.hear(Bounce(**returned, action="failed", status="5.1.1", address="0" * 64))
+    (_, text) = await notices(office, post, MONDAY + timedelta(days=2))
+    assert "Una: mail to the address came back" in text
+    assert "Lost20" not in text
 
 
 async def test_managers_and_their_people_are_found_by_index(office: Office):
