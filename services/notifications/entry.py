@@ -1,7 +1,9 @@
 """One message as the ledger holds it, pure: where it stands and each step it took."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import zip_longest
+from operator import not_
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,12 +29,14 @@ class Transition(BaseModel):
     """One step of a message: the state it came to, when, and why where a reason is known.
 
     `sending` says that a sender took it, `rendered` that it was written then: that step is kept with the result of the attempt,
-    and its reason names the language where that is not its reader's.
+    and its reason names the language where that is not its reader's. `untried` says of a wait that the message itself was not
+    tried: its channel was away, or it was not its turn.
     """
 
     state: LedgerState
     at: datetime
     reason: str | None = None
+    untried: bool = Field(default=False, exclude_if=not_)
 
 
 class Entry(BaseModel):
@@ -69,11 +73,17 @@ class Entry(BaseModel):
         return any(step.reason in UNCERTAIN for step in self.transitions)
 
     @property
+    def first_taken_at(self) -> datetime | None:
+        """When a sender first took it, and it was its turn, since it last waited for its hour; None before that."""
+        return next((at for at, after in self._takings() if not (after and after.reason in QUEUED)), None)
+
+    @property
     def first_tried_at(self) -> datetime | None:
-        """When a sender first took it and tried it since it last waited for its hour, None before that."""
+        """The same, where its channel was not away either: nobody runs out of patience with a message for that."""
+        return next((at for at, after in self._takings() if not (after and (after.untried or after.reason in QUEUED))), None)
+
+    def _takings(self) -> Iterator[tuple[datetime, Transition | None]]:
+        """When a sender took it since it last waited for its hour, each with what came of that, None while nothing has."""
         held = [number for number, step in enumerate(self.transitions) if step.reason in HELD]
         since = [step for step in self.transitions[held[-1] + 1 if held else 0 :] if step.state != "rendered"]
-        taken = zip_longest(since, since[1:])
-        return next(
-            (step.at for step, after in taken if step.state == "sending" and not (after and after.reason in QUEUED)), None
-        )
+        return ((step.at, after) for step, after in zip_longest(since, since[1:]) if step.state == "sending")

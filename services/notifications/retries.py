@@ -1,4 +1,4 @@
-"""When to try again, pure: growing pauses per message, a rest for a channel that is away, and an end to both."""
+"""When to try again, pure: growing pauses per message with an end to them, and a rest for a channel that is away."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,6 +14,8 @@ LONGEST_LOOK = timedelta(minutes=5)
 
 FIRST_REST = timedelta(seconds=1)  # a mail server that restarts is back in seconds
 LONGEST_REST = timedelta(minutes=5)
+LASTING = timedelta(days=2)  # a channel that has been away for so long is not expected by the minute,
+LASTING_REST = timedelta(minutes=30)  # and each look at it is a step in the ledger
 
 
 def pause(attempts: int, key: str, *, first: timedelta = FIRST_PAUSE, longest: timedelta = LONGEST_PAUSE) -> timedelta:
@@ -57,7 +59,8 @@ class Breaker:
         if not self.is_resting(now):
             self.failures += 1
             self.failing_since = self.failing_since or now
-            self.rests_until = now + _doubled(FIRST_REST, self.failures, LONGEST_REST)
+            longest = LASTING_REST if now - self.failing_since >= LASTING else LONGEST_REST
+            self.rests_until = now + _doubled(FIRST_REST, self.failures, longest)
         return self.rests_until or now
 
     def mend(self) -> None:

@@ -375,7 +375,8 @@ class Sender:
         if not self._breaker.is_resting(now):
             log.warning("channel_unreachable", channel=self._channel.name, reason=reason, advice=advice(reason))
         until = self._breaker.trip(now)
-        if is_over(entry.first_tried_at, now, self._channel.patience):
+        # Where no other channel takes its place, it waits for as long as it is worth its reader's time.
+        if self._fallback is not None and is_over(entry.first_taken_at, now, self._channel.patience):
             return _result(entry, "failed", reason, instead=self._fallback, **written)
         return _result(entry, "deferred", reason, retry_at=until, **written)
 

@@ -175,6 +175,8 @@ def _outcome(result: SendResult, now: datetime) -> Document:
     changed = {"due_at": result.retry_at} if deferred else {"settled_at": now}
     step = _moved(state, now, result.reason, changed)
     step["$inc"]["attempts"] = int(result.attempted)
+    if deferred and not result.attempted:
+        step["$push"]["transitions"]["untried"] = True
     if result.rendered_at is not None:  # kept with the result: a round trip of its own would halve the rate
         reason = {"reason": f"written_in_{result.written_in}"} if result.written_in else {}
         rendered = {"state": "rendered", "at": result.rendered_at} | reason

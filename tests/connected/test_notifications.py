@@ -199,6 +199,34 @@ async def test_a_mail_server_that_is_away_costs_a_rest_and_no_message(office: Of
     assert {entry.state for entry in await office.ledger()} == {"sent"}
 
 
+async def test_after_days_without_a_mail_server_what_is_worth_reading_goes_and_the_rest_is_outdated(
+    office: Office, post: PostOffice
+):
+    """The outage costs no patience either: a server that is back and busy is asked again."""
+    await post.close()
+    due = (office.now + timedelta(days=1)).date()
+    journey = {"employee_id": "E-1", "start_date": "2027-01-11", "programme": "default", "programme_version": "1"}
+    desk = {"id": "desk", "owner": "manager", "due": due}
+    await office.hear(office.hired(), JourneyStarted.model_validate(journey | {"milestones": [desk]}))
+    await office.hear(
+        MilestoneReminded(employee_id="E-1", milestone_id="desk", due=due, owner="manager", reminded_on=office.now.date())
+    )
+    for _ in range(20):
+        office.pass_time(hours=7)
+        await office.send()
+    await post.open()
+    office.pass_time(minutes=1)
+    post.on_rcpt = lambda _: "451 so many of you"
+    await office.send()
+    waiting = {entry.template: (entry.state, entry.reason) for entry in await office.ledger()}
+    assert waiting["welcome"] == waiting["manager_notice"] == ("due", "smtp_451")
+    assert waiting["milestone_reminder"] == ("suppressed", "outdated")
+    post.on_rcpt = lambda _: None
+    office.pass_time(hours=1)
+    await office.send()
+    assert post.templates == ["manager_notice", "welcome"]
+
+
 async def test_a_mail_server_that_hangs_up_between_two_messages_is_called_again(office: Office, post: PostOffice):
     async with office.sender() as sender:
         await office.hear(office.hired(manager_id=None))

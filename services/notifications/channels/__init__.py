@@ -37,7 +37,7 @@ class Permanent(Exception):
 
 class Channel(Protocol):
     """One way to send. `name` stands in the ledger; `width` is how many messages it takes at once, `patience` for how long
-    one that fails for now is tried again."""
+    one that fails for now is tried again. Mail that is away as a whole is waited for; other channels have mail in their place."""
 
     name: str
     width: int

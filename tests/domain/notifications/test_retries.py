@@ -5,7 +5,17 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.notifications.retries import FIRST_PAUSE, GIVE_UP_AFTER, LONGEST_PAUSE, LONGEST_REST, Breaker, is_over, pause
+from services.notifications.retries import (
+    FIRST_PAUSE,
+    GIVE_UP_AFTER,
+    LASTING,
+    LASTING_REST,
+    LONGEST_PAUSE,
+    LONGEST_REST,
+    Breaker,
+    is_over,
+    pause,
+)
 
 NOW = datetime(2026, 12, 1, 10, tzinfo=UTC)
 
@@ -40,6 +50,7 @@ def test_a_channel_that_stays_away_rests_longer_each_time_and_not_for_ever():
     assert rests == sorted(rests)
     assert rests[0] == timedelta(seconds=1)
     assert rests[-1] == LONGEST_REST
+    assert breaker.trip(NOW + LASTING) - NOW - LASTING == LASTING_REST
 
 
 def test_messages_that_fail_together_count_as_one_failure_of_the_channel():
