@@ -253,10 +253,48 @@ async def test_a_mail_server_that_hangs_is_given_up_on_and_tried_later(office: O
 
     post.before_data_answer = hang
     await office.hear(office.hired(manager_id=None))
-    await office.send(command_timeout=0.2)
+    await office.send(command_timeout=0.2, acceptance_timeout=0.4)
     entry = await office.entry("welcome")
     assert (entry.state, entry.reason) == ("due", "smtp_unanswered")
     never.set()
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+async def test_a_mail_server_that_accepts_slowly_is_waited_for_and_gets_it_once(
+    office: Office, post: PostOffice, pipelining: bool
+):
+    post.pipelining = pipelining
+    post.before_data_answer = lambda _: asyncio.sleep(0.6)
+    await office.hear(office.hired(manager_id=None))
+    await office.send(command_timeout=0.2)
+    assert (await office.entry("welcome")).state == "sent"
+    assert post.templates == ["welcome"]
+
+
+async def test_a_domain_that_accepts_slowly_holds_up_no_other(office: Office, post: PostOffice, until: Until):
+    released = asyncio.Event()
+
+    async def slow(address: str) -> None:
+        if address.endswith("@slow.example"):
+            await released.wait()
+
+    post.before_data_answer = slow
+    await office.hear(*(office.hired(f"E-{n}", personal_email=f"e-{n}@slow.example", manager_id=None) for n in range(2, 6)))
+    async with office.sender(width=2, command_timeout=0.2) as sender:
+        running = asyncio.create_task(sender.run())
+        await until(lambda: _accepted(post, "e-2@slow.example"))
+        await office.hear(office.hired("E-9", manager_id=None))
+        await until(lambda: _state(office, "E-9", "sent"))
+        waiting = [entry.reason for entry in await office.ledger(template="welcome", state="due")]
+        assert set(waiting) <= {"smtp_unanswered", "domain_slow"}
+        assert len(waiting) == 3
+        released.set()
+        await until(lambda: _state(office, "E-2", "sent"))
+        office.pass_time(minutes=10)
+        for number in range(3, 6):
+            await until(lambda number=number: _state(office, f"E-{number}", "sent"))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_slow_message_does_not_hold_up_another(office: Office, post: PostOffice, until: Until):

@@ -20,8 +20,8 @@ import aiosmtplib
 
 from services.notifications.brand import Brand
 from services.notifications.channels import Later, Permanent, Temporary, Unreachable
-from services.notifications.channels.pace import PATIENCE_S, Pace
-from services.notifications.channels.pipeline import Pipeline
+from services.notifications.channels.pace import PATIENCE_S, Pace, Slowness
+from services.notifications.channels.pipeline import Longer, Pipeline
 from services.notifications.channels.server import MailServer
 from services.notifications.entry import UNANSWERED
 from services.notifications.invitations import calendar_of
@@ -33,6 +33,8 @@ from shared.settings import Settings
 CONNECT_TIMEOUT_S = 10.0
 STEPS = 3  # connecting, encrypting, signing in: a server that takes its time for each by bits and pieces is given up on
 COMMAND_TIMEOUT_S = 30.0  # RFC 5321 allows minutes; a server this slow is better tried again later
+ACCEPTANCE_TIMEOUT_S = 600.0  # of a whole mail: who gives up sooner is sent it twice (RFC 5321, section 4.5.3.2.6)
+SLOW_PAUSE = timedelta(seconds=60)
 IDLE_S = 20.0  # servers hang up on idle clients, some after half a minute; an older connection is opened anew
 REFUSED_FOR_NOW = range(400, 500)
 OK, FORWARDED, GO_ON = 250, 251, 354
@@ -221,7 +223,7 @@ def _in_ascii(domain: str) -> str:
 class _Connection:
     """One SMTP connection, opened when first needed."""
 
-    def __init__(self, server: MailServer, connect_timeout: float, command_timeout: float) -> None:
+    def __init__(self, server: MailServer, connect_timeout: float, command_timeout: float, acceptance_timeout: float) -> None:
         # The default local hostname asks DNS and may wait for it; the plain name is as good.
         self._smtp = aiosmtplib.SMTP(
             hostname=server.host,
@@ -236,10 +238,12 @@ class _Connection:
         self._pipeline: Pipeline | None = None
         self._connect_timeout = connect_timeout
         self._command_timeout = command_timeout
+        self._acceptance_timeout = acceptance_timeout
         self._used_at = 0.0
 
-    async def transfer(self, sender: str, recipient: str, mail: bytes, *, smtputf8: bool) -> None:
-        """Hand one mail over. An open connection that turns out dead before the data is replaced once.
+    async def transfer(self, sender: str, recipient: str, mail: bytes, *, smtputf8: bool, may_wait: Callable[[], bool]) -> None:
+        """Hand one mail over. An open connection that turns out dead before the data is replaced once. `may_wait` is asked
+        whether to wait for a server that has all of it and takes longer than for other answers.
 
         Raises `Temporary` with `UNANSWERED` when the server had all of it and did not answer.
         """
@@ -254,7 +258,7 @@ class _Connection:
             await self._ready()
             await self._begin(sender, recipient, smtputf8=smtputf8)
         try:
-            await self._finish(mail)
+            await self._finish(mail, lambda: max(self._acceptance_timeout - self._command_timeout, 0) * may_wait())
         except aiosmtplib.SMTPResponseException:
             raise
         except (aiosmtplib.SMTPException, OSError) as error:
@@ -290,7 +294,7 @@ class _Connection:
                 raise Unreachable("smtp_no_starttls")
         if self._server.user:
             await self._sign_in()
-        self._pipeline = Pipeline(self._smtp) if self._smtp.supports_extension("pipelining") else None
+        self._pipeline = Pipeline(self._smtp)
 
     async def _greet(self) -> None:
         try:
@@ -319,9 +323,11 @@ class _Connection:
         # Written here since the library parses each address anew; ours are checked and hold no display name.
         options = b" SMTPUTF8" if smtputf8 else b""
         mail, rcpt = b"MAIL FROM:<" + sender.encode() + b">" + options, b"RCPT TO:<" + recipient.encode() + b">"
-        if self._pipeline is None:
+        assert self._pipeline is not None
+        if not self._smtp.supports_extension("pipelining"):
             _check_sender(await self._smtp.execute_command(mail), sender)
             _check_recipient(await self._smtp.execute_command(rcpt), recipient)
+            _check_data(*await self._pipeline.ask(b"DATA", within=self._command_timeout))
             return
         replies = await self._pipeline.ask(mail, rcpt, b"DATA", within=self._command_timeout)
         try:
@@ -331,11 +337,9 @@ class _Connection:
                 await self._pipeline.tell(b"", within=self._command_timeout)
             raise
 
-    async def _finish(self, mail: bytes) -> None:
-        if self._pipeline is None:
-            await self._smtp.data(mail)
-            return
-        reply = await self._pipeline.tell(mail, within=self._command_timeout)
+    async def _finish(self, mail: bytes, longer: Longer) -> None:
+        assert self._pipeline is not None
+        reply = await self._pipeline.tell(mail, within=self._command_timeout, longer=longer)
         if reply.code != OK:
             raise aiosmtplib.SMTPDataError(reply.code, reply.message)
 
@@ -370,28 +374,35 @@ class EmailChannel:
         *,
         connect_timeout: float = CONNECT_TIMEOUT_S,
         command_timeout: float = COMMAND_TIMEOUT_S,
+        acceptance_timeout: float = ACCEPTANCE_TIMEOUT_S,
     ) -> None:
         self.width = server.connections
         self.patience = GIVE_UP_AFTER
         self._sender = sender
         self._pace = Pace(server.per_domain)
         self._at_once = server.domain_connections
+        self._slowness = Slowness(max(1, self.width - 1))
         self._busy: Counter[str] = Counter()
         self._idle: asyncio.LifoQueue[_Connection] = asyncio.LifoQueue()  # the warmest first
-        self._all = [_Connection(server, connect_timeout, command_timeout) for _ in range(self.width)]
+        self._all = [_Connection(server, connect_timeout, command_timeout, acceptance_timeout) for _ in range(self.width)]
         for connection in self._all:
             self._idle.put_nowait(connection)
 
     async def send(self, message: Outgoing, now: datetime) -> None:
         """See `Channel.send`."""
         recipient = envelope_address(message.to_address)
-        async with self._turn(recipient.rpartition("@")[2].lower()):
-            await self._send(build(message, self._sender, now), recipient)
+        domain = recipient.rpartition("@")[2].lower()
+        async with self._turn(domain):
+            with self._slowness.watch(domain) as may_wait:
+                await self._send(build(message, self._sender, now), recipient, may_wait)
 
     @asynccontextmanager
     async def _turn(self, domain: str) -> AsyncIterator[None]:
         """The domain's turn. Raises `Later` where it would be long in coming."""
-        if self._at_once and self._busy[domain] >= self._at_once:
+        if self._slowness.is_waited_for(domain):
+            raise Later("domain_slow", SLOW_PAUSE)
+        busy = self._busy[domain]
+        if (self._at_once and busy >= self._at_once) or self._slowness.is_full(domain, busy):
             raise Later("domain_busy", timedelta(seconds=PATIENCE_S))
         wait, taken = self._pace.turn(domain, asyncio.get_running_loop().time())
         if not taken:
@@ -406,10 +417,10 @@ class EmailChannel:
             if not self._busy[domain]:
                 del self._busy[domain]
 
-    async def _send(self, data: bytes, recipient: str) -> None:
+    async def _send(self, data: bytes, recipient: str, may_wait: Callable[[], bool]) -> None:
         connection = await self._idle.get()
         try:
-            await connection.transfer(self._sender.address, recipient, data, smtputf8=not recipient.isascii())
+            await connection.transfer(self._sender.address, recipient, data, smtputf8=not recipient.isascii(), may_wait=may_wait)
         except Temporary:
             raise
         except (Permanent, aiosmtplib.SMTPResponseException) as error:

@@ -1,16 +1,19 @@
 """SMTP commands sent in one go (RFC 2920), for servers that offer it: two round trips a message instead of four.
 
-aiosmtplib hears one reply after each command and drops what comes with it. This stands between the connection and its protocol
-while replies to several commands are awaited; all else goes on through the library.
+aiosmtplib hears one reply after each command and drops what comes with it, and has one time-out for all replies to a mail. This
+stands between the connection and its protocol while replies to several commands, or to a whole mail, are awaited; all else goes
+on through the library.
 """
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import cast
 
 import aiosmtplib
 
 LONGEST_REPLY = 32_768  # bytes; a server that never ends a line must not fill our memory
+Longer = Callable[[], float]
 CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 
 
@@ -36,23 +39,28 @@ class Pipeline(asyncio.Protocol):
             raise ValueError("an SMTP command holds a control character")
         return await self._exchange(b"\r\n".join((*commands, b"")), len(commands), within)
 
-    async def tell(self, mail: bytes, within: float) -> aiosmtplib.SMTPResponse:
-        """Send a mail, of lines that end in CRLF, after a DATA that the server agreed to; its reply. Raises as `ask`."""
-        stuffed = b"." + mail if mail.startswith(b".") else mail
-        return (await self._exchange(stuffed.replace(b"\r\n.", b"\r\n..") + b".\r\n", 1, within))[0]
+    async def tell(self, mail: bytes, within: float, longer: Longer | None = None) -> aiosmtplib.SMTPResponse:
+        """Send a mail, of lines that end in CRLF, after a DATA that the server agreed to; its reply. Raises as `ask`.
 
-    async def _exchange(self, data: bytes, replies: int, within: float) -> list[aiosmtplib.SMTPResponse]:
+        `longer` is asked once, when the time is over, for how many seconds more to wait.
+        """
+        stuffed = b"." + mail if mail.startswith(b".") else mail
+        return (await self._exchange(stuffed.replace(b"\r\n.", b"\r\n..") + b".\r\n", 1, within, longer))[0]
+
+    async def _exchange(
+        self, data: bytes, replies: int, within: float, longer: Longer | None = None
+    ) -> list[aiosmtplib.SMTPResponse]:
         if self._transport.is_closing():
             raise aiosmtplib.SMTPServerDisconnected("connection lost")
         self._heard, self._replies, self._wanted = b"", [], replies
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
-        patience = loop.call_later(within, self._lose_patience)
+        self._patience = loop.call_later(within, self._lose_patience, longer)
         self._transport.write(data)
         try:
             await self._waiter
         finally:
-            patience.cancel()
+            self._patience.cancel()
             self._waiter = None
         return self._replies[:replies]
 
@@ -91,8 +99,12 @@ class Pipeline(asyncio.Protocol):
         """As the library has it."""
         self._library.resume_writing()
 
-    def _lose_patience(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+    def _lose_patience(self, longer: Longer | None) -> None:
+        if self._waiter is None or self._waiter.done():
+            return
+        if longer is not None and (more := longer()):
+            self._patience = asyncio.get_running_loop().call_later(more, self._lose_patience, None)
+        else:
             self._waiter.set_exception(aiosmtplib.SMTPReadTimeoutError("no reply in time"))
 
     def _wake(self) -> None:
