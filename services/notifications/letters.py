@@ -33,6 +33,9 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\u0080-\U0010ffff-]+"
 POSSIBLE_ADDRESS = re.compile(rf"(?=[^@]{{1,64}}@.{{1,253}}$){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
 """What mail servers take in practice: a dotted local part and a domain of labels (RFC 5321, section 4.1.2), no quoting."""
 
+TELLS_MEETING: frozenset[Template] = frozenset({"meeting_invitation", "meeting_cancelled"})
+"""Templates that calendars read."""
+
 TELLS_PAIR: frozenset[Template] = frozenset({"mentor_introduction", "mentor_brief"})
 """Templates that say what brought two people together and what to talk about first."""
 
@@ -141,7 +144,7 @@ def compose(
     context = _context(letter, state, people, now) | {"links": links_to(web_url, state.employee_id, own)}
     context |= _asked(letter, state, answers, web_url)
     context |= about or {}
-    meeting = _meeting(letter, state, people)
+    meeting = meeting_in(letter, state, people) if letter.template in TELLS_MEETING else None
     context |= {"meeting": meeting}
     if letter.template in TELLS_PAIR:
         context |= _told_in_words(context, letter, state, renderer, tongue)
@@ -184,10 +187,8 @@ def _context(letter: Letter, state: Correspondence, people: Mapping[str, Person]
     }
 
 
-def _meeting(letter: Letter, state: Correspondence, people: Mapping[str, Person]) -> Meeting | None:
-    """The meeting that the letter tells of as it is planned now, None for a letter of another kind."""
-    if letter.template not in ("meeting_invitation", "meeting_cancelled"):
-        return None
+def meeting_in(letter: Letter, state: Correspondence, people: Mapping[str, Person]) -> Meeting:
+    """The meeting that an invitation, or its cancellation, tells of as it is planned now."""
     key, reader_id = state.meeting(letter), letter.recipient_id
     was_invited = (key, reader_id) in state.invited
     return meeting_of(key, state.invites[key], state.employee_id, people, reader_id, was_invited=was_invited)

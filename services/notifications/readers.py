@@ -8,9 +8,9 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 from services.notifications.chat_services import ChatServices
-from services.notifications.correspondence import Letter
+from services.notifications.correspondence import Correspondence, Letter
 from services.notifications.entry import Entry
-from services.notifications.letters import Person, is_expected
+from services.notifications.letters import Person, is_expected, meeting_in
 from services.notifications.preferences import USUAL, Chat, Chosen, Preferences
 from services.notifications.rendering import language_of
 from services.notifications.routing import chat_for
@@ -62,13 +62,14 @@ class Readers:
         id = letter.recipient_id
         return chat_for(letter.template, self.people.get(id, {}), self._chose.get(id, USUAL), self._services, self._now)
 
-    def hindrance(self, letter: Letter) -> Hindrance | None:
+    def hindrance(self, letter: Letter, state: Correspondence) -> Hindrance | None:
         """What keeps this message from its reader now; None lets it go, and counts it."""
         id = letter.recipient_id
         person = self.people.get(id, {})
         where = None if is_expected(person, self._now) else place(person.get("location"))
         reader = Reader(person.get("time_zone"), where, self._chose.get(id, USUAL), self._got[id])
-        found = self._timing.hindrance(letter.template, letter.due_at, reader, self._now)
+        begins = meeting_in(letter, state, self.people).start if letter.template == "meeting_invitation" else None
+        found = self._timing.hindrance(letter.template, letter.due_at, reader, self._now, begins)
         if found is None and letter.template not in URGENT:
             self._got[id] += 1
         return found

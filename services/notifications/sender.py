@@ -433,11 +433,12 @@ class Sender:
 
 def _as_reader_wishes(draft: Draft, readers: Readers) -> Draft:
     """With where and when its reader gets it."""
-    if (letter := draft.letter) is None:
+    letter, state = draft.letter, draft.state
+    if letter is None or state is None:
         return draft
     if chat := readers.chat(letter):
         draft = replace(draft, chat=chat)
-    if draft.diversion or (hindrance := readers.hindrance(letter)) is None:
+    if draft.diversion or (hindrance := readers.hindrance(letter, state)) is None:
         return draft
     return replace(draft, hindrance=hindrance)
 

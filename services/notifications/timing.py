@@ -25,7 +25,6 @@ KEEPS_ITS_SENSE: Mapping[Template, timedelta] = {
     "milestone_escalated": timedelta(days=14),
     "meeting_question": timedelta(days=7),
     "survey_invitation": timedelta(days=14),
-    "meeting_invitation": timedelta(days=8),  # sent a week ahead; after its day nobody accepts it any more
     "manager_digest": timedelta(days=4),
     "week_ahead": timedelta(days=4),
 }
@@ -86,9 +85,12 @@ class Timing:
     hours: Hours | None = None
     per_day: int = 0
 
-    def hindrance(self, template: Template, planned_for: datetime, reader: Reader, now: datetime) -> Hindrance | None:
-        """Why a message doesn't go now: for good, or until when. None when it may go. `planned_for` is when it was first due."""
-        if now - planned_for > KEEPS_ITS_SENSE.get(template, now - planned_for):
+    def hindrance(
+        self, template: Template, planned_for: datetime, reader: Reader, now: datetime, begins: datetime | None = None
+    ) -> Hindrance | None:
+        """Why a message doesn't go now: for good, or until when. None when it may go. `planned_for` is when it was first due,
+        `begins` the meeting that it invites to: once that has begun, nobody accepts it any more."""
+        if now - planned_for > KEEPS_ITS_SENSE.get(template, now - planned_for) or (begins is not None and begins <= now):
             return Hindrance("outdated")
         if kind_of(template) in reader.preferences.declined:
             return Hindrance("declined")

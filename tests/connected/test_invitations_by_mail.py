@@ -141,6 +141,21 @@ async def test_a_calendar_that_subscribes_sees_all_meetings_and_their_changes(
     assert not hasattr(await feed(http, employee_id), "vevent")
 
 
+@pytest.mark.parametrize(("late_by", "state"), [(-1, ("sent", None)), (0, ("suppressed", "outdated"))])
+async def test_nobody_is_invited_to_a_meeting_that_has_begun(
+    office: Office, http: httpx.AsyncClient, late_by: int, state: tuple[str, str | None]
+):
+    """The sender stood still from the day on which the invitations were due."""
+    _, second = (await feed(http, "M-1")).vevent_list
+    waiting = {entry.message_id for entry in await office.ledger(template="meeting_invitation", state="planned")}
+    office.now = second.dtstart.value.astimezone(UTC) + timedelta(minutes=late_by)
+    await office.send()
+    became = [
+        (each.state, each.reason) for each in await office.ledger(template="meeting_invitation") if each.message_id in waiting
+    ]
+    assert became == [state, state]
+
+
 async def test_whoever_meets_nobody_has_an_empty_calendar_and_a_foreign_link_none(http: httpx.AsyncClient):
     assert not hasattr(await feed(http, "B-1"), "vevent")
     preferences = str(LINKS.own("preferences", "E-1")).rpartition("/")[2]
