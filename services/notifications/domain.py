@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from services.notifications.correspondence import EMAIL, Correspondence, Letter, LetterStatus, message_id
+from services.notifications.preferences import OPTIONAL
 from services.notifications.wishes import Wanted, wishes
 from shared.calendar import Place, next_working_day
 from shared.events.notifications import Template
@@ -93,13 +94,16 @@ def settle(state: Correspondence, decision: Decision) -> Correspondence:
 
 def due_at(template: Template, where: Whereabouts, now: datetime, on: date | None = None) -> datetime:
     """When a message is due, in UTC: a reminder at the next working morning of its recipient, what is read `on` a day at its
-    first working morning from then on, all else at once.
+    first working morning from then on, an overview on the very day that its reader chose, or at once when that has begun, all
+    else at once.
 
     UTC stands in for an unknown zone, and Monday to Friday for an unknown place.
     """
     if template not in IN_THE_MORNING and on is None:
         return now
     here = now.astimezone(ZoneInfo(where.zone or "UTC"))
+    if on is not None and template in OPTIONAL["digest"]:
+        return max(datetime.combine(on, MORNING, here.tzinfo).astimezone(now.tzinfo), now)
     if template == "meeting_invitation" and on is not None and on <= here.date():
         return now  # the meeting is near
     day = here.date() if here.time() <= MORNING else here.date() + timedelta(days=1)

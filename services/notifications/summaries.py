@@ -8,10 +8,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from services.notifications.correspondence import EMAIL, Correspondence, Summary, SummaryDue
-from services.notifications.digest import FIRST_DAYS, UNREACHED, Told, ahead, digest, trouble
+from services.notifications.digest import A_WEEK, FIRST_DAYS, UNREACHED, Told, ahead, digest, trouble
 from services.notifications.entry import Entry
 from services.notifications.letters import Person
-from services.notifications.preferences import USUAL, WEEKDAYS, Preferences
+from services.notifications.preferences import USUAL, WEEKDAYS, Weekday
 from services.notifications.store import ARRIVED, CORRESPONDENCES, OPEN, entries, latest_of, preferences_of
 from services.notifications.wishes import SUMMARY_TO
 from shared.clock import Clock
@@ -25,6 +25,7 @@ SOURCE = "/firstmate/notifications/summaries"
 BATCH = 200
 MOST_HIRES = 1_000  # a digest names some dozens of people at most; the rest is counted
 MORNING = time(6)  # planned from then on, so that it can be read when the day begins, at whatever hour that is allowed
+BY_TEAM = [("state.manager_id", 1), ("state.start_date", 1)]  # not sought by manager, but far smaller than the collection
 A_DAY = timedelta(days=1)
 A_MONTH = timedelta(days=30)  # who never had a notice is not told what failed before that
 
@@ -82,29 +83,46 @@ async def gather(db: Database, taken: Iterable[Entry], now: datetime) -> Materia
 async def _digests(db: Database, now: datetime) -> list[SummaryDue]:
     """Managers of hires who are new, on the weekday of their choice."""
     new: Document = {"state.status": "expected", "state.start_date": {"$gte": (now.date() - FIRST_DAYS).isoformat()}}
-    managers = [id for id in await db[CORRESPONDENCES].distinct("state.manager_id", new) if id]
-    due: list[SummaryDue] = []
-    for batch in _batches(managers):
-        chose = await preferences_of(db, batch)
-        due += await _not_yet(db, "manager_digest", batch, chose, now)
-    return due
+    since: dict[str, str] = {}
+    async for found in db[CORRESPONDENCES].find(new, {"state.manager_id": 1, "state.hired_on": 1}).hint(BY_TEAM):
+        manager, heard = found["state"].get("manager_id"), found["state"].get("hired_on") or now.date().isoformat()
+        if manager:
+            since[manager] = min(heard, since.get(manager, heard))
+    return await _overviews(db, "manager_digest", since, now)
 
 
 async def _weeks(db: Database, now: datetime) -> list[SummaryDue]:
     """Hires within their first ninety days who have a plan that goes on, on the weekday of their choice."""
     began: Document = {"$gte": (now.date() - FIRST_DAYS).isoformat(), "$lte": (now.date() + A_DAY).isoformat()}
     here: Document = {"state.status": "expected", "state.start_date": began, "state.resting": {"$ne": True}}
-    by_team = [("state.manager_id", 1), ("state.start_date", 1)]  # not sought by manager, but far smaller than the collection
-    hires = [found["_id"] async for found in db[CORRESPONDENCES].find(here, {"_id": 1}).hint(by_team)]
+    hires = db[CORRESPONDENCES].find(here, {"state.start_date": 1, "state.hired_on": 1}).hint(BY_TEAM)
+    since = {each["_id"]: max(each["state"]["start_date"], each["state"].get("hired_on") or "") async for each in hires}
+    return await _overviews(db, "week_ahead", since, now)
+
+
+async def _overviews(db: Database, summary: Summary, since: Mapping[str, str], now: datetime) -> list[SummaryDue]:
+    """Who gets one now, of these readers, each with the first day (ISO 8601) on which there was something to tell them: on their
+    day, or later in the week where nobody planned it then. Who had one within the week by another choice waits for the next."""
     due: list[SummaryDue] = []
-    for batch in _batches(hires):
-        due += await _not_yet(db, "week_ahead", batch, await preferences_of(db, batch), now)
+    for batch in _batches(list(since)):
+        chose = await preferences_of(db, batch)
+        for id, today, last in await _present(db, summary, batch, now):
+            day = _last(today, chose.get(id, USUAL).digest_day)
+            missed = since[id] < day.isoformat() and (last is None or last <= day - A_WEEK)
+            if missed if day < today else last != day:
+                due.append(SummaryDue(employee_id=id, summary=summary, day=day))
     return due
+
+
+def _last(today: date, weekday: Weekday) -> date:
+    """The last such day, today included."""
+    return today - timedelta(days=(today.weekday() - WEEKDAYS.index(weekday)) % 7)
 
 
 async def _troubles(db: Database, coordinators: Sequence[str], now: datetime) -> list[SummaryDue]:
     """Coordinators whom no notice tells yet, sent or waiting, that somebody could not be reached."""
-    due = await _not_yet(db, "undelivered", coordinators, {}, now)
+    present = await _present(db, "undelivered", coordinators, now)
+    due = [SummaryDue(employee_id=id, summary="undelivered", day=today) for id, today, last in present if last != today]
     since = {each.employee_id: await _noticed_until(db, each.employee_id, now) for each in due}
     news = {begin for begin in set(since.values()) if await _unreached(db, begin, now, limit=1)}
     return [each for each in due if since[each.employee_id] in news]
@@ -116,21 +134,18 @@ async def _noticed_until(db: Database, coordinator: str, now: datetime) -> datet
     return max(last.planned_at, now - A_MONTH) if last else now - A_MONTH
 
 
-async def _not_yet(
-    db: Database, summary: Summary, ids: Sequence[str], chose: Mapping[str, Preferences], now: datetime
-) -> list[SummaryDue]:
+async def _present(db: Database, summary: Summary, ids: Sequence[str], now: datetime) -> list[tuple[str, date, date | None]]:
+    """Those of these readers who are with us and whose day has begun, with that day and the day of their last such summary."""
     known = await people(db, set(ids))
     field = f"state.summaries.{summary}"
     had = {found["_id"]: found async for found in db[CORRESPONDENCES].find({"_id": {"$in": list(ids)}}, {field: 1})}
     found = []
     for id in ids:
-        if has_left(known.get(id, {}), now):
-            continue
         day = _day(known.get(id, {}).get("time_zone"), now)
+        if day is None or has_left(known.get(id, {}), now):
+            continue
         last = ((had.get(id, {}).get("state") or {}).get("summaries") or {}).get(summary)
-        its_day = summary == "undelivered" or (day and WEEKDAYS[day.weekday()] == chose.get(id, USUAL).digest_day)
-        if day is not None and its_day and last != day.isoformat():
-            found.append(SummaryDue(employee_id=id, summary=summary, day=day))
+        found.append((id, day, date.fromisoformat(last) if last else None))
     return found
 
 

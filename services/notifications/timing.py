@@ -4,12 +4,12 @@ Held against the reader at the moment of sending, so that a changed preference, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from services.notifications.preferences import USUAL, Preferences, kind_of
-from shared.calendar import LONGEST_BREAK, Place, is_working_day
+from services.notifications.preferences import USUAL, WEEKDAYS, Preferences, Weekday, kind_of
+from shared.calendar import LONGEST_BREAK, Place, day_off, is_working_day
 from shared.events.notifications import Template
 
 URGENT: frozenset[Template] = frozenset({"welcome", "hire_cancelled"})
@@ -70,12 +70,14 @@ class Hours:
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Whom a message is for: `zone` is an IANA name, `where` their place of work, None for mail to somebody's home (then days off
-    don't matter); `sent_today` counts the messages they got on their present day."""
+    don't matter); `sent_today` counts the messages they got on their present day. `also_on` is the weekday that they chose for
+    this message, be it one on which nobody works there."""
 
     zone: str | None = None
     where: Place | None = None
     preferences: Preferences = USUAL
     sent_today: int = 0
+    also_on: Weekday | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ class Timing:
             return Hindrance("declined")
         if template in URGENT:
             return None
-        return self._wait(reader, now)
+        chosen = reader.preferences.digest_day if kind_of(template) == "digest" else None
+        return self._wait(replace(reader, also_on=chosen), now)
 
     def _wait(self, reader: Reader, now: datetime) -> Hindrance | None:
         here = now.astimezone(ZoneInfo(reader.zone or "UTC"))
@@ -118,7 +121,10 @@ class Timing:
 
     def _works(self, reader: Reader, day: date) -> bool:
         # A company that writes at any hour does so on any day.
-        return self.hours is None or reader.where is None or is_working_day(day, reader.where)
+        if self.hours is None or reader.where is None or is_working_day(day, reader.where):
+            return True
+        # On a holiday they did not know, when they chose, that it would be one.
+        return WEEKDAYS[day.weekday()] == reader.also_on and not day_off(day, reader.where).holiday
 
     def _opening(self, reader: Reader, here: datetime, day: date) -> datetime:
         """The first moment from `day` on at which this reader may be written to, in the zone of `here`; always later than it."""

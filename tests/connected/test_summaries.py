@@ -88,6 +88,49 @@ async def test_the_weekday_is_the_managers_choice_where_they_are(office: Office,
     assert entry.due_at == datetime(2026, 12, 7, 20, tzinfo=UTC)  # 09:00 there
 
 
+async def test_one_that_is_planned_late_on_its_day_goes_at_once(office: Office, post: PostOffice):
+    office.timing = Timing(Hours.read("07:00-20:00"))
+    office.now = MONDAY.replace(hour=15)
+    await plan(office)
+    await office.send()
+    assert "manager_digest" in post.templates
+
+
+@pytest.mark.parametrize("day", ["saturday", "sunday"])
+async def test_who_chose_a_day_of_the_weekend_gets_it_then_within_their_hours(office: Office, post: PostOffice, day: str):
+    office.timing = Timing(Hours.read("07:00-20:00"))
+    quiet = {"quiet_from": "18:00", "quiet_until": "11:00"}
+    await store.prefer(office.db, "B-1", Preferences.model_validate({"digest_day": day} | quiet), office.now)
+    office.now = MONDAY + timedelta(days=5 if day == "saturday" else 6, hours=1)
+    assert await digests(office, post) == []
+    office.pass_time(hours=1)
+    assert len(await digests(office, post)) == 1
+    await office.hear(office.assigned("E-1", "M-1"))
+    await office.send()
+    assert "mentor_brief" not in post.templates, "all else keeps the weekend"
+
+
+async def test_one_whose_day_the_service_missed_comes_later_in_the_week_once(office: Office, post: PostOffice):
+    for day in (0, 8, 10, 14):
+        office.now = MONDAY + timedelta(days=day)
+        await plan(office)
+        await office.send()
+    planned = [entry.planned_at - MONDAY for entry in await office.ledger(template="manager_digest")]
+    assert sorted(planned) == [timedelta(0), timedelta(days=8), timedelta(days=14)]
+
+
+async def test_a_day_before_there_was_anything_to_tell_or_another_choice_makes_nothing_up(office: Office, post: PostOffice):
+    await store.prefer(office.db, "B-1", Preferences(digest_day="friday"), office.now)
+    await office.hear(office.hired("E-7", manager_id="M-1"))
+    office.now = MONDAY + timedelta(days=1)
+    await plan(office)
+    assert {each.recipient_id for each in await office.ledger(template="manager_digest")} == {"B-1"}  # last Friday's was missed
+    await store.prefer(office.db, "B-1", Preferences(digest_day="monday"), office.now)
+    office.now = MONDAY + timedelta(days=2)
+    await plan(office)
+    assert len(await office.ledger(template="manager_digest")) == 1
+
+
 async def test_who_does_without_or_has_left_gets_none(office: Office, post: PostOffice):
     await store.prefer(office.db, "B-1", Preferences(declined=frozenset({"digest"})), office.now)
     assert await digests(office, post) == []
