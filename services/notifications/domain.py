@@ -64,10 +64,7 @@ WhereaboutsOf = Callable[[str], Whereabouts]
 
 def decide(state: Correspondence, where: WhereaboutsOf, coordinators: Sequence[str], now: datetime) -> list[Decision]:
     """What has to happen for everybody to know what they ought to; nothing when they do."""
-    wanted: dict[str, Wanted] = {}
-    for wish in wishes(state, coordinators):
-        # One person in two roles is told once.
-        wanted.setdefault(message_id(wish.cause, wish.template, wish.recipient_id, EMAIL), wish)
+    wanted = wanted_now(state, coordinators)
     decisions: list[Decision] = [
         Withdraw(letter) for id, letter in state.letters.items() if letter.status == "planned" and id not in wanted
     ]
@@ -82,6 +79,15 @@ def decide(state: Correspondence, where: WhereaboutsOf, coordinators: Sequence[s
         elif due_at < letter.due_at:  # never later: each new fact would put it off
             decisions.append(Hasten(letter.model_copy(update={"due_at": due_at})))
     return decisions
+
+
+def wanted_now(state: Correspondence, coordinators: Sequence[str]) -> dict[str, Wanted]:
+    """What everybody ought to know, by the keys of the letters that say so."""
+    wanted: dict[str, Wanted] = {}
+    for wish in wishes(state, coordinators):
+        # One person in two roles is told once.
+        wanted.setdefault(message_id(wish.cause, wish.template, wish.recipient_id, EMAIL), wish)
+    return wanted
 
 
 def settle(state: Correspondence, decision: Decision) -> Correspondence:

@@ -22,6 +22,10 @@ UNANSWERED = "smtp_unanswered"
 """Why an attempt failed where the mail server had the whole message and did not say what became of it."""
 UNCERTAIN = ("abandoned", UNANSWERED)
 """Reasons for which nobody knows whether an attempt reached its reader: the sender or the server was gone before it said so."""
+ADDRESS_CHANGED = "address_changed"
+"""Why a message goes after all that could not be delivered where it was to go."""
+ADDRESS_FAULTS = frozenset({"no_address", "bad_address", "address_bounced", "smtp_550", "smtp_551", "smtp_553"})
+"""Reasons for which a message was not delivered that another address may mend; those of bounces are more."""
 FINAL: frozenset[LedgerState] = frozenset({"sent", "confirmed", "failed", "suppressed"})
 
 
@@ -73,8 +77,14 @@ class Entry(BaseModel):
         return any(step.reason in UNCERTAIN for step in self.transitions)
 
     @property
+    def has_missed(self) -> bool:
+        """Whether it ended because of the address that it was to go to, or that there was none."""
+        reason = self.reason or ""
+        return self.state in ("failed", "suppressed") and (reason in ADDRESS_FAULTS or reason.startswith("bounced_5"))
+
+    @property
     def first_taken_at(self) -> datetime | None:
-        """When a sender first took it, and it was its turn, since it last waited for its hour; None before that."""
+        """When a sender first took it, and it was its turn, since it last waited for its hour or got another address."""
         return next((at for at, after in self._takings() if not (after and after.reason in QUEUED)), None)
 
     @property
@@ -84,6 +94,6 @@ class Entry(BaseModel):
 
     def _takings(self) -> Iterator[tuple[datetime, Transition | None]]:
         """When a sender took it since it last waited for its hour, each with what came of that, None while nothing has."""
-        held = [number for number, step in enumerate(self.transitions) if step.reason in HELD]
+        held = [number for number, step in enumerate(self.transitions) if step.reason in (*HELD, ADDRESS_CHANGED)]
         since = [step for step in self.transitions[held[-1] + 1 if held else 0 :] if step.state != "rendered"]
         return ((step.at, after) for step, after in zip_longest(since, since[1:]) if step.state == "sending")

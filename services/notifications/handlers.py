@@ -8,17 +8,18 @@ from typing import Any
 
 from services.notifications.bounces import Bounce, next_state
 from services.notifications.correspondence import Correspondence, Letter, SendResult, SummaryDue
-from services.notifications.domain import Decision, Hasten, Plan, Whereabouts, decide, settle
+from services.notifications.domain import Decision, Hasten, Plan, Whereabouts, decide, settle, wanted_now
 from services.notifications.entry import UNCERTAIN, Entry, LedgerState
 from services.notifications.facts import evolve
-from services.notifications.store import CORRESPONDENCES, Ledger
+from services.notifications.letters import address_of
+from services.notifications.store import CORRESPONDENCES, Ledger, missed_by
 from services.notifications.suppression import COLLECTION as SUPPRESSED
 from services.notifications.suppression import suppressing
 from shared.calendar import place
 from shared.changes import Changes
 from shared.directory import Directory
 from shared.events import Event, new_event
-from shared.events.hr import HrEvent
+from shared.events.hr import HrEvent, Profile
 from shared.events.mentoring import AssignmentFact, MentorFact
 from shared.events.notifications import MessageFact, MessageFailed, MessageSent, MessageSuppressed
 from shared.events.onboarding import JourneyFact, MilestoneEscalated, MilestoneLate, MilestoneReminded
@@ -47,6 +48,7 @@ FIELDS = (
 )
 """What messages need of a person: whom to write to, where, in which language, and what pair and manager should know."""
 
+ADDRESSES = ("work_email", "personal_email")
 REMINDING = (MilestoneLate, MilestoneReminded, MilestoneEscalated)  # after these somebody may get a reminder
 CorrespondenceStream = Stream[Correspondence]
 
@@ -60,6 +62,7 @@ class CorrespondenceWork:
         self._people = Directory(FIELDS)
         self._ledger = Ledger()
         self._suppressed: list[UpdateOne] = []
+        self._missed: dict[str, list[Entry]] = {}
         self.reported: dict[str, LedgerState] = {}
         self.streams = Streams(CORRESPONDENCES, Correspondence, SERVICE)
 
@@ -77,7 +80,20 @@ class CorrespondenceWork:
             ),
             self._people.load(self._db, (event.subject for event in events if isinstance(event.data, HrEvent))),
         )
-        await self._people.load(self._db, self._readers(events))
+        _, self._missed = await asyncio.gather(
+            self._people.load(self._db, self._readers(events)), missed_by(self._db, self._readdressed(events))
+        )
+        await self.streams.load(self._db, {each.employee_id for missed in self._missed.values() for each in missed})
+
+    def _readdressed(self, events: Sequence[Event[Any]]) -> set[str]:
+        """Whoever may have another address after these events."""
+        told = {event.subject: event.data for event in events if isinstance(event.data, Profile)}
+        known = {id: self._people.get(id) or {} for id in told}
+        return {
+            id
+            for id, data in told.items()
+            if any(getattr(data, field) not in (None, known[id].get(field)) for field in ADDRESSES)
+        }
 
     def _readers(self, events: Sequence[Event[Any]]) -> set[str]:
         """Whoever may be reminded or asked after these events: hires, and those around them where something is late by then."""
@@ -118,8 +134,24 @@ class CorrespondenceWork:
     def learn_person_on_hr_event(self, stream: CorrespondenceStream, event: Event[HrEvent], now: datetime) -> None:
         """HR's facts change the directory as well as the correspondence."""
         if not stream.is_repeat(event) and not self._people.is_overtaken(event):
+            before = address_of(self._people.get(event.subject) or {}, now)
             self._people.apply(event, now)
             self.write_letters_on_fact(stream, event, now)
+            if address_of(self._people.get(event.subject) or {}, now) not in (None, before):
+                self._send_what_was_missed(event.subject, now)
+
+    def _send_what_was_missed(self, reader_id: str, now: datetime) -> None:
+        """What this reader did not get at their old address goes to the new one, where it still tells what holds. How long a
+        message is worth reading counts from when it was first due, and is asked when it goes."""
+        for entry in self._missed.pop(reader_id, []):
+            stream = self.streams[entry.employee_id]
+            letter = stream.state.letters.get(entry.message_id) if stream.state else None
+            if stream.state is None or letter is None or letter.status not in ("failed", "suppressed"):
+                continue
+            if letter.key in wanted_now(stream.state, self._coordinators):
+                self._ledger.reopen(entry, now)
+                waits = letter.model_copy(update={"status": "planned"})
+                stream.put(stream.state.model_copy(update={"letters": stream.state.letters | {letter.key: waits}}))
 
     def write_letters_on_fact(self, stream: CorrespondenceStream, event: Event[Any], now: datetime) -> None:
         """Plan, hasten and withdraw what follows from a fact that was not applied before."""

@@ -6,7 +6,7 @@ codes, no name and no address. `revision` moves with each step and guards it; `t
 the message tells of.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from bson import ObjectId, Timestamp
 
 from services.notifications.correspondence import EMAIL, Letter, SendResult
 from services.notifications.domain import Hasten, Plan, Withdraw
-from services.notifications.entry import FINAL, HELD, PREFERS_CHAT, UNCERTAIN, WAITING, Entry, LedgerState
+from services.notifications.entry import ADDRESS_CHANGED, FINAL, HELD, PREFERS_CHAT, UNCERTAIN, WAITING, Entry, LedgerState
 from services.notifications.preferences import Asked, Chosen, Preferences
 from services.notifications.timing import URGENT
 from shared import metrics, tracing
@@ -86,6 +86,11 @@ class Ledger:
             step["$set"]["settled_at"] = now
         self._guarded.append(UpdateOne({"_id": entry.message_id, "revision": entry.revision}, step))
         del self._entries[entry.message_id]
+
+    def reopen(self, entry: Entry, now: datetime) -> None:
+        """Make due again, under its own key, what could not be delivered where it was to go."""
+        here = {"_id": entry.message_id, "revision": entry.revision}
+        self._guarded.append(UpdateOne(here, _moved("due", now, ADDRESS_CHANGED, {"due_at": now})))
 
     def plan(self, employee_id: str, plan: Plan, now: datetime, traceparent: str | None = None) -> None:
         """Enter the letter. A key that the ledger holds already is left as it is: nothing goes twice."""
@@ -326,6 +331,15 @@ async def entries(db: Database, query: Document, limit: int = 0) -> list[Entry]:
     """The entries that match, longest due first; all of them without a limit."""
     found = await db[MESSAGES].find(query).sort("due_at", ASCENDING).limit(limit).to_list(None)
     return [Entry.model_validate(document) for document in found]
+
+
+async def missed_by(db: Database, readers: Collection[str]) -> dict[str, list[Entry]]:
+    """What these people did not get by mail because of their address."""
+    if not readers:
+        return {}
+    ended: list[LedgerState] = ["failed", "suppressed"]
+    found = await entries(db, {"recipient_id": {"$in": sorted(readers)}, "channel": EMAIL, "state": {"$in": ended}})
+    return {id: [each for each in found if each.recipient_id == id and each.has_missed] for id in readers}
 
 
 async def latest_of(
