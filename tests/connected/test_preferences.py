@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -14,9 +14,12 @@ from pydantic import SecretStr
 
 from services.notifications import store
 from services.notifications import web as notifications
+from services.notifications.pages.preferences import ALWAYS, TO_COORDINATORS
 from services.notifications.preferences import OPTIONAL, USUAL, Chat, Preferences
+from services.notifications.timing import URGENT
 from shared.access import Gate, Viewer, install_access
 from shared.events.hr import EmployeeUpdated
+from shared.events.notifications import Template
 from shared.links import Links
 from shared.mongo import Database
 from shared.pages import install_pages
@@ -44,6 +47,28 @@ async def office(database: Database, post: PostOffice) -> Office:
     await office.know_people()
     await office.hear(EmployeeUpdated(employee_id="M-1", time_zone="Europe/Paris", locale="fr-FR"))
     return office
+
+
+def test_each_message_is_either_as_one_likes_or_named_among_those_that_always_come():
+    optional = frozenset().union(*OPTIONAL.values())
+    named = [template for templates in ALWAYS.values() for template in templates]
+    assert sorted(named) == sorted(frozenset(get_args(Template)) - optional)
+    assert all(templates <= URGENT or not templates & URGENT for templates in ALWAYS.values())
+    assert frozenset(named) >= URGENT | TO_COORDINATORS
+
+
+async def test_the_form_says_what_always_comes_and_what_of_that_ignores_a_pause(http: httpx.AsyncClient):
+    def marked(page: str) -> dict[str, bool]:
+        lines = re.findall(r"<li>([^<]+?)\s*(<span class=\"soft\">at once: [^<]*</span>)?</li>", page)
+        return {words: bool(mark) for words, mark in lines}
+
+    everybody = marked((await http.get(str(LINKS.own("preferences", "M-1")))).text)
+    assert everybody.keys() == {words for words, templates in ALWAYS.items() if not templates <= TO_COORDINATORS}
+    assert {words for words, urgent in everybody.items() if urgent} == {
+        "The welcome",
+        "For managers: who is not coming after all",
+    }
+    assert marked((await http.get(str(LINKS.own("preferences", "C-1")))).text).keys() == ALWAYS.keys()
 
 
 @asynccontextmanager

@@ -16,10 +16,11 @@ from services.notifications.choosing import choose, fault_in
 from services.notifications.letters import today
 from services.notifications.preferences import OPTIONAL, USUAL, WEEKDAYS, Chosen, Kind, Preferences
 from services.notifications.store import preferences_of
-from services.notifications.timing import Hours
+from services.notifications.timing import URGENT, Hours
 from shared.access import CurrentViewer, Viewer
 from shared.clock import Clock
 from shared.directory import name_of, people
+from shared.events.notifications import Template
 from shared.links import Links
 from shared.mongo import Database
 from shared.pages import PageRoute, Templates
@@ -37,11 +38,24 @@ KINDS: Mapping[Kind, tuple[str, str]] = {
         N_("for managers: who starts, what is late, what changed; for those who join: what is next"),
     ),
 }
-ALWAYS = (
-    N_("The welcome, and changes of a start date"),
-    N_("Who mentors whom, and when that ends"),
-    N_("What is late, to whoever sees to it"),
-)
+ALWAYS: Mapping[str, frozenset[Template]] = {
+    N_("The welcome"): frozenset({"welcome"}),
+    N_("Changes of a start date"): frozenset({"plans_changed"}),
+    N_("Who mentors whom, and when that ends"): frozenset(
+        {"mentor_introduction", "mentor_brief", "mentor_unavailable", "mentor_release"}
+    ),
+    N_("For those who become a mentor: how to begin"): frozenset({"mentor_guidance"}),
+    N_("Meetings that are off, where your calendar knows of them"): frozenset({"meeting_cancelled"}),
+    N_("What is late or still open, to whoever sees to it"): frozenset({"milestone_late", "milestone_escalated"}),
+    N_("For managers: who joins the team"): frozenset({"manager_notice"}),
+    N_("For managers: who is not coming after all"): frozenset({"hire_cancelled"}),
+    N_("For coordinators: who has no mentor yet"): frozenset({"waitlisted"}),
+    N_("For coordinators: whom mail did not reach"): frozenset({"undelivered"}),
+}
+"""What nobody can do without, in words, and the messages that the words stand for; a line is urgent as a whole or not at all."""
+
+TO_COORDINATORS: frozenset[Template] = frozenset({"waitlisted", "undelivered"})
+"""What coordinators alone get. Whoever works here may come to mentor, lead, or begin anew."""
 FIELDS = set(Preferences.model_fields) - {"declined"}
 Fields = dict[str, Any]
 
@@ -63,6 +77,7 @@ class Forms:
     ) -> None:
         self._db = db
         self._desk = desk
+        self._coordinators = frozenset(settings.coordinators)
         self._hours = Hours.read(settings.mail_hours)
         self._clock = clock
         self._tongues = languages
@@ -83,7 +98,7 @@ class Forms:
             "hours": _in_words(self._hours),
             "zone": (person.get("time_zone") or "UTC").replace("_", " "),
             "kinds": [(kind, _(title), _(words)) for kind, (title, words) in KINDS.items()],
-            "always": [_(words) for words in ALWAYS],
+            "always": _always(who.employee_id in self._coordinators),
             "form": _form(chose) if fields is None or wrong_chat else fields,
             "services": self._desk.services,
             "chat": chose.chat,
@@ -227,6 +242,12 @@ def _chosen(fields: Mapping[str, Any]) -> Preferences:
 def _form(chose: Preferences) -> dict[str, Any]:
     given = {name: value or "" for name, value in chose.model_dump(mode="json", include=FIELDS).items()}
     return given | {"wants": [kind for kind in OPTIONAL if kind not in chose.declined]}
+
+
+def _always(coordinates: bool) -> list[tuple[str, bool]]:
+    """What this reader can't do without, and whether it comes at any hour and in a pause."""
+    shown = ((words, templates) for words, templates in ALWAYS.items() if coordinates or not templates <= TO_COORDINATORS)
+    return [(_(words), templates <= URGENT) for words, templates in shown]
 
 
 def _languages(person: Mapping[str, Any], tongues: Sequence[str]) -> list[tuple[str, str]]:
