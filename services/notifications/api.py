@@ -12,7 +12,7 @@ from services.notifications.choosing import choose
 from services.notifications.entry import Entry, LedgerState, Transition
 from services.notifications.preferences import USUAL, Preferences
 from services.notifications.rendering import Renderer
-from services.notifications.store import CORRESPONDENCES, messages_about, preferences_of
+from services.notifications.store import mentor_of, messages_about, preferences_of
 from shared import directory
 from shared.access import CurrentViewer, check
 from shared.clock import Clock
@@ -55,7 +55,7 @@ def api(db: Database) -> APIRouter:
     ) -> Page[Message]:
         """Messages about an employee, to whomever they go, in the order they were planned."""
         chain = [] if viewer.sees_all else await directory.chain(db, employee_id)
-        check(viewer, "see_messages", subject=employee_id, chain=chain, mentor_id=await _mentor_id(db, employee_id))
+        check(viewer, "see_messages", subject=employee_id, chain=chain, mentor_id=await mentor_of(db, employee_id))
         found = await messages_about(db, employee_id, _after(cursor), limit + 1)
         return Page(items=[_message(entry) for entry in found[:limit]], next=_next(found, limit))
 
@@ -154,12 +154,6 @@ def chat_api(db: Database, desk: ChatDesk) -> APIRouter:
         )
 
     return router
-
-
-async def _mentor_id(db: Database, employee_id: str) -> str | None:
-    found = await db[CORRESPONDENCES].find_one({"_id": employee_id}, {"state.assignment.mentor_id": 1}) or {}
-    mentor_id: str | None = ((found.get("state") or {}).get("assignment") or {}).get("mentor_id")
-    return mentor_id
 
 
 def _message(entry: Entry) -> Message:

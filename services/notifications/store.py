@@ -361,6 +361,19 @@ async def messages_about(db: Database, employee_id: str, after: tuple[datetime, 
     return [Entry.model_validate(found) async for found in cursor]
 
 
+async def mentor_of(db: Database, employee_id: str) -> str | None:
+    """Who mentors somebody now."""
+    found = await db[CORRESPONDENCES].find_one({"_id": employee_id}, {"state.assignment.mentor_id": 1}) or {}
+    mentor_id: str | None = ((found.get("state") or {}).get("assignment") or {}).get("mentor_id")
+    return mentor_id
+
+
+async def latest_about(db: Database, employee_id: str, limit: int) -> list[Entry]:
+    """Messages about an employee, those planned last first."""
+    found = db[MESSAGES].find({"employee_id": employee_id}).sort([("planned_at", DESCENDING), ("_id", DESCENDING)]).limit(limit)
+    return [Entry.model_validate(document) async for document in found]
+
+
 async def measure(db: Database, channels: Iterable[str]) -> None:
     """Tell how many messages wait, by channel and state."""
     for channel in channels:

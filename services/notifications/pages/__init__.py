@@ -8,6 +8,7 @@ from services.notifications.chat_desk import ChatDesk
 from services.notifications.pages.bounces import bounce_pages
 from services.notifications.pages.chat import chat_pages
 from services.notifications.pages.inbox import inbox_pages
+from services.notifications.pages.messages import message_pages
 from services.notifications.pages.preferences import preference_pages
 from services.notifications.rendering import Renderer
 from shared.clock import Clock
@@ -24,5 +25,6 @@ def pages(db: Database, settings: Settings, renderer: Renderer, clock: Clock, de
     router.include_router(preference_pages(db, settings, renderer.languages, clock, PAGES, desk))
     router.include_router(chat_pages(desk, PAGES))
     router.include_router(inbox_pages(db, settings, renderer, clock, PAGES))
+    router.include_router(message_pages(db, PAGES))
     router.include_router(bounce_pages(db, settings, clock, PAGES))
     return router

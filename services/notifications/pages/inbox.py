@@ -113,7 +113,13 @@ def _reader(viewer: Viewer) -> str:
 
 
 def _line(entry: Entry, name: str, zone: ZoneInfo) -> Line:
+    return Line(
+        entry.message_id, title_of(entry, name), (entry.settled_at or entry.due_at).astimezone(zone), entry.read_at is None
+    )
+
+
+def title_of(entry: Entry, name: str) -> str:
+    """What a message is called to its reader; `name` is the hire whom it is about."""
     theirs = TITLES_FOR_HIRES if entry.recipient_id == entry.employee_id else TITLES
     words = theirs.get(entry.template)  # type: ignore[call-overload]
-    title = _(words, name=name) if words else entry.template
-    return Line(entry.message_id, title, (entry.settled_at or entry.due_at).astimezone(zone), entry.read_at is None)
+    return _(words, name=name) if words else entry.template
