@@ -285,6 +285,7 @@ PLACES = [
     (CEO, "/board?q=nobody-of-this-name"),
     (CEO, "/people/E-1001"),
     (CEO, "/people/E-1001/plan"),
+    (CEO, "/people/E-1001/messages"),
     ("coordinator", "/board"),
     ("coordinator", "/coordinator"),
     ("coordinator", "/coordinator/proposals"),
@@ -360,7 +361,7 @@ async def test_every_page_fits_a_phone_can_be_heard_and_stands_out(open_as, hald
 
 ABROAD = {
     None: ["/sign-in", "/answer/not-a-link-of-ours"],
-    CEO: ["/board", "/people/E-1001", "/people/E-1001/plan"],
+    CEO: ["/board", "/people/E-1001", "/people/E-1001/plan", "/people/E-1001/messages"],
     "coordinator": [
         "/overview",
         "/outcomes",

@@ -35,6 +35,7 @@ async def http(database: Database) -> AsyncIterator[httpx.AsyncClient]:
         post.on_rcpt = lambda _: None
         office.pass_time(minutes=5)
         await office.send()
+        await office.hear(office.hired(employee_id="E-2"))
         app = make_app("notifications", notifications.web(database, SETTINGS, office.clock))
         install_access(app, SETTINGS)
         install_pages(app, SETTINGS)
@@ -68,6 +69,11 @@ async def test_a_coordinator_reads_each_step_with_its_time_and_reason(http: http
     assert "Failed: smtp 550" in notice
     assert "&lt;Ada&gt;" in notice
     assert "<details open" not in page
+
+
+async def test_of_what_is_planned_the_page_says_when_it_is_to_be_sent(http: httpx.AsyncClient):
+    page = (await seen(http, COORDINATOR, "/people/E-2/messages")).text
+    assert re.findall(r'timeline__when">[^<]+</span>([^<]+)</li>', page)[:2] == ["Planned", "To be sent"]
 
 
 @pytest.mark.parametrize(("who", "status"), [("E-1", 200), ("B-1", 200), ("M-1", 403)])

@@ -92,6 +92,8 @@ def message_pages(db: Database, pages: Templates) -> APIRouter:
 def _line(entry: Entry, names: Mapping[str, str], zone: str | None) -> Line:
     words, kind, symbol = STATES[entry.state]
     steps = [(moment(step.at, zone), _step(step)) for step in entry.transitions]
+    if entry.state == "planned":
+        steps.append((moment(entry.due_at, zone), _("To be sent")))
     return Line(title_of(entry, names[entry.employee_id]), names[entry.recipient_id], _(words), kind, symbol, steps)
 
 
