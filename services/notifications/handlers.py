@@ -86,13 +86,13 @@ class CorrespondenceWork:
         await self.streams.load(self._db, {each.employee_id for missed in self._missed.values() for each in missed})
 
     def _readdressed(self, events: Sequence[Event[Any]]) -> set[str]:
-        """Whoever may have another address after these events."""
-        told = {event.subject: event.data for event in events if isinstance(event.data, Profile)}
-        known = {id: self._people.get(id) or {} for id in told}
+        """Whoever may have another address after these events. Whoever is heard of for the first time has missed nothing."""
+        told = [(event.subject, event.data) for event in events if isinstance(event.data, Profile)]
         return {
             id
-            for id, data in told.items()
-            if any(getattr(data, field) not in (None, known[id].get(field)) for field in ADDRESSES)
+            for id, data in told
+            if (known := self._people.get(id)) is not None
+            and any(getattr(data, field) not in (None, known.get(field)) for field in ADDRESSES)
         }
 
     def _readers(self, events: Sequence[Event[Any]]) -> set[str]:
