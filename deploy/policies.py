@@ -89,7 +89,7 @@ def table_pool(file: Path, now: datetime) -> Pool:
             fault = row.faults[0]
             raise Unknown(f"{file}:{fault.line}: {fault.column or 'row'}: {fault.detail}")
         payloads = [event.data for event in row.events]
-        mentor = next((MENTOR_FOLDS[type(fact)](None, fact) for fact in payloads if isinstance(fact, MentorFact)), None)
+        mentor = next((MENTOR_FOLDS[type(fact)](None, fact, now) for fact in payloads if isinstance(fact, MentorFact)), None)
         known = next((fact for fact in payloads if isinstance(fact, Profile)), None)
         if mentor is not None and known is not None:
             profile = known.profile()

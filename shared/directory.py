@@ -1,10 +1,11 @@
 """Each service's own directory: the few personal fields it needs of each person, folded from HR events.
 
 Erasing a person touches directories, and `named` in their row of onboarding's board: our own topics carry ids. Collection
-`directory`, document `{_id: employee_id, <fields>, "left": bool, "last_day": date, "start_said_at": time, "again_said_at": time}`
-with the JSON types of `shared.events.hr`. `left` says that HR told of the leaving; until the `last_day`, where one is told, is
-over, the person is still there: `has_left`. `again_said_at` is when HR said that somebody comes again who was leaving or had
-left.
+`directory`, document `{_id: employee_id, <fields>, "left": bool, "last_day": date, "said_at": time, "said": {field: time},
+"start_said_at": time, "again_said_at": time}` with the JSON types of `shared.events.hr`. When HR said a field stands in `said`, or
+else in `said_at`; of the start date in `start_said_at`. Where a row of an older version does not tell, any word is the newer one.
+`left` says that HR told of the leaving; until the `last_day`, where one is told, is over, the person is still there: `has_left`.
+`again_said_at` is when HR said that somebody comes again who was leaving or had left.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -27,6 +28,7 @@ from shared.mongo import Database, Document, UpdateOne
 
 COLLECTION = "directory"
 NAMES = ("given_name", "family_name", "display_name")
+UNTIMED = frozenset({"_id", "left", "last_day", "start_date", "start_said_at", "again_said_at", "said_at", "said"})
 CHAIN_LIMIT = 30  # deeper reporting lines than this are a loop in the data
 
 
@@ -63,22 +65,17 @@ class Directory:
     def apply(self, event: Event[Any], now: datetime) -> None:
         """Fold one HR event that was not applied before; others change nothing here.
 
-        A start date said earlier than the one that is known comes late and is passed by; nothing counts as said after `now`.
+        A field said earlier than as it is known comes late and is passed by; nothing counts as said after `now`.
         """
-        change = _change(event.data, self._fields)
-        if "start_date" in change:
-            said_at = min(event.time, now).isoformat()
-            if said_at < (self._people.get(event.subject) or {}).get("start_said_at", ""):
-                del change["start_date"]
-            else:
-                change["start_said_at"] = said_at
+        before = self._people.get(event.subject) or {}
+        change = _newest(before, _told(event.data, self._fields), min(event.time, now).isoformat()) | _standing(event.data)
         if self._comes_again(event, now):
             change["again_said_at"] = event.time.isoformat()
-        if "left" in change and "last_day" not in change and (self._people.get(event.subject) or {}).get("last_day"):
+        if "left" in change and "last_day" not in change and before.get("last_day"):
             change["last_day"] = None
         if not change:
             return
-        self._people[event.subject] = (self._people.get(event.subject) or {"_id": event.subject, "left": False}) | change
+        self._people[event.subject] = (before or {"_id": event.subject, "left": False}) | change
         self._changed[event.subject] = self._changed.get(event.subject, {}) | change
 
     def _comes_again(self, event: Event[Any], now: datetime) -> bool:
@@ -100,19 +97,46 @@ class Directory:
                 changes.write(COLLECTION, write)
 
 
-def _change(data: Any, fields: frozenset[str]) -> Document:
+def _told(data: Any, fields: frozenset[str]) -> Document:
+    """What an HR event tells of the fields that are kept."""
     if isinstance(data, Profile):
-        change: Document = {name: value for name, value in data.profile().items() if name in fields}
-        return change | ({"left": False} if isinstance(data, (EmployeeHired, EmployeeRehired)) else {})
-    if isinstance(data, StartDateChanged):
-        return {"start_date": data.start_date.isoformat()} if "start_date" in fields else {}
+        return {name: value for name, value in data.profile().items() if name in fields}
+    if isinstance(data, StartDateChanged) and "start_date" in fields:
+        return {"start_date": data.start_date.isoformat()}
+    return {}
+
+
+def _newest(person: Document, told: Document, said_at: str) -> Document:
+    """What is told without the fields of which a later word is known, with when it was said.
+
+    Most rows hold what was said at one time: that is noted once, and a field of its own time beside it.
+    """
+    change = {name: value for name, value in told.items() if said_at >= _said_at(person, name)}
+    if "start_date" in change:
+        change["start_said_at"] = said_at
+    timed = [name for name in change if name not in UNTIMED]
+    if not timed:
+        return change
+    others = person.keys() - change.keys() - UNTIMED
+    if not others:
+        return change | {"said_at": said_at} | ({"said": {}} if person.get("said") else {})
+    return change | {"said": person.get("said", {}) | dict.fromkeys(timed, said_at)}
+
+
+def _said_at(person: Document, name: str) -> str:
+    """When HR said the field as it is known; empty where that is not known, or nothing was said of it."""
+    if name == "start_date":
+        return str(person.get("start_said_at", ""))
+    return str(person.get("said", {}).get(name) or person.get("said_at", "")) if name in person else ""
+
+
+def _standing(data: Any) -> Document:
+    """What an HR event tells of whether the person is here."""
+    if isinstance(data, (EmployeeHired, EmployeeRehired, TerminationCancelled)):
+        return {"left": False}
     if isinstance(data, EmployeeTerminated):
         return {"left": True} | ({"last_day": data.last_day.isoformat()} if data.last_day else {})
-    if isinstance(data, HireRescinded):
-        return {"left": True}
-    if isinstance(data, TerminationCancelled):
-        return {"left": False}
-    return {}
+    return {"left": True} if isinstance(data, HireRescinded) else {}
 
 
 def has_left(person: Mapping[str, Any], now: datetime) -> bool:

@@ -25,6 +25,8 @@ class _State(BaseModel):
 class Mentor(_State):
     """Somebody who volunteers, or was put forward (`nominated`: gets nobody until trained or accepted).
 
+    A `stranger` is no mentor: something was told of somebody of whose enrolment nobody has told yet. `said` is when each field
+    was last told; `word` what was told of being active while that could not count.
     `mentees` are the hires who have them as mentor now, `reserved` those for whom that is proposed; both in the order of their
     ids. `available_from` ends a leave. `ratings` is what each mentee answered about them (`facts.rating_of`), by the mentee's
     id; it stays when they pause or withdraw.
@@ -40,12 +42,19 @@ class Mentor(_State):
     mentees: list[str] = Field(default_factory=list)
     reserved: list[str] = Field(default_factory=list)
     ratings: dict[str, int] = Field(default_factory=dict)
+    stranger: bool = Field(default=False, exclude_if=not_)
+    said: dict[str, datetime] = Field(default_factory=dict, exclude_if=not_)
+    word: Literal["active", "paused"] | None = Field(default=None, exclude_if=not_)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def load(self) -> int:
         """How many places are taken or reserved: stored beside them, so that the database can compare it with the capacity."""
         return len(self.mentees) + len(self.reserved)
+
+    def says_the_same(self, other: "Mentor") -> bool:
+        """Whether both are as they are told, whenever that was."""
+        return self.model_copy(update={"said": other.said}) == other
 
     @property
     def held(self) -> list[str]:

@@ -31,58 +31,70 @@ def rating_of(fact: SurveyAnswered) -> int | None:
     return sum(ratings) * 100 // len(ratings) if ratings and fact.mentor_id else None
 
 
-def _enrolled(mentor: Mentor | None, fact: MentorEnrolled) -> Mentor:
-    before = mentor or Mentor()
-    return Mentor(
-        capacity=fact.capacity,
-        trained=fact.trained,
-        trained_on=before.trained_on if fact.trained else None,
-        traits=fact.traits,
-        endorsed_by=fact.endorsed_by,
-        mentees=before.mentees,
-        reserved=before.reserved,
-        ratings=before.ratings,
-    )
+def _enrolled(mentor: Mentor | None, fact: MentorEnrolled, at: datetime) -> Mentor:
+    told = {"capacity": fact.capacity, "trained": fact.trained, "traits": fact.traits, "endorsed_by": fact.endorsed_by}
+    untrained = {} if fact.trained else {"trained_on": None}
+    return _told_late(_newest(mentor or STRANGER, at, status="active", available_from=None, **told, **untrained), at)
 
 
-def _nominated(mentor: Mentor | None, fact: MentorNominated) -> Mentor:
-    said = {"traits": fact.traits, "endorsed_by": fact.endorsed_by}
-    if mentor is not None and mentor.status in ("active", "paused"):
-        return mentor.model_copy(update=said)  # a mentor already: somebody vouches for them all the same
-    trained_on = mentor.trained_on if mentor is not None else None
-    before = mentor or Mentor()
-    return before.model_copy(
-        update=said
-        | {"status": "nominated", "capacity": fact.capacity, "trained": trained_on is not None, "available_from": None}
-    )
+def _nominated(mentor: Mentor | None, fact: MentorNominated, at: datetime) -> Mentor:
+    before = _newest(mentor or STRANGER, at, traits=fact.traits, endorsed_by=fact.endorsed_by)
+    if before.status in ("active", "paused"):
+        return before  # a mentor already: somebody vouches for them all the same
+    trained = before.trained_on is not None
+    return _told_late(_newest(before, at, status="nominated", capacity=fact.capacity, trained=trained, available_from=None), at)
 
 
-def _trained(mentor: Mentor | None, fact: MentorTrained) -> Mentor | None:
-    if mentor is None:
-        return None
-    status = "active" if mentor.status == "nominated" else mentor.status
-    return mentor.model_copy(update={"trained": True, "trained_on": fact.trained_on, "status": status})
+def _trained(mentor: Mentor | None, fact: MentorTrained, at: datetime) -> Mentor:
+    before = mentor or STRANGER
+    accepted = {"status": "active"} if before.status == "nominated" else {}
+    return _newest(before, at, trained=True, trained_on=fact.trained_on, **accepted)
 
 
-def _changed(mentor: Mentor | None, fact: MentorChanged) -> Mentor | None:
-    # Who has withdrawn comes back by enrolling, not by a change of detail that was under way.
-    if mentor is None or mentor.status == "withdrawn":
-        return mentor
-    change = fact.model_dump(exclude={"mentor_id"}, exclude_none=True)
-    return mentor.model_copy(update=change | ({"trained_on": None} if fact.trained is False else {}))
+def _changed(mentor: Mentor | None, fact: MentorChanged, at: datetime) -> Mentor:
+    before = mentor or STRANGER
+    told = fact.model_dump(exclude={"mentor_id"}, exclude_none=True)
+    if before.status == "withdrawn" and "status" in told:
+        # Who has withdrawn comes back by enrolling, not by a change of detail; but the enrolment may be told after this.
+        told["word"] = told.pop("status")
+    return _newest(before, at, **told, **({"trained_on": None} if fact.trained is False else {}))
 
 
-def _withdrawn(mentor: Mentor | None, _: MentorWithdrawn) -> Mentor | None:
-    return mentor.model_copy(update={"status": "withdrawn"}) if mentor is not None else None
+def _withdrawn(mentor: Mentor | None, _: MentorWithdrawn, at: datetime) -> Mentor:
+    return _newest(mentor or STRANGER, at, status="withdrawn")
 
 
-MENTOR_FOLDS: Mapping[type, Callable[[Mentor | None, Any], Mentor | None]] = {
+STRANGER = Mentor(status="withdrawn", stranger=True)
+
+
+def _newest(mentor: Mentor, at: datetime, **told: Any) -> Mentor:
+    """The mentor with what is told, but for fields of which a later word is known; at one time the one that comes later counts.
+
+    A state of an older version does not tell when anything was said: there any word is the newer one.
+    """
+    said = mentor.said
+    newer = {name: value for name, value in told.items() if name not in said or at >= said[name]}
+    return mentor.model_copy(update=newer | {"said": said | dict.fromkeys(newer, at)})
+
+
+def _told_late(mentor: Mentor, at: datetime) -> Mentor:
+    """With what was said after this enrolment or nomination, and came before it."""
+    trained_at, word_at = mentor.said.get("trained_on", at), mentor.said.get("word", at)
+    if mentor.status == "nominated" and mentor.trained_on is not None and trained_at > at:
+        mentor = _newest(mentor, trained_at, status="active")
+    if mentor.status in ("nominated", "active") and mentor.word is not None and word_at > at:
+        mentor = _newest(mentor, word_at, status=mentor.word)
+    return mentor.model_copy(update={"stranger": False})
+
+
+MENTOR_FOLDS: Mapping[type, Callable[[Mentor | None, Any, datetime], Mentor]] = {
     MentorEnrolled: _enrolled,
     MentorNominated: _nominated,
     MentorTrained: _trained,
     MentorChanged: _changed,
     MentorWithdrawn: _withdrawn,
 }
+"""What each fact about a mentor, told at a time, changes. In whatever order they come, the later word on each field stands."""
 
 
 NOT_ENDED: dict[str, Any] = {"ended": None, "ended_at": None, "last_day": None}

@@ -137,8 +137,8 @@ class MatchingWork:
             return
         self.people.apply(event, now)
         known = self.people.get(event.subject)
-        if _tells_manager(event.data):
-            self._memory.move_line(event.subject, event.data.manager_id)
+        if known is not None and _tells_manager(event.data):
+            self._memory.move_line(event.subject, known["manager_id"])  # a later word than this one may be known
         if event.subject in self._memory and known is not None:
             self._memory.learn(event.subject, known)
             self._mentors.add(event.subject)
@@ -181,7 +181,7 @@ class MatchingWork:
         if stream.is_repeat(event):
             return
         stream.remember(event)
-        stream.put(MENTOR_FOLDS[type(event.data)](stream.state, event.data))
+        stream.put(MENTOR_FOLDS[type(event.data)](stream.state, event.data, min(event.time, now)))
         known = self.people.get(event.subject)
         if known is not None:
             self._memory.learn(event.subject, known)

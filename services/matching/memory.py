@@ -125,7 +125,7 @@ class Memory:
     def show(self, id: str) -> None:
         """Put what is known of a mentor now into the columns."""
         stream = self.mentor(id)
-        if stream is None or stream.state is None:
+        if stream is None or stream.state is None or stream.state.stranger:
             self.pool.remove(id)
             return
         known = self.person(id)

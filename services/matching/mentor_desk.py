@@ -48,13 +48,15 @@ class MentorWork:
     def decide(self, event: Event[Any], now: datetime) -> None:
         """Carry one fact out. Raises `Refused`: 404 for nobody's change, 409 for what does not fit the mentor's state."""
         stream = self.mentors[event.subject]
-        before = stream.state
+        before = stream.state if stream.state is not None and not stream.state.stranger else None
         if isinstance(event.data, OwnWord):
             _refuse_nominated(before)
         fact: MentorFact = event.data.change if isinstance(event.data, OwnWord) else event.data
         _refuse_unfit(fact, before)
-        after = MENTOR_FOLDS[type(fact)](before, fact)
-        if after != before:
+        # The clock of whoever took the last word may be a moment ahead: who speaks now knows it.
+        at = max([now, *(stream.state.said.values() if stream.state is not None else ())])
+        after = MENTOR_FOLDS[type(fact)](stream.state, fact, at)
+        if before is None or not after.says_the_same(before):
             stream.put(after)
             stream.emit(fact, now, event)
 

@@ -26,7 +26,7 @@ def query_of(shown: Filter, today: date) -> Document:
     """The mentors of a state, as the collection holds them."""
     active = {"state.status": "active"}
     found: dict[Filter, Document] = {
-        "all": {"state": {"$ne": None}},
+        "all": {},
         "free": active | {"$expr": {"$lt": ["$state.load", "$state.capacity"]}},
         "full": active | {"$expr": {"$gte": ["$state.load", "$state.capacity"]}},
         "away": active | {"state.available_from": {"$gt": today.isoformat()}},
@@ -69,7 +69,7 @@ async def find_mentors(
     db: Database, shown: Filter, words: str, department: str, today: date, after: str | None, limit: int
 ) -> Sequence[Document]:
     """The stream documents of at most `limit` mentors with ids after `after`."""
-    query = query_of(shown, today) | ({"_id": {"$gt": after}} if after is not None else {})
+    query = store.KNOWN | query_of(shown, today) | ({"_id": {"$gt": after}} if after is not None else {})
     steps: list[Document] = [{"$match": query}, {"$sort": {"_id": 1}}]
     wanted = _about(words, department)
     if wanted:

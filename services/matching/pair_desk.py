@@ -135,7 +135,8 @@ class PairWork:
         """Assign as commanded, in place of whoever it was or would have been."""
         command, stream = event.data, self.hires[event.subject]
         hire = _needing(stream)
-        if self.mentors[command.mentor_id].state is None:
+        mentor = self.mentors[command.mentor_id].state
+        if mentor is None or mentor.stranger:
             raise not_found("%(id)s is no mentor; enrol them first", "not_a_mentor", id=command.mentor_id)
         if hire.mentor_id == command.mentor_id:
             raise conflict("the hire has this mentor already", "already_assigned")

@@ -68,14 +68,14 @@ class Books:
 
     async def mentor(self, id: str) -> views.MentorView:
         """A mentor. Raises `Refused` 404 for somebody who is none."""
-        document = await self.db[store.MENTORS].find_one({"_id": id})
-        if document is None or document["state"] is None:
+        document = await self.db[store.MENTORS].find_one({"_id": id, **store.KNOWN})
+        if document is None:
             raise not_found("this person is no mentor; enrol them first", "not_a_mentor")
         return (await self._mentors([document]))[0]
 
     async def mentors(self, status: Shown | None, cursor: str | None, limit: int) -> Page[views.MentorView]:
         """A page of mentors by id. Raises `Refused` 422 for a bad cursor."""
-        query: Document = {"state.status": status} if status else {"state": {"$ne": None}}
+        query: Document = store.KNOWN | ({"state.status": status} if status else {})
         after = decode_cursor(cursor, 1)
         if after is not None:
             query["_id"] = {"$gt": str(after[0])}
@@ -119,7 +119,7 @@ class Books:
 
     async def some_mentors(self, ids: Iterable[str]) -> list[views.MentorView]:
         """These mentors, as far as they are some."""
-        cursor = self.db[store.MENTORS].find({"_id": {"$in": sorted(ids)}, "state": {"$ne": None}})
+        cursor = self.db[store.MENTORS].find({"_id": {"$in": sorted(ids)}, **store.KNOWN})
         return await self._mentors([document async for document in cursor])
 
     async def numbers(self) -> store.Numbers:

@@ -23,6 +23,8 @@ from shared.streams import Stream, Streams
 SERVICE = "matching"
 API_PATH = "/api/matching/v1"
 MENTORS, HIRES, POOL, REOPTIMISATIONS = "mentors", "hires", "pool", "reoptimisations"
+KNOWN: Document = {"state": {"$ne": None}, "state.stranger": {"$ne": True}}
+"""Whoever is or was a mentor, or is put forward as one."""
 FREE = {"$max": [0, {"$subtract": ["$state.capacity", "$state.load"]}]}
 HAND_OVER_WITHIN = timedelta(days=90)  # of a mentor's last day; no standstill lasts longer
 LOG_KEPT = 32  # a worker looks at least once every few seconds; a person changes a mentor every few minutes

@@ -117,14 +117,14 @@ class Correspondence(State):
     """Everything notifications knows and has written about one employee.
 
     `chapter` counts the times this person was hired, the last time heard of on the day `hired_on`; `moves` the changes of the
-    start date, last said at `start_said_at`; `over_at` is when HR said that the hire is over, `last_day` of somebody who is
-    still there until onboarding tells that it is; `enrolment` the fact that made
-    this person a mentor; `nominated` says that only their training (or a coordinator's word) is missing for that; `endings`
-    maps the fact that gave a mentor to why that ended; `owners` a milestone to who owns it; `journey` counts this person's
-    journeys, `resting` says that the last one is paused or over, `asks` maps its milestones to what mails ask about; `told` maps
-    "role/recipient" to the start date that person was last told; `letters` is keyed by their keys. `meetings` counts those
-    held with each mentor. `summaries` are those that this person gets of others, with the day each was last due.
-    `invites` are the meetings that calendars were or will be told of.
+    start date, last said at `start_said_at`, as the manager is at `manager_said_at`; `over_at` is when HR said that the hire is
+    over, `last_day` of somebody who is still there until onboarding tells that it is; `enrolment` the fact that made this person
+    a mentor; `nominated` says that only their training (or a coordinator's word) is missing for that; both were last said at
+    `mentoring_said_at`; `endings` maps the fact that gave a mentor to why that ended; `owners` a milestone to who owns it;
+    `journey` counts this person's journeys, `resting` says that the last one is paused or over, `asks` maps its milestones to
+    what mails ask about; `told` maps "role/recipient" to the start date that person was last told; `letters` is keyed by their
+    keys. `meetings` counts those held with each mentor. `summaries` are those that this person gets of others, with the day each
+    was last due. `invites` are the meetings that calendars were or will be told of.
     """
 
     employee_id: str
@@ -137,8 +137,10 @@ class Correspondence(State):
     last_day: date | None = Field(default=None, exclude_if=not_)
     hired_on: date | None = None
     manager_id: str | None = None
+    manager_said_at: datetime | None = None
     enrolment: str | None = None
     nominated: bool = False
+    mentoring_said_at: datetime | None = Field(default=None, exclude_if=not_)
     assignment: Assignment | None = None
     endings: dict[str, str] = Field(default_factory=dict)
     waitlisted_by: str | None = None

@@ -102,8 +102,10 @@ def _with(state: Correspondence, **changes: Any) -> Correspondence:
     return state.model_copy(update=changes)
 
 
-def _with_manager(state: Correspondence, profile: Profile) -> Correspondence:
-    return _with(state, manager_id=profile.manager_id) if "manager_id" in profile.model_fields_set else state
+def _with_manager(state: Correspondence, profile: Profile, said_at: datetime) -> Correspondence:
+    if "manager_id" not in profile.model_fields_set or _is_overtaken(said_at, by=state.manager_said_at):
+        return state
+    return _with(state, manager_id=profile.manager_id, manager_said_at=said_at)
 
 
 def _with_start(state: Correspondence, start_date: date | None, said_at: datetime) -> Correspondence:
@@ -128,7 +130,7 @@ def _hired(state: Correspondence, event: Event[EmployeeHired | EmployeeRehired])
     if leaves or state.status != "expected":
         state = _with(state, status="expected", chapter=state.chapter + 1, over_at=None, last_day=None)
     # A second hire event for somebody expected is a repetition or a correction, not a second hire.
-    return _with_manager(_with_start(state, data.start_date, event.time), data)
+    return _with_manager(_with_start(state, data.start_date, event.time), data, event.time)
 
 
 def _rehired(state: Correspondence, event: Event[EmployeeRehired]) -> Correspondence:
@@ -140,11 +142,11 @@ def _rehired(state: Correspondence, event: Event[EmployeeRehired]) -> Correspond
 
 
 def _updated(state: Correspondence, event: Event[EmployeeUpdated]) -> Correspondence:
-    return _with_manager(_with_start(state, event.data.start_date, event.time), event.data)
+    return _with_manager(_with_start(state, event.data.start_date, event.time), event.data, event.time)
 
 
 def _described(state: Correspondence, event: Event[EmployeeSnapshot]) -> Correspondence:
-    return _with_manager(state, event.data)  # the start date of an existing employee is history
+    return _with_manager(state, event.data, event.time)  # the start date of an existing employee is history
 
 
 def _start_moved(state: Correspondence, event: Event[StartDateChanged]) -> Correspondence:
@@ -174,11 +176,15 @@ def _stays(state: Correspondence, event: Event[TerminationCancelled]) -> Corresp
 
 
 def _enrolled(state: Correspondence, event: Event[MentorEnrolled]) -> Correspondence:
-    return state if state.enrolment is not None else _with(state, enrolment=event.id, nominated=False)
+    if _is_overtaken(event.time, by=state.mentoring_said_at):
+        return state
+    return _with(state, enrolment=state.enrolment or event.id, nominated=False, mentoring_said_at=event.time)
 
 
 def _nominated(state: Correspondence, event: Event[MentorNominated]) -> Correspondence:
-    return _with(state, nominated=state.enrolment is None)
+    if _is_overtaken(event.time, by=state.mentoring_said_at):
+        return state
+    return _with(state, nominated=state.enrolment is None, mentoring_said_at=event.time)
 
 
 def _trained(state: Correspondence, event: Event[MentorTrained]) -> Correspondence:
@@ -191,7 +197,9 @@ def _mentor_changed(state: Correspondence, event: Event[MentorChanged]) -> Corre
 
 
 def _withdrawn(state: Correspondence, event: Event[MentorWithdrawn]) -> Correspondence:
-    return _with(state, enrolment=None, nominated=False)
+    if _is_overtaken(event.time, by=state.mentoring_said_at):
+        return state
+    return _with(state, enrolment=None, nominated=False, mentoring_said_at=event.time)
 
 
 def _assigned(state: Correspondence, event: Event[MentorAssigned]) -> Correspondence:

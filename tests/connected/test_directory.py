@@ -1,6 +1,7 @@
 """The directory on the real database: a fold of HR events, and the reporting tree."""
 
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -58,6 +59,8 @@ async def test_an_update_changes_only_what_was_sent(database: Database) -> None:
         "manager_id": "E-9",
         "left": False,
         "start_said_at": NOW.isoformat(),
+        "said_at": NOW.isoformat(),
+        "said": {"manager_id": NOW.isoformat()},
     }
 
 
@@ -120,6 +123,48 @@ async def test_a_start_date_said_before_the_one_that_is_known_comes_late_and_is_
         await changes.in_transaction(database)
     (found,) = (await people(database, ["E-1"])).values()
     assert found["start_date"] == "2027-01-18"
+
+
+SAID: list[tuple[HrEvent, int]] = [
+    (EmployeeHired(employee_id="E-1", given_name="Ada", start_date="2027-01-11", manager_id="B-1", languages=["fr"]), 0),
+    (EmployeeUpdated(employee_id="E-1", manager_id="B-2"), 5),
+    (EmployeeUpdated(employee_id="E-1", manager_id=None, given_name="Adah"), 9),
+    (EmployeeSnapshot(employee_id="E-1", given_name="Ad", family_name="Okafor", manager_id="B-3"), 7),
+]
+
+
+@pytest.mark.parametrize("order", list(permutations(SAID)))
+async def test_in_whatever_order_hr_is_heard_the_later_word_on_each_field_stands(database: Database, order: Any) -> None:
+    for payload, second in order:
+        await _hear(database, payload, second)
+    (found,) = (await people(database, ["E-1"])).values()
+    assert {name: found[name] for name in FIELDS & found.keys()} == {
+        "given_name": "Adah",
+        "family_name": "Okafor",
+        "manager_id": None,
+        "start_date": "2027-01-11",
+        "languages": ["fr"],
+    }
+
+
+async def test_of_two_words_at_one_time_the_one_that_comes_later_counts(database: Database) -> None:
+    for manager in ("B-1", "B-2"):
+        await _hear(database, EmployeeUpdated(employee_id="E-1", manager_id=manager), 5)
+    assert (await people(database, ["E-1"]))["E-1"]["manager_id"] == "B-2"
+
+
+async def test_a_row_of_an_older_version_takes_any_word_and_knows_from_then_on(database: Database) -> None:
+    await database[directory.COLLECTION].insert_one({"_id": "E-1", "left": False, "manager_id": "B-1", "given_name": "Ada"})
+    await _hear(database, EmployeeUpdated(employee_id="E-1", manager_id="B-2"), 5)
+    await _hear(database, EmployeeUpdated(employee_id="E-1", manager_id="B-3", given_name="Adah"), 3)
+    found = (await people(database, ["E-1"]))["E-1"]
+    assert (found["manager_id"], found["given_name"]) == ("B-2", "Adah")
+
+
+async def test_a_clock_that_is_ahead_outranks_nothing_that_hr_says_later(database: Database) -> None:
+    await _hear(database, EmployeeUpdated(employee_id="E-1", manager_id="B-1"), 9_000)
+    await _hear(database, EmployeeUpdated(employee_id="E-1", manager_id="B-2"), 60)
+    assert (await people(database, ["E-1"]))["E-1"]["manager_id"] == "B-2"
 
 
 HIRED = EmployeeHired(employee_id="E-1", display_name="Ada", start_date="2027-01-11")

@@ -13,6 +13,7 @@ from services.matching.app import worker
 from services.matching.policy_file import PolicyError, load_policy
 from shared.access import Gate, Viewer, install_access
 from shared.events.hr import EmployeeTerminated, HireRescinded
+from shared.events.mentoring import MentorChanged
 from shared.mongo import Database
 from shared.pages import install_pages
 from shared.settings import Settings
@@ -63,6 +64,22 @@ async def get(http: httpx.AsyncClient, path: str, headers: dict[str, str] = OPER
     answer = await http.get(path, headers=headers)
     assert answer.status_code == status, answer.text
     return answer.json() if "json" in answer.headers["content-type"] else answer.text
+
+
+async def test_somebody_of_whom_something_was_told_before_the_enrolment_is_no_mentor_until_then(
+    room: Company, http: httpx.AsyncClient
+) -> None:
+    await room.tell(told := MentorChanged(mentor_id="B-1", capacity=4), hired("H-1", languages=["en"]))
+    assert told.subject not in [each["employee_id"] for each in (await get(http, f"{API}/mentors?limit=100"))["items"]]
+    for answer in (
+        await http.get(f"{API}/mentors/B-1", headers=OPERATOR),
+        await http.patch(f"{API}/mentors/B-1", json={"capacity": 3}, headers=OPERATOR),
+        await override(http, "H-1", "B-1"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_a_mentor")
+    answer = await http.post(f"{API}/mentors", json={"employee_id": "B-1", "capacity": 1}, headers=OPERATOR)
+    assert answer.status_code == 201, answer.text
+    assert (await get(http, f"{API}/mentors/B-1"))["capacity"] == 1
 
 
 async def test_an_assignment_tells_mentor_score_reasons_runners_up_and_what_would_change(

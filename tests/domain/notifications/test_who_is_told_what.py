@@ -560,6 +560,24 @@ def test_a_start_date_said_later_outlasts_a_hire_that_is_told_late():
     assert {told for _, told in post.sent} == {NEW_START}
 
 
+def test_a_manager_said_later_outlasts_one_that_is_told_late():
+    post = Post()
+    post.hear(hired(manager_id="B-2"))
+    post.hear(EmployeeUpdated(employee_id=HIRE, manager_id="B-3"), said_at=NOW - HOUR)
+    assert post.state.manager_id == "B-2"
+    post.hear(EmployeeUpdated(employee_id=HIRE, manager_id="B-4"))
+    assert post.state.manager_id == "B-4", "of two at one time the one that comes later"
+
+
+def test_an_enrolment_told_late_after_its_withdrawal_is_not_welcomed():
+    post = Post()
+    post.hear(MentorWithdrawn(mentor_id=HIRE), topic="mentors")
+    post.hear(MentorEnrolled(mentor_id=HIRE), topic="mentors", said_at=NOW - HOUR)
+    assert post.state.enrolment is None
+    post.hear(MentorEnrolled(mentor_id=HIRE), topic="mentors")
+    assert post.state.enrolment is not None
+
+
 def test_an_hr_clock_ahead_of_ours_does_not_outrank_what_is_said_later():
     post = Post()
     post.hear(hired(), said_at=NOW + timedelta(days=30))
