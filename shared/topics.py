@@ -52,6 +52,9 @@ TOPICS: tuple[Topic, ...] = (
         for service in SERVICES
     ),
 )
+MAY_GROW = frozenset({hr.TOPIC, *map(dead_letter_topic, SERVICES)})
+"""Topics whose facts carry no number: elsewhere a fact that is read before an earlier one of its person makes that one look
+repeated, and it would be lost."""
 PARTITIONS = {topic.name: topic.partitions for topic in TOPICS}
 KNOWN_WITHIN_S = 60  # Apache Kafka's controller answers before its brokers know
 

@@ -93,3 +93,13 @@ def test_each_difference_is_named_with_its_fix(
     assert problem in fault.words
     assert fix in fault.fix
     assert fault.bearable is bearable
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+def test_more_partitions_are_borne_only_where_no_order_hangs_on_them(topic: Topic) -> None:
+    grown = topics.Standing(3, {**AS_DECLARED.partitions, topic.name: topic.partitions + 2}, AS_DECLARED.configs)
+    (fault,) = topics.faults(grown, "k:9092", groups=True)
+    assert fault.bearable is (topic.name == "hr.employees" or topic.name.endswith(".dead-letters"))
+    assert fault.bearable is not ("passed by as repeated" in fault.words)
+    (alone,) = topics.faults(grown, "k:9092", groups=False)
+    assert not alone.bearable
