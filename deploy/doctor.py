@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -230,13 +231,13 @@ async def outbox_findings(client: Client, clock: Clock) -> list[Finding]:
 
 
 async def lag_findings(client: Client, address: str) -> list[Finding]:
-    """How far each consumer's recorded progress lies behind its topics, or beyond their ends."""
+    """How far each consumer's recorded progress lies behind its topics, before their beginnings or beyond their ends."""
     done = {
         (service, document["consumer"], document["topic"], document["partition"]): document["next"]
         for service in SERVICES
         async for document in client[service][progress.COLLECTION].find({})
     }
-    ends = await kafka.ends(address, {(topic, partition) for _, _, topic, partition in done})
+    begins, ends = await kafka.bounds(address, {(topic, partition) for _, _, topic, partition in done})
     behind: dict[str, int] = {}
     lost: list[str] = []
     for (_, consumer, topic, partition), offset in done.items():
@@ -252,6 +253,21 @@ async def lag_findings(client: Client, address: str) -> list[Finding]:
             f"restore the topic; or stop the workers and run `./firstmate doctor --reset-progress {name}`",
         )
         for name in lost
+    ]
+    gone: Counter[str] = Counter()
+    for (_, consumer, topic, partition), offset in done.items():
+        place = (topic, partition)
+        gone[f"{consumer}:{topic}"] += sum(progress.gone({place: offset}, begins).values())
+    findings += [
+        Finding(
+            "progress",
+            "fail",
+            f"{records} records were deleted before {name} was processed as far",
+            "let whoever publishes there send again what was told meanwhile, and give the topic a longer retention; this goes by "
+            f"with the next record there, or with the workers stopped by `./firstmate doctor --reset-progress {name}`",
+        )
+        for name, records in gone.items()
+        if records
     ]
     for consumer, records in sorted(behind.items()):
         if records > LAG_RECORDS:

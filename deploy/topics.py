@@ -12,10 +12,11 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.protocol.admin import ApiVersionRequest
 
 from shared import kafka_access
-from shared.topics import MAY_GROW, TOPICS, Topic, acknowledging
+from shared.topics import DAY_MS, DEAD_LETTERS, LEAST_RETENTION_MS, MAY_GROW, TOPICS, Topic, acknowledging
 
 REPLICAS = 3  # one may be away for repair and one fail meanwhile
 OUT_OF_ORDER = "a person's facts lie in two of them now, and one that is read after a later one is passed by as repeated"
+UNREAD = f"less than {LEAST_RETENTION_MS // DAY_MS} days, and what a worker has not read by then is lost"
 API_VERSION = "kafka.strimzi.io/v1"
 
 
@@ -130,15 +131,22 @@ def _partition_fault(topic: Topic, partitions: int, address: str, groups: bool) 
 
 
 def _config_faults(topic: Topic, config: Mapping[str, str], address: str) -> list[Fault]:
-    change = f"kafka-configs.sh --bootstrap-server {address} --alter --entity-type topics --entity-name {topic.name} --add-config"
-    return [
-        Fault(
-            topic.name,
-            f"topic {topic.name} has {name}={config[name]}, declared is {value}",
-            f"`{change} {name}={value}`",
-            # What is to be kept for ever nothing can bring back; what goes anyway only goes sooner or later.
-            bearable=name == "retention.ms" and topic.retention_ms >= 0,
-        )
-        for name, value in topic.config.items()
-        if name in config and config[name] != value
-    ]
+    change = _change(topic, address)
+    faults = []
+    for name, value in topic.config.items():
+        if name in config and config[name] != value:
+            words = f"topic {topic.name} has {name}={config[name]}, declared is {value}"
+            too_short = name == "retention.ms" and _is_too_short(topic, int(config[name]))
+            # What is to be kept for ever nothing can bring back; what goes anyway only goes sooner or later, once it was read.
+            bearable = name == "retention.ms" and topic.retention_ms >= 0 and not too_short
+            faults.append(Fault(topic.name, f"{words}: {UNREAD}" if too_short else words, f"`{change} {name}={value}`", bearable))
+    return faults
+
+
+def _is_too_short(topic: Topic, retention_ms: int) -> bool:
+    """Whether records may go before they are read. The topics of dead letters are read by nobody."""
+    return topic.name not in DEAD_LETTERS and 0 <= retention_ms < LEAST_RETENTION_MS
+
+
+def _change(topic: Topic, address: str) -> str:
+    return f"kafka-configs.sh --bootstrap-server {address} --alter --entity-type topics --entity-name {topic.name} --add-config"

@@ -6,7 +6,7 @@ recorded progress; they never decide what is processed.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -197,9 +197,10 @@ def places(topics: Sequence[str]) -> list[Place]:
     return [(topic, number) for topic in topics for number in range(PARTITIONS[topic])]
 
 
-async def align_offsets(address: str, consumer: str, progress: dict[Place, int], *, shared_out: bool) -> None:
+async def align_offsets(address: str, consumer: str, progress: dict[Place, int], *, shared_out: bool) -> dict[Place, int]:
     """See that every topic reaches the recorded progress, and set the group's offsets to it, before the only member starts.
 
+    Returns where the places begin.
     After a restored database the group may stand ahead of it, and records would be skipped. Members of a group that is
     `shared_out` seek by themselves (`FromProgress`): a broker takes no commit from outside while one of them is there, or was
     there a moment ago. Raises `TopicShorter` when a topic ends before the progress.
@@ -213,25 +214,39 @@ async def align_offsets(address: str, consumer: str, progress: dict[Place, int],
         for place, partition in assigned.items():
             if ends[partition] < progress[place]:
                 raise TopicShorter(consumer, place, ends[partition], progress[place])
+        begins = _by_place(await client.beginning_offsets(list(assigned.values())))
         if not shared_out:
-            begins = await client.beginning_offsets(list(assigned.values()))
-            await client.commit({partition: max(progress[place], begins[partition]) for place, partition in assigned.items()})
+            await client.commit({partition: max(progress[place], begins[place]) for place, partition in assigned.items()})
+        return begins
     finally:
         await client.stop()
 
 
-async def ends(address: str, wanted: Iterable[Place]) -> dict[Place, int]:
-    """Where each place ends now: the offset that its next record will have."""
+async def bounds(address: str, wanted: Iterable[Place]) -> tuple[dict[Place, int], dict[Place, int]]:
+    """Where each place begins and ends now: the offset of its oldest record, and the one that its next record will have."""
     partitions = [TopicPartition(*place) for place in sorted(wanted)]
     if not partitions:
-        return {}  # and no consumer: aiokafka 0.14 fails when one is stopped before it did anything
+        return {}, {}  # and no consumer: aiokafka 0.14 fails when one is stopped before it did anything
     consumer = AIOKafkaConsumer(**kafka_access.client(address), enable_auto_commit=False)
     try:
         await consumer.start()
-        found = await consumer.end_offsets(partitions)
-        return {(partition.topic, partition.partition): end for partition, end in found.items()}
+        return _by_place(await consumer.beginning_offsets(partitions)), _by_place(await consumer.end_offsets(partitions))
     finally:
         await consumer.stop()
+
+
+async def ends(address: str, wanted: Iterable[Place]) -> dict[Place, int]:
+    """Where each place ends now, as in `bounds`."""
+    return (await bounds(address, wanted))[1]
+
+
+async def begins(consumer: AIOKafkaConsumer, wanted: Iterable[Place]) -> dict[Place, int]:
+    """Where places that this consumer has begin now."""
+    return _by_place(await consumer.beginning_offsets([TopicPartition(*place) for place in wanted]))
+
+
+def _by_place(offsets: Mapping[TopicPartition, int]) -> dict[Place, int]:
+    return {(partition.topic, partition.partition): offset for partition, offset in offsets.items()}
 
 
 def listen(consumer: AIOKafkaConsumer) -> None:

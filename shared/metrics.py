@@ -68,6 +68,12 @@ POSITION = Gauge(
     ["service", "consumer", "topic", "partition"],
     multiprocess_mode="livemostrecent",
 )
+GONE = Gauge(
+    "firstmate_gone_records",
+    "Records that a topic had deleted before this consumer processed them, as found since the start of the process.",
+    ["service", "consumer", "topic", "partition"],
+    multiprocess_mode="livemostrecent",
+)
 RELAYED = Counter("firstmate_relayed_total", "Records published from the outbox and acknowledged.", ["service", "topic"])
 OUTBOX_SECONDS = Gauge(
     "firstmate_outbox_seconds",

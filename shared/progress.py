@@ -27,6 +27,14 @@ class TopicShorter(Exception):
         )
 
 
+def gone(done: Mapping[Place, int], begins: Mapping[Place, int]) -> dict[Place, int]:
+    """How many records each topic deleted before a consumer processed them, where there are some.
+
+    What was there before the consumer's first record is none of its: a progress of 0 begins where the topic does.
+    """
+    return {place: begins[place] - offset for place, offset in done.items() if 0 < offset < begins.get(place, 0)}
+
+
 def _id(consumer: str, place: Place) -> str:
     return f"{consumer} {place[0]} {place[1]}"
 

@@ -14,6 +14,7 @@ from shared import kafka_access
 from shared.events import hr, mentoring, notifications, onboarding
 
 DAY_MS = 24 * 60 * 60 * 1000
+LEAST_RETENTION_MS = 7 * DAY_MS  # of what is read: a worker that stopped on a Friday before a holiday is seen to within it
 SERVICES = ("matching", "onboarding", "notifications")
 
 
@@ -52,7 +53,8 @@ TOPICS: tuple[Topic, ...] = (
         for service in SERVICES
     ),
 )
-MAY_GROW = frozenset({hr.TOPIC, *map(dead_letter_topic, SERVICES)})
+DEAD_LETTERS = frozenset(map(dead_letter_topic, SERVICES))
+MAY_GROW = DEAD_LETTERS | {hr.TOPIC}
 """Topics whose facts carry no number: elsewhere a fact that is read before an earlier one of its person makes that one look
 repeated, and it would be lost."""
 PARTITIONS = {topic.name: topic.partitions for topic in TOPICS}

@@ -30,6 +30,7 @@ from shared.settings import Settings
 
 WATCH_EVERY_S = 1.0
 MEASURE_EVERY_S = 30.0  # how things stand is looked at by Prometheus about as often
+WAITED_LONG_S = 30.0  # nothing is deleted before a consumer that keeps up
 LONGEST_PAUSE_S = 10.0
 REQUESTS_KEPT_S = 30 * 24 * 3600  # an HTTP client that repeats itself after a month means something new
 
@@ -91,6 +92,7 @@ class Worker:
     pulses: dict[str, Pulse] = field(default_factory=dict)
     failing: dict[str, Failing] = field(default_factory=dict)
     waiting: dict[str, Waiting] = field(default_factory=dict)
+    gone: dict[tuple[str, Place], int] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -122,9 +124,10 @@ class Worker:
         for subscription in self.subscriptions:
             recorded = await progress.read(db, subscription.consumer, kafka.places(subscription.topics))
             async with kafka_access.explained(self.settings.kafka):
-                await kafka.align_offsets(
+                begins = await kafka.align_offsets(
                     self.settings.kafka, subscription.consumer, recorded, shared_out=self.settings.kafka_groups
                 )
+            self._tell_gone(subscription.consumer, progress.gone(recorded, begins))
             processor = _processor(self.service, subscription, db)
             start = FromProgress(partial(self._recorded, db, subscription.consumer))
             # A new owner comes as the same member: the group hands it everything at once, and the old one nothing more.
@@ -177,8 +180,31 @@ class Worker:
         waiting = self.waiting.setdefault(processor.consumer, Waiting())
         oldest = waiting.observe(behind, done, monotonic())
         metrics.UNPROCESSED_SECONDS.labels(self.service, processor.consumer).set(oldest)
+        if oldest > WAITED_LONG_S:
+            with suppress(KafkaError, TimeoutError):  # an outage shows elsewhere
+                async with asyncio.timeout(WATCH_EVERY_S):
+                    begins = await kafka.begins(consumer, behind)
+                self._tell_gone(processor.consumer, progress.gone(done, begins))
         running = any(not task.done() for task in subscriber.tasks)
         self.pulses[processor.consumer].observe(behind, done, running=running, at=monotonic())
+
+    def _tell_gone(self, consumer: str, gone: dict[Place, int]) -> None:
+        """Say once of each loss that records were deleted before they were processed: nobody else would notice."""
+        for place, records in gone.items():
+            if self.gone.get((consumer, place), 0) >= records:
+                continue
+            self.gone[consumer, place] = records
+            topic, partition = place
+            metrics.GONE.labels(self.service, consumer, topic, partition).set(records)
+            log.error(
+                "records_gone",
+                consumer=consumer,
+                topic=topic,
+                partition=partition,
+                records=records,
+                words=f"{records} records of topic {topic} partition {partition} were deleted before {consumer} processed them: "
+                "let whoever publishes there send again what was told meanwhile, and give the topic a longer retention",
+            )
 
     async def _lead(self, db: Database, *, consume: bool) -> None:
         """Wait for the lease, act under it, and start over when it is lost."""

@@ -111,10 +111,21 @@ async def test_without_the_topics_nothing_starts_and_nothing_is_written(
         ({OWN: {"partitions": 2}}, f"topic {OWN} has 2 partitions, declared are 6; while it is empty: `kafka-topics.sh"),
         ({OWN: {"partitions": 8}}, f"topic {OWN} has 8 partitions, declared are 6"),
         ({OWN: {"partitions": 8, "groups": True}}, f"topic {OWN} has 8 partitions, declared are 6: a person's facts lie in two"),
+        (
+            {HR: {"config": {"retention.ms": "86400000"}}},
+            f"topic {HR} has retention.ms=86400000, declared is 2592000000: less than 7",
+        ),
         ({OWN: {"config": {"cleanup.policy": "compact"}}}, f"topic {OWN} has cleanup.policy=compact, declared is delete"),
         ({OWN: {"config": {"retention.ms": "604800000"}}}, f"topic {OWN} has retention.ms=604800000, declared is -1"),
     ],
-    ids=["too few partitions", "more partitions than are read", "more than keep the order", "compacted", "kept for a week only"],
+    ids=[
+        "too few partitions",
+        "more partitions than are read",
+        "more than keep the order",
+        "gone within a day",
+        "compacted",
+        "kept for a week only",
+    ],
 )
 async def test_topics_that_would_lose_facts_are_refused(
     settings: Settings, tmp_path: Path, but: Mapping[str, Any], words: str
@@ -131,7 +142,7 @@ async def test_topics_that_would_lose_facts_are_refused(
 
 @pytest.mark.parametrize(
     ("but", "groups"),
-    [({HR: {"config": {"retention.ms": "86400000"}}}, False), ({HR: {"partitions": 8}}, True)],
+    [({HR: {"config": {"retention.ms": "864000000"}}}, False), ({HR: {"partitions": 8}}, True)],
     ids=["personal data that goes sooner", "more partitions, which a group reads"],
 )
 async def test_what_can_be_borne_keeps_nobody_from_working(

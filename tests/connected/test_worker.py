@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.records_to_delete import RecordsToDelete
+from structlog.testing import capture_logs
 
+from deploy.doctor import lag_findings
 from deploy.process import Server
 from shared import dead_letters, kafka, lease, progress
 from shared.mongo import Client, Database
@@ -176,6 +180,63 @@ async def test_a_topic_shorter_than_the_progress_stops_the_worker_with_words(
     shorter = stopped.value.exceptions[0]
     assert isinstance(shorter, progress.TopicShorter)
     assert "--reset-progress tally:hr.employees" in str(shorter)
+
+
+async def test_records_that_were_deleted_before_they_were_processed_are_told_and_the_worker_goes_on(
+    db: Database, settings: Settings, publish: Any, until: Until, kafka_url: str, mongo_client: Client
+) -> None:
+    done = await publish("read") + 1
+    await progress.read(db, "tally", [(HR, 0)])
+    await db["progress"].update_one({"topic": HR, "partition": 0}, {"$set": {"next": done}})
+    for id in ("lost", "lost too", "kept"):
+        begin = await publish(id, "E-5")
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_url)
+    await admin.start()
+    await admin.delete_records({TopicPartition(HR, 0): RecordsToDelete(begin)})
+    await admin.close()
+    (finding,) = [each for each in await lag_findings(mongo_client, kafka_url) if each.status == "fail"]
+    assert finding.detail == "2 records were deleted before tally:hr.employees was processed as far"
+    with capture_logs() as logs:
+        async with running(work := worker(settings)):
+            await until(lambda: _counted(db, ["kept"], "E-5"))
+    (told,) = [each for each in logs if each["event"] == "records_gone"]
+    assert (told["log_level"], told["topic"], told["partition"], told["records"]) == ("error", HR, 0, 2)
+    assert work.gone == {("tally", (HR, 0)): 2}
+    assert [each for each in await lag_findings(mongo_client, kafka_url) if each.status == "fail"] == []
+
+
+async def test_records_that_are_deleted_while_a_worker_stands_still_are_told(
+    db: Database, settings: Settings, publish: Any, until: Until, kafka_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.worker.WAITED_LONG_S", 0.0)
+    gate = asyncio.Event()
+    gate.set()
+
+    class Gated(TallyWork):
+        async def load(self, events: Any) -> None:
+            await gate.wait()
+            await super().load(events)
+
+    work = Worker("matching", settings, [Subscription("tally", [HR], Gated)])
+    async with running(work):
+        await publish("before", "E-6")
+        await until(lambda: _counted(db, ["before"], "E-6"))
+        gate.clear()
+        stands = await publish("stands", "E-6")
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka_url)
+        await admin.start()
+        await admin.delete_records({TopicPartition(HR, 0): RecordsToDelete(stands + 1)})
+        await admin.close()
+        await until(lambda: _is(lambda: work.gone == {("tally", (HR, 0)): 1}))
+        gate.set()
+
+
+async def _is(question: Callable[[], bool]) -> bool:
+    return question()
+
+
+async def test_what_was_there_before_a_consumers_first_record_is_none_of_its() -> None:
+    assert progress.gone({(HR, 0): 0, (HR, 1): 3, (HR, 2): 3}, {(HR, 0): 5, (HR, 1): 5, (HR, 2): 3}) == {(HR, 1): 2}
 
 
 async def test_a_single_owner_stands_by_while_another_holds_the_lease(

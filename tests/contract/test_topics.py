@@ -77,7 +77,15 @@ def test_a_cluster_as_declared_has_no_fault() -> None:
     [
         ({"hr.employees": 3}, {}, "has 3 partitions, declared are 6", "--alter --topic hr.employees --partitions 6", False),
         ({"hr.employees": 12}, {}, "has 12 partitions, declared are 6", "no topic loses partitions", True),
-        ({}, {"retention.ms": "5"}, "has retention.ms=5, declared is 2592000000", "retention.ms=2592000000", True),
+        (
+            {},
+            {"retention.ms": "604800000"},
+            "has retention.ms=604800000, declared is 2592000000",
+            "retention.ms=2592000000",
+            True,
+        ),
+        ({}, {"retention.ms": "-1"}, "has retention.ms=-1, declared is 2592000000", "retention.ms=2592000000", True),
+        ({}, {"retention.ms": "604799999"}, "less than 7 days, and what a worker has not read", "retention.ms=2592000000", False),
         ({}, {"cleanup.policy": "compact"}, "has cleanup.policy=compact", "cleanup.policy=delete", False),
     ],
 )
