@@ -24,7 +24,8 @@ API_VERSION = "kafka.strimzi.io/v1"
 class Standing:
     """What a cluster has: how many brokers, and of each declared topic that is there its partitions and settings.
 
-    `cluster` is its id and `serves` the highest version of each kind of request, as far as it tells.
+    `replicas` is how many copies each topic's least kept partition has, `cluster` its id and `serves` the highest version of each
+    kind of request, as far as it tells.
     """
 
     brokers: int
@@ -32,6 +33,7 @@ class Standing:
     configs: Mapping[str, Mapping[str, str]]
     cluster: str | None = None
     serves: Mapping[int, int] = field(default_factory=dict)
+    replicas: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ async def look(address: str) -> Standing:
             brokers=len(described["brokers"]),
             partitions={each["topic"]: len(each["partitions"]) for each in found},
             configs=await _configs(admin, here),
+            replicas={each["topic"]: min(len(one["replicas"]) for one in each["partitions"]) for each in found},
             cluster=described.get("cluster_id"),
             serves={request: newest for request, _, newest in told.api_versions},
         )
@@ -110,6 +113,7 @@ def faults(standing: Standing, address: str, *, groups: bool = True) -> list[Fau
             continue
         found += _partition_fault(topic, standing.partitions[topic.name], address, groups)
         found += _config_faults(topic, standing.configs.get(topic.name, {}), address)
+        found += _copy_faults(topic, standing, address)
     return found
 
 
@@ -141,6 +145,25 @@ def _config_faults(topic: Topic, config: Mapping[str, str], address: str) -> lis
             bearable = name == "retention.ms" and topic.retention_ms >= 0 and not too_short
             faults.append(Fault(topic.name, f"{words}: {UNREAD}" if too_short else words, f"`{change} {name}={value}`", bearable))
     return faults
+
+
+def _copy_faults(topic: Topic, standing: Standing, address: str) -> list[Fault]:
+    """Whether a cluster with room for more keeps what was acknowledged on one broker alone."""
+    replicas = standing.replicas.get(topic.name)
+    if replicas is None or standing.brokers < REPLICAS:
+        return []
+    if replicas == 1:
+        words = (
+            f"topic {topic.name} has replication factor 1 on {standing.brokers} brokers: its facts go with the one that has them"
+        )
+        fix = f"give it {REPLICAS} replicas with kafka-reassign-partitions.sh --bootstrap-server {address}"
+        return [Fault(topic.name, words, fix, bearable=True)]
+    if standing.configs.get(topic.name, {}).get("min.insync.replicas") == "1":
+        words = f"topic {topic.name} has min.insync.replicas=1 with {replicas} replicas: one that is alone acknowledges for all"
+        more = "" if replicas >= REPLICAS else f"give it {REPLICAS} replicas, then "
+        fix = f"{more}`{_change(topic, address)} min.insync.replicas={max(replicas, REPLICAS) - 1}`"
+        return [Fault(topic.name, words, fix, bearable=True)]
+    return []
 
 
 def _is_too_short(topic: Topic, retention_ms: int) -> bool:

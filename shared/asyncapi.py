@@ -73,7 +73,10 @@ def _channel(topic: Topic) -> Json:
             "kafka": {
                 "topic": topic.name,
                 "partitions": topic.partitions,
-                "topicConfiguration": {"cleanup.policy": [topic.cleanup_policy], "retention.ms": topic.retention_ms},
+                "topicConfiguration": {
+                    "cleanup.policy": [topic.cleanup_policy],
+                    **{name: int(value) for name, value in topic.config.items() if name.startswith("retention.")},
+                },
                 "bindingVersion": KAFKA_BINDING,
             }
         },

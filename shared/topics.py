@@ -33,8 +33,9 @@ class Topic:
 
     @property
     def config(self) -> Mapping[str, str]:
-        """Its settings in Kafka's own names."""
-        return {"cleanup.policy": self.cleanup_policy, "retention.ms": str(self.retention_ms)}
+        """Its settings in Kafka's own names. What is kept for ever is so however much it gets, whatever the cluster's default."""
+        config = {"cleanup.policy": self.cleanup_policy, "retention.ms": str(self.retention_ms)}
+        return config | ({"retention.bytes": "-1"} if self.retention_ms < 0 else {})
 
 
 def dead_letter_topic(service: str) -> str:

@@ -47,7 +47,8 @@ def test_a_topic_is_the_same_as_a_resource_of_the_operator_and_in_asyncapi(topic
     binding = asyncapi_document()["channels"][topic.name]["bindings"]["kafka"]
     assert binding["partitions"] == topic.partitions
     told: dict[str, Any] = binding["topicConfiguration"]
-    assert {"cleanup.policy": ",".join(told["cleanup.policy"]), "retention.ms": str(told["retention.ms"])} == dict(topic.config)
+    as_config = {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in told.items()}
+    assert as_config == dict(topic.config)
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
@@ -60,6 +61,35 @@ def test_what_services_tell_each_other_is_never_compacted_and_never_runs_out() -
     for topic in TOPICS:
         assert topic.cleanup_policy == "delete", f"{topic.name}: read models are made again from every fact of a person"
         assert (topic.retention_ms == -1) == (topic.name not in letters | {"hr.employees"})
+        assert (topic.config.get("retention.bytes") == "-1") == (topic.retention_ms == -1)
+
+
+def test_a_topic_kept_for_ever_is_not_bound_by_its_size_either() -> None:
+    name = "onboarding.journeys"
+    capped = {**AS_DECLARED.configs, name: {**AS_DECLARED.configs[name], "retention.bytes": "1073741824"}}
+    (fault,) = topics.faults(topics.Standing(3, AS_DECLARED.partitions, capped), "k:9092")
+    assert fault.words == f"topic {name} has retention.bytes=1073741824, declared is -1"
+    assert not fault.bearable
+
+
+@pytest.mark.parametrize(
+    ("brokers", "replicas", "in_sync", "words", "fix"),
+    [
+        (3, 1, "1", "has replication factor 1 on 3 brokers", "kafka-reassign-partitions.sh"),
+        (3, 3, "1", "has min.insync.replicas=1 with 3 replicas", "min.insync.replicas=2"),
+        (3, 2, "1", "has min.insync.replicas=1 with 2 replicas", "give it 3 replicas, then `kafka-configs.sh"),
+        (3, 3, "2", "", ""),
+        (1, 1, "1", "", ""),
+    ],
+)
+def test_a_cluster_that_could_keep_more_copies_than_a_topic_has_is_told(
+    brokers: int, replicas: int, in_sync: str, words: str, fix: str
+) -> None:
+    name = "mentoring.mentors"
+    configs = {**AS_DECLARED.configs, name: {**AS_DECLARED.configs[name], "min.insync.replicas": in_sync}}
+    found = topics.faults(topics.Standing(brokers, AS_DECLARED.partitions, configs, replicas={name: replicas}), "k:9092")
+    assert [fault.bearable for fault in found] == [True] * bool(words)
+    assert all(words in fault.words and fix in fault.fix for fault in found)
 
 
 def test_a_record_counts_once_all_but_one_replica_have_it() -> None:
