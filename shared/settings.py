@@ -4,10 +4,11 @@
 suits one machine.
 """
 
+import socket
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.events.hr import TimeZone
@@ -38,7 +39,10 @@ class Settings(BaseSettings):
         "SCRAM-SHA-512", description="How the user proves the password: as the brokers' listener has enabled."
     )
     mongo: str = Field("mongodb://127.0.0.1:27017/?directConnection=true", description="A replica set's URI.")
-    instance: str = Field("0", description="This replica's stable name: static group membership and lease holder.")
+    instance: str = Field(
+        "0",
+        description="This replica's stable name: static group membership and lease holder. Unset with groups: the host's name.",
+    )
     smtp: str = Field("127.0.0.1:1025", description="host:port of the mail server.")
     smtp_tls: SmtpTls = Field(
         "auto",
@@ -89,6 +93,13 @@ class Settings(BaseSettings):
         None, description="Chat services that people may be written to by, YAML; mail alone when unset."
     )
     log_level: str = "INFO"
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        """Replicas of one name would take each other's lease and partitions; a container has a host name of its own."""
+        if self.kafka_groups and "instance" not in self.model_fields_set:
+            self.instance = socket.gethostname()
+        return self
 
     @field_validator("kafka_ca_file", "kafka_password_file", mode="before")
     @classmethod

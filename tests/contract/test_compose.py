@@ -50,6 +50,14 @@ def test_every_process_is_started_with_settings_that_there_are(services: dict[st
         assert service["cap_drop"] == ["ALL"]
 
 
+def test_a_service_can_have_several_containers_each_with_a_name_of_its_own(services: dict[str, Any]) -> None:
+    for name in SERVICES:
+        assert services[name]["environment"]["FIRSTMATE_KAFKA_GROUPS"].endswith(":-true}")
+        assert "FIRSTMATE_INSTANCE" not in services[name]["environment"], "one name for all of them"
+        assert not {"hostname", "container_name"} & services[name].keys()
+        assert not services[name].get("ports"), "two can't have one port of the machine"
+
+
 def test_nothing_starts_before_what_it_stands_on_is_well(services: dict[str, Any]) -> None:
     assert services["topics"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
     for name in SERVICES:

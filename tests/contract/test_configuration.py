@@ -56,6 +56,23 @@ def test_everything_wrong_is_told_at_once_also_beside_values_that_cannot_be_read
     assert "FIRSTMATE_KAFKA_GROUPS=true" in found["FIRSTMATE_INSTANCE"]
 
 
+def test_replicas_that_share_partitions_are_named_after_their_hosts_where_nobody_names_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert Settings().instance == "0"
+    monkeypatch.setenv("FIRSTMATE_KAFKA_GROUPS", "true")
+    names = []
+    for host in ("4f1c0e", "9ab2d7"):  # two containers of `compose up --scale onboarding=2`
+        monkeypatch.setattr("socket.gethostname", lambda host=host: host)
+        settings, found = configuration.read("onboarding", os.environ)
+        assert found == []
+        assert settings is not None
+        names.append(settings.instance)
+    assert names == ["4f1c0e", "9ab2d7"]
+    monkeypatch.setenv("FIRSTMATE_INSTANCE", "onboarding-1")
+    assert Settings().instance == "onboarding-1"
+
+
 def test_all_that_is_wrong_about_a_secured_kafka_is_told_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate")
     found = faults(monkeypatch, "matching", kafka_security="sasl_tls", kafka_ca_file=str(tmp_path / "ca.pem"))
