@@ -283,6 +283,7 @@ def rebuild(
         str, typer.Argument(metavar="[READ MODEL]", help="board, timeline or outcomes; without it, one after the other.")
     ] = "",
     processes: Annotated[int, typer.Option(min=0, help="How many read at once; 0: as many as there are cores.")] = 0,
+    fewer: Annotated[bool, typer.Option("--fewer", help="Swap also a model that has fewer rows than the live one.")] = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
@@ -296,9 +297,10 @@ def rebuild(
     wanted = [model for model in READ_MODELS.values() if name in ("", model.name)]
     servers = found(data, "KAFKA", "MONGO")
     with workers(processes or os.cpu_count() or 1, servers.mongo) as reading:
-        done, problem = run(rebuild_all(servers, wanted, now(), reading))
+        done, problem = run(rebuild_all(servers, wanted, now(), reading, fewer=fewer))
     words = [
-        f"{each.model}: {each.rows} rows from {each.records} records in {each.seconds:.1f} s, {each.differences} not as they were"
+        f"{each.model}: {each.rows} rows ({each.rows_before} before) from {each.records} records in {each.seconds:.1f} s, "
+        f"{each.differences} not as they were"
         for each in done
     ]
     result({"rebuilt": [asdict(each) for each in done]}, "\n".join(words), as_json, problem)

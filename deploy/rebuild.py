@@ -18,8 +18,13 @@ from shared.progress import TopicShorter
 from shared.replay import TopicBegun
 
 
-async def rebuild(found: Found, models: Sequence[ReadModel], now: datetime, workers: Workers) -> tuple[list[Rebuilt], str | None]:
-    """Rebuild these one after the other; what was done, and why not all of it where something is in the way."""
+async def rebuild(
+    found: Found, models: Sequence[ReadModel], now: datetime, workers: Workers, *, fewer: bool = False
+) -> tuple[list[Rebuilt], str | None]:
+    """Rebuild these one after the other; what was done, and why not all of it where something is in the way.
+
+    With `fewer` a model may have fewer rows than before.
+    """
     done: list[Rebuilt] = []
     holder = f"{socket.gethostname()}-{os.getpid()}"
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -32,7 +37,8 @@ async def rebuild(found: Found, models: Sequence[ReadModel], now: datetime, work
                     bar.update(task, completed=read, total=known)
 
                 try:
-                    done.append(await rebuild_one(client[SERVICE], found.kafka, model, holder, now, tell, workers))
+                    one = await rebuild_one(client[SERVICE], found.kafka, model, holder, now, tell, workers, fewer=fewer)
+                    done.append(one)
                 except (RebuildRefused, TopicBegun, TopicShorter) as refused:
                     return done, str(refused)
     return done, None

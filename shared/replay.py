@@ -56,6 +56,12 @@ class Replay:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._consumer.stop()
 
+    def unread(self) -> set[Place]:
+        """Partitions of the topics that the broker has, and that are not read here."""
+        topics = {topic for topic, _ in self.positions}
+        here = {(topic, number) for topic in topics for number in self._consumer.partitions_for_topic(topic) or ()}
+        return here - self.positions.keys()
+
     async def up_to(self, target: Mapping[Place, int]) -> AsyncIterator[Sequence[ConsumerRecord[bytes, bytes]]]:
         """Batches of records until `positions` are exactly `target`.
 

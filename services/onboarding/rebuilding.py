@@ -29,6 +29,7 @@ from shared.lease import Fence, LeaseLost
 from shared.mongo import Database, PyMongoError
 from shared.progress import Place
 from shared.replay import Replay
+from shared.topics import PARTITIONS
 
 KEEP_ROWS = 1_200  # in each process, those used last: whoever joins at one time is told of at one time
 ENOUGH_RECORDS = 5_000  # fewer are read within a moment by one process
@@ -72,12 +73,15 @@ async def rebuild(
     now: datetime,
     tell: Tell = _nobody_listens,
     workers: Workers | None = None,
+    *,
+    fewer: bool = False,
 ) -> Rebuilt:
-    """Make the model again from the topics and swap it in.
+    """Make the model again from the topics and swap it in; with `fewer` also where it has fewer rows than the live one.
 
     `holder` names this rebuild among all that may run at once; `tell` is called with records read and records known so far.
     With `workers` they read too, where there is enough to read.
-    Raises `RebuildRefused` (another rebuild runs, rows were lost), `TopicBegun`, `TopicShorter`, KafkaError, PyMongoError.
+    Raises `RebuildRefused` (another rebuild runs, a topic has grown, rows were lost), `TopicBegun`, `TopicShorter`, KafkaError,
+    PyMongoError.
     """
     fence = await lease.take(db, LEASE, holder)
     if fence is None:
@@ -85,7 +89,7 @@ async def rebuild(
             f"a read model is being rebuilt already; wait for that (one that died makes room in {lease.TTL_S:.0f} s)"
         )
     with collected_by_batches():
-        return await _Rebuild(db, kafka, model, fence, now, tell, workers).run()
+        return await _Rebuild(db, kafka, model, fence, now, tell, workers, fewer).run()
 
 
 @dataclass
@@ -97,6 +101,7 @@ class _Rebuild:
     now: datetime
     tell: Tell
     workers: Workers | None
+    fewer: bool
     records: int = 0
     skipped: int = 0
     _lost: list[Exception] = field(default_factory=list)
@@ -121,6 +126,7 @@ class _Rebuild:
             copy = Copy(self.db, self.model, self.name, self._born, KEEP_ROWS)
             await self.db.create_collection(self.name)
             async with Replay(self.kafka, CONSUMER, places(TOPICS)) as replay:
+                self._refuse_unread(replay)
                 await self._read_nearly_all(replay, copy)
                 held_at = clock()
                 await self._reach(replay, copy)
@@ -166,6 +172,14 @@ class _Rebuild:
         remains = {"name": {"$regex": f"^{re.escape(self.model.name)}\\.rebuilding\\."}}
         for name in await self.db.list_collection_names(filter=remains):
             await self.db.drop_collection(name)
+
+    def _refuse_unread(self, replay: Replay) -> None:
+        """Facts of partitions that are not declared would be missing, and those of one person in two have no common order."""
+        for topic in sorted({topic for topic, _ in replay.unread()}):
+            raise RebuildRefused(
+                f"topic {topic} has more partitions than the {PARTITIONS[topic]} that are declared, and what lies in the others "
+                f"would be missing; the {self.model.name} is as it was. How to add some: docs/guides/run-it-on-a-cluster.md"
+            )
 
     async def _read_nearly_all(self, replay: Replay, copy: Copy) -> None:
         target = await progress.read(self.db, CONSUMER, places(TOPICS))
@@ -223,6 +237,11 @@ class _Rebuild:
             compare(self.db, self.model.name, self.name), self.model.ensure_indexes(self.db, self.name)
         )
         self._check()
+        if rows < before and not self.fewer:
+            raise RebuildRefused(
+                f"the topics make {rows} rows, and the live {self.model.name} has {before}, which is left as it was. Either the "
+                "topics have lost facts: restore them; or it holds rows that no fact makes: `rebuild --fewer` gives them up"
+            )
         await self.db[self.name].rename(self.model.name, dropTarget=True)
         return before, differences
 

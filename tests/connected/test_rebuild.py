@@ -7,15 +7,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pydantic import SecretStr
 
 from deploy.doctor import read_model_findings
+from deploy.kafka_light import LightKafka
 from deploy.parts import ROOT
 from deploy.ports import free_port
 from services.onboarding import app as onboarding
@@ -37,6 +40,7 @@ from shared.events.onboarding import JourneyStarted, MeetingHeld, MilestoneCompl
 from shared.mongo import Client, Database
 from shared.pages import install_pages
 from shared.settings import Settings
+from shared.topics import PARTITIONS
 from shared.web import make_app
 from tests.connected.dying_rebuild import DEAD, STAGES
 
@@ -275,6 +279,35 @@ async def test_what_is_broken_or_missing_in_the_live_model_is_mended(
         await db[BOARD.name].insert_one(before["mend-2"] | {"_id": "nobody", "version": 1})
         assert (await rebuilt(db, kafka_url)).differences == 3
         assert await rows(db) == before
+
+
+async def test_a_copy_with_fewer_rows_than_the_live_model_is_swapped_in_only_where_that_is_asked_for(
+    db: Database, settings: Settings, company: Company, kafka_url: str
+) -> None:
+    async with working(settings):
+        await company.hire("fewer")
+        await caught_up(db, kafka_url)
+        before = await rows(db)
+        await db[BOARD.name].insert_one(before["fewer"] | {"_id": "nobody", "version": 1})
+        with pytest.raises(RebuildRefused, match=f"the topics make {len(before)} rows.* board has {len(before) + 1}.*--fewer"):
+            await rebuild(db, kafka_url, BOARD, "test", now())
+        assert "nobody" in await rows(db)
+        assert await left_over(db) == []
+        done = await rebuild(db, kafka_url, BOARD, "test", now(), fewer=True)
+        assert (done.rows, done.rows_before) == (len(before), len(before) + 1)
+        assert await rows(db) == before
+
+
+async def test_a_topic_with_more_partitions_than_are_read_is_refused(db: Database, tmp_path: Path) -> None:
+    topic, declared = TOPICS[0], PARTITIONS[TOPICS[0]]
+    async with LightKafka(tmp_path) as server:
+        admin = AIOKafkaAdminClient(bootstrap_servers=server.address)
+        await admin.start()
+        await admin.create_topics([NewTopic(name, PARTITIONS[name] + 2 * (name == topic), 1) for name in TOPICS])
+        await admin.close()
+        with pytest.raises(RebuildRefused, match=f"topic {topic} has more partitions than the {declared} that"):
+            await rebuild(db, server.address, BOARD, "test", now())
+    assert await left_over(db) == []
 
 
 @pytest.mark.parametrize("stage", STAGES)
