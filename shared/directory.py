@@ -2,10 +2,11 @@
 
 Erasing a person touches directories, and `named` in their row of onboarding's board: our own topics carry ids. Collection
 `directory`, document `{_id: employee_id, <fields>, "left": bool, "last_day": date, "said_at": time, "said": {field: time},
-"start_said_at": time, "again_said_at": time}` with the JSON types of `shared.events.hr`. When HR said a field stands in `said`, or
-else in `said_at`; of the start date in `start_said_at`. Where a row of an older version does not tell, any word is the newer one.
-`left` says that HR told of the leaving; until the `last_day`, where one is told, is over, the person is still there: `has_left`.
-`again_said_at` is when HR said that somebody comes again who was leaving or had left.
+"start_said_at": time, "again_said_at": time, "left_said_at": time}` with the JSON types of `shared.events.hr`. When HR said a
+field stands in `said`, or else in `said_at`; of the start date in `start_said_at`. Where a row of an older version does not tell,
+any word is the newer one. `left` says that HR told of the leaving, last at `left_said_at`; until the `last_day`, where one is
+told, is over, the person is still there: `has_left`. `again_said_at` is when HR said that somebody comes again who was leaving or
+had left.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -28,7 +29,9 @@ from shared.mongo import Database, Document, UpdateOne
 
 COLLECTION = "directory"
 NAMES = ("given_name", "family_name", "display_name")
-UNTIMED = frozenset({"_id", "left", "last_day", "start_date", "start_said_at", "again_said_at", "said_at", "said"})
+UNTIMED = frozenset(
+    {"_id", "left", "last_day", "start_date", "start_said_at", "again_said_at", "left_said_at", "said_at", "said"}
+)
 CHAIN_LIMIT = 30  # deeper reporting lines than this are a loop in the data
 
 
@@ -67,8 +70,8 @@ class Directory:
 
         A field said earlier than as it is known comes late and is passed by; nothing counts as said after `now`.
         """
-        before = self._people.get(event.subject) or {}
-        change = _newest(before, _told(event.data, self._fields), min(event.time, now).isoformat()) | _standing(event.data)
+        before, said_at = self._people.get(event.subject) or {}, min(event.time, now).isoformat()
+        change = _newest(before, _told(event.data, self._fields), said_at) | _standing(event.data, before, said_at)
         if self._comes_again(event, now):
             change["again_said_at"] = event.time.isoformat()
         if "left" in change and "last_day" not in change and before.get("last_day"):
@@ -82,7 +85,8 @@ class Directory:
         """Whether this is the latest word of a coming back, said at a known time: one ahead of ours is an effective date."""
         before = self._people.get(event.subject) or {}
         again = isinstance(event.data, EmployeeRehired) or (isinstance(event.data, EmployeeHired) and before.get("left", False))
-        said_at, known = event.time.isoformat(), str(before.get("again_said_at", ""))
+        said_at = event.time.isoformat()
+        known = max(str(before.get("again_said_at", "")), str(before.get("left_said_at", "")))
         return bool(again) and known <= said_at <= now.isoformat()
 
     def add_to(self, changes: Changes) -> None:
@@ -130,13 +134,15 @@ def _said_at(person: Document, name: str) -> str:
     return str(person.get("said", {}).get(name) or person.get("said_at", "")) if name in person else ""
 
 
-def _standing(data: Any) -> Document:
-    """What an HR event tells of whether the person is here."""
-    if isinstance(data, (EmployeeHired, EmployeeRehired, TerminationCancelled)):
+def _standing(data: Any, person: Document, said_at: str) -> Document:
+    """What an HR event tells of whether the person is here. A hire said before the ending that is known begins nothing anew."""
+    if isinstance(data, (EmployeeHired, EmployeeRehired)):
+        return {} if said_at < person.get("left_said_at", "") else {"left": False}
+    if isinstance(data, TerminationCancelled):
         return {"left": False}
     if isinstance(data, EmployeeTerminated):
-        return {"left": True} | ({"last_day": data.last_day.isoformat()} if data.last_day else {})
-    return {"left": True} if isinstance(data, HireRescinded) else {}
+        return {"left": True, "left_said_at": said_at} | ({"last_day": data.last_day.isoformat()} if data.last_day else {})
+    return {"left": True, "left_said_at": said_at} if isinstance(data, HireRescinded) else {}
 
 
 def has_left(person: Mapping[str, Any], now: datetime) -> bool:

@@ -167,6 +167,13 @@ async def test_a_clock_that_is_ahead_outranks_nothing_that_hr_says_later(databas
     assert (await people(database, ["E-1"]))["E-1"]["manager_id"] == "B-2"
 
 
+@pytest.mark.parametrize("ending", [EmployeeTerminated(employee_id="E-1"), HireRescinded(employee_id="E-1")])
+async def test_a_hire_told_after_the_ending_that_was_said_later_begins_nothing_anew(database: Database, ending: HrEvent) -> None:
+    for payload, second, left in ((ending, 5, True), (HIRED, 0, True), (HIRED, 9, False)):
+        await _hear(database, payload, second)
+        assert (await people(database, ["E-1"]))["E-1"]["left"] is left
+
+
 HIRED = EmployeeHired(employee_id="E-1", display_name="Ada", start_date="2027-01-11")
 REHIRED = EmployeeRehired(employee_id="E-1", display_name="Ada", start_date="2027-06-01")
 LEFT, RESCINDED = EmployeeTerminated(employee_id="E-1"), HireRescinded(employee_id="E-1")
