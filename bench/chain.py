@@ -27,6 +27,7 @@ from deploy.kafka_light import LightKafka
 from deploy.mongod import Mongod
 from deploy.ports import free_port
 from deploy.process import Process
+from deploy.replica_set import MEMBERS, ReplicaSet
 from shared import kafka
 from shared.clock import now
 from shared.events import new_event, to_record
@@ -38,6 +39,11 @@ from shared.topics import SERVICES, ensure_topics
 PATIENCE_S = 180.0
 COUNT_EVERY_S = 0.05
 Kafka: TypeAlias = LightKafka | ApacheKafka
+ENGINES: Mapping[str, Mapping[str, Any]] = {
+    "kafka": {"choices": ["light", "apache"], "default": "light"},
+    "members": {"type": int, "choices": [1, MEMBERS], "default": 1},
+}
+"""The options of a bench that say what it runs on."""
 KAFKA: Mapping[str, type[LightKafka] | type[ApacheKafka]] = {"light": LightKafka, "apache": ApacheKafka}
 DEPARTMENTS = ("Engineering", "Support", "Sales", "Finance", "Design")
 LANGUAGES = (["en"], ["en", "fr"], ["en", "de"], ["en", "es"])
@@ -61,24 +67,45 @@ class Chain:
 
     def disk_writes(self) -> int:
         """How often the database has written to its files so far."""
-        return int(psutil.Process(self.processes["mongod"]).io_counters().write_count)
+        pids = (pid for name, pid in self.processes.items() if name.startswith("mongo"))
+        return sum(int(psutil.Process(pid).io_counters().write_count) for pid in pids)
 
     def memory_mb(self) -> dict[str, float]:
         """Resident memory of each process."""
         return {name: psutil.Process(pid).memory_info().rss / 1e6 for name, pid in self.processes.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Mongo:
+    """The running database: its connection string, a folder for logs beside it, and its processes by name."""
+
+    uri: str
+    data: Path
+    processes: dict[str, int]
+
+
 @asynccontextmanager
-async def servers(kafka: str = "light") -> AsyncIterator[tuple[Kafka, Mongod]]:
-    """A fresh broker (`light` or `apache`) and database on temporary data."""
+async def servers(kafka: str = "light", members: int = 1) -> AsyncIterator[tuple[Kafka, Mongo]]:
+    """A fresh broker (`light` or `apache`) and database, of one member or a set of three, on temporary data."""
     with tempfile.TemporaryDirectory(prefix="firstmate-bench-") as folder:
-        async with KAFKA[kafka](Path(folder) / "kafka") as broker, Mongod(Path(folder) / "mongo") as mongod:
+        async with KAFKA[kafka](Path(folder) / "kafka") as broker, _mongo(Path(folder) / "mongo", members) as mongo:
             await ensure_topics(broker.address)
-            yield broker, mongod
+            yield broker, mongo
 
 
 @asynccontextmanager
-async def workers(broker: Kafka, mongod: Mongod, each: int = 1, smtp: int | None = None) -> AsyncIterator[Chain]:
+async def _mongo(folder: Path, members: int) -> AsyncIterator[Mongo]:
+    if members == 1:
+        async with Mongod(folder) as alone:
+            yield Mongo(alone.uri, folder, {"mongod": alone.process.pid} if alone.process else {})
+        return
+    async with ReplicaSet(folder) as whole:
+        found = {name: member.process.pid for name, member in whole.members.items() if member.process}
+        yield Mongo(whole.uri, folder, found)
+
+
+@asynccontextmanager
+async def workers(broker: Kafka, mongo: Mongo, each: int = 1, smtp: int | None = None) -> AsyncIterator[Chain]:
     """The three workers as processes on these servers, `each` so many times; more than one share the partitions as a group.
 
     Of matching one works and the others stand by. Mails go to the port `smtp` of this machine, at any hour; by itself nobody
@@ -89,12 +116,12 @@ async def workers(broker: Kafka, mongod: Mongod, each: int = 1, smtp: int | None
             "several workers share partitions as a consumer group, which the embedded broker can't; add --kafka apache"
         )
     async with AsyncExitStack() as stack:
-        processes = {"broker": broker.process.pid, "mongod": mongod.process.pid} if broker.process and mongod.process else {}
+        processes = ({"broker": broker.process.pid} if broker.process else {}) | mongo.processes
         mail = {"FIRSTMATE_SMTP": f"127.0.0.1:{smtp or free_port()}"} | ({"FIRSTMATE_MAIL_HOURS": "always"} if smtp else {})
         for service, number in itertools.product(SERVICES, range(each)):
             environment = {
                 "FIRSTMATE_KAFKA": broker.address,
-                "FIRSTMATE_MONGO": mongod.uri,
+                "FIRSTMATE_MONGO": mongo.uri,
                 **({"FIRSTMATE_KAFKA_GROUPS": "true", "FIRSTMATE_INSTANCE": str(number)} if broker.groups else {}),
                 "FIRSTMATE_LOG_LEVEL": "WARNING",
                 **mail,
@@ -103,10 +130,10 @@ async def workers(broker: Kafka, mongod: Mongod, each: int = 1, smtp: int | None
             }
             command = [sys.executable, "-m", "deploy.run", service]
             name = service if each == 1 else f"{service}-{number}"
-            process = await Process.start(name, command, log=mongod.data / f"{name}.log", env=environment)
+            process = await Process.start(name, command, log=mongo.data / f"{name}.log", env=environment)
             stack.push_async_callback(process.stop, 10.0)
             processes[name] = process.pid
-        client = await connect(mongod.uri)
+        client = await connect(mongo.uri)
         stack.callback(client.close)
         yield Chain(broker.address, client, processes)
 

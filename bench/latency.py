@@ -2,7 +2,8 @@
 
 Hires come at an even pace on an idle system; the time of the row is when a change stream on the board shows it, as the live page
 sees it. The references, in the same run: one record at a time through produce, consume, journaled write, produce, consume; and
-the common way without guarantees (`tutorial` of `bench/other_ways.py`) at the same pace. `--kafka apache`: all on Apache Kafka.
+the common way without guarantees (`tutorial` of `bench/other_ways.py`) at the same pace. `--kafka apache --members 3`: all on
+Apache Kafka and a replica set of three.
 
 Then, on fresh servers and at the same pace, with a mail server that accepts at once: until it accepts the hire's welcome.
 """
@@ -18,7 +19,7 @@ from aiokafka import AIOKafkaProducer
 from bench import other_ways
 from bench.chain import (
     COUNT_EVERY_S,
-    KAFKA,
+    ENGINES,
     PATIENCE_S,
     bare_loop_latency,
     command,
@@ -45,20 +46,20 @@ TUTORIAL = "tutorial"
 MENTOR, THEIR_MENTOR = "state.assignment.mentor_id", "assignment.mentor_id"
 
 
-async def measure(count: int, kafka: str = "light") -> dict[str, Any]:
+async def measure(count: int, kafka: str = "light", members: int = 1) -> dict[str, Any]:
     """The figures of one run, in milliseconds."""
-    async with servers(kafka) as (broker, mongod):
+    async with servers(kafka, members) as (broker, mongo):
         producer = clients.producer(broker.address)
         await producer.start()
-        client = await connect(mongod.uri)
+        client = await connect(mongo.uri)
         try:
-            async with workers(broker, mongod):
+            async with workers(broker, mongo):
                 await publish(producer, mentors(MENTORS))
                 await publish(producer, hires(WARM_UP, first=1_000_000))
                 await until_count(client, [("onboarding", "board", {MENTOR: {"$ne": None}}, WARM_UP)])
                 taken = await _paced(client["onboarding"], MENTOR, count, lambda hire: publish(producer, iter([hire])))
             bare = await bare_loop_latency(broker.address, client, count=100)
-            async with other_way(TUTORIAL, client, broker.address, mongod, count + WARM_UP):
+            async with other_way(TUTORIAL, client, broker.address, mongo, count + WARM_UP):
                 theirs = client[other_ways.database(TUTORIAL, "onboarding")]
                 for hire in hires(WARM_UP, first=1_000_000):
                     await _tell(producer, hire)
@@ -67,10 +68,11 @@ async def measure(count: int, kafka: str = "light") -> dict[str, Any]:
         finally:
             client.close()
             await producer.stop()
-    welcomed = await welcomes(count, kafka)
+    welcomed = await welcomes(count, kafka, members)
     return {
         "cores": cores(),
         "kafka": kafka,
+        "members": members,
         "hires": len(taken),
         "per_second": PER_SECOND,
         "p50_ms": round(median(taken), 1),
@@ -85,7 +87,7 @@ async def measure(count: int, kafka: str = "light") -> dict[str, Any]:
     }
 
 
-async def welcomes(count: int, kafka: str) -> list[float]:
+async def welcomes(count: int, kafka: str, members: int) -> list[float]:
     """Milliseconds for each of `count` hires, told at an even pace, until a mail server has accepted their welcome."""
     handler, port = Welcomes(), free_port()
 
@@ -94,7 +96,7 @@ async def welcomes(count: int, kafka: str) -> list[float]:
             while len(handler.accepted) < people:
                 await asyncio.sleep(COUNT_EVERY_S)
 
-    async with servers(kafka) as (broker, mongod), await listening(handler, port), workers(broker, mongod, smtp=port):
+    async with servers(kafka, members) as (broker, mongo), await listening(handler, port), workers(broker, mongo, smtp=port):
         producer = clients.producer(broker.address)
         await producer.start()
         try:
@@ -149,4 +151,4 @@ async def _at_pace(events: Sequence[Any], tell: Callable[[Any], Awaitable[None]]
 
 
 if __name__ == "__main__":
-    command(measure, HIRES, __doc__, options={"kafka": {"choices": list(KAFKA), "default": "light"}})
+    command(measure, HIRES, __doc__, options=ENGINES)

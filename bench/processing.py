@@ -4,8 +4,9 @@ Every hire has: an assignment with reasons, a dated journey, planned messages, a
 Beside it in the same run, on the same servers: the two common ways (`bench/other_ways.py`), which write as much for each hire,
 and the raw ceiling (`bench/ceiling.py`). Each figure is the median of the rounds.
 
-`--workers 2 --kafka apache`: several workers of each service, which share partitions; only our own figures, since the other ways
-know no groups. `--backlog 10000`: how much memory workers take that find so many hires waiting, beside a tenth of them.
+`--kafka apache --members 3`: on Apache Kafka and a replica set of three. `--workers 2 --kafka apache`: several workers of each
+service, which share partitions; only our own figures, since the other ways know no groups. `--backlog 10000`: how much memory
+workers take that find so many hires waiting, and how long each hire, beside a tenth of them.
 """
 
 import asyncio
@@ -20,9 +21,8 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from bench import other_ways
-from bench.chain import KAFKA, Chain, Kafka, command, cores, create, hires, mentors, publish, servers, until_count
+from bench.chain import ENGINES, Chain, Kafka, Mongo, command, cores, create, hires, mentors, publish, servers, until_count
 from bench.chain import workers as started
-from deploy.mongod import Mongod
 from deploy.process import Process
 from shared import kafka as clients
 from shared.events import to_record
@@ -38,21 +38,22 @@ FEWER = {"tutorial": 10, "safe": 20}  # they take so many times as long: fewer h
 Wanted = Sequence[tuple[str, str, dict[str, Any], int]]
 
 
-async def measure(count: int, kafka: str = "light", workers: int = 1, backlog: int = 0) -> dict[str, Any]:
+async def measure(count: int, kafka: str = "light", members: int = 1, workers: int = 1, backlog: int = 0) -> dict[str, Any]:
     """The figures of one run."""
-    async with servers(kafka) as (broker, mongod):
+    async with servers(kafka, members) as (broker, mongo):
         if backlog:
-            return {"cores": cores()} | await _memory(broker, mongod, backlog)
+            return {"cores": cores()} | await _waiting(broker, mongo, backlog)
         producer = clients.producer(broker.address)
         await producer.start()
-        client = await connect(mongod.uri)
+        client = await connect(mongo.uri)
         try:
-            async with started(broker, mongod, workers) as system:
-                figures: dict[str, Any] = {"kafka": kafka, "workers": workers} | await _ours(system, producer, count)
+            async with started(broker, mongo, workers) as system:
+                ground = {"kafka": kafka, "members": members, "workers": workers}
+                figures: dict[str, Any] = ground | await _ours(system, producer, count)
             if workers > 1:
                 return figures
-            ceiling = [await _ceiling(broker.address, mongod.uri, client, number) for number in range(ROUNDS)]
-            ways = {way: await _other(way, producer, client, broker.address, mongod, count // FEWER[way]) for way in FEWER}
+            ceiling = [await _ceiling(broker.address, mongo.uri, client, number) for number in range(ROUNDS)]
+            ways = {way: await _other(way, producer, client, broker.address, mongo, count // FEWER[way]) for way in FEWER}
         finally:
             client.close()
             await producer.stop()
@@ -102,23 +103,31 @@ async def _ours(system: Chain, producer: AIOKafkaProducer, count: int) -> dict[s
     }
 
 
-async def _memory(broker: Kafka, mongod: Mongod, backlog: int) -> dict[str, Any]:
-    """What workers take that start with hires waiting: a tenth of them, then all, each time on the same data."""
+async def _waiting(broker: Kafka, mongo: Mongo, backlog: int) -> dict[str, Any]:
+    """What workers take that start with hires waiting: a tenth of them, then all, each time on the same data.
+
+    The time of a hire is that of the last four fifths: before them the processes start.
+    """
     producer = clients.producer(broker.address)
     await producer.start()
     taken: dict[str, Any] = {}
+    seconds: list[float] = []
     try:
         await publish(producer, mentors(backlog * 3 // 2 // MAX_CAPACITY + 1))
         done = 0
         for upto in (backlog // 10, backlog):
             await publish(producer, hires(upto - done, first=done))
-            async with started(broker, mongod) as system:
+            async with started(broker, mongo) as system:
+                await until_count(system.client, _effects(begun := done + (upto - done) // 5))
+                began = perf_counter()
                 await until_count(system.client, _effects(upto))
+                seconds.append((perf_counter() - began) / (upto - begun))
                 taken[f"rss_mb_after_{upto - done}"] = {name: round(value) for name, value in system.memory_mb().items()}
+                taken[f"seconds_per_hire_after_{upto - done}"] = round(seconds[-1], 5)
             done = upto
     finally:
         await producer.stop()
-    return taken
+    return taken | {"seconds_per_hire_all_vs_a_tenth": round(seconds[1] / seconds[0], 3)}
 
 
 async def kept_kb(client: Client) -> dict[str, float]:
@@ -168,10 +177,10 @@ async def _ceiling(address: str, mongo: str, client: Client, number: int) -> dic
     return {"seconds": max(each["seconds"] for each in answers), "documents": sum(each["documents"] for each in answers)}
 
 
-async def _other(way: str, producer: AIOKafkaProducer, client: Client, address: str, mongod: Mongod, count: int) -> float:
+async def _other(way: str, producer: AIOKafkaProducer, client: Client, address: str, mongo: Mongo, count: int) -> float:
     """Hires per second of another way."""
     rates = []
-    async with other_way(way, client, address, mongod, ROUNDS * count + WARM_UP):
+    async with other_way(way, client, address, mongo, ROUNDS * count + WARM_UP):
         await _tell(way, producer, WARM_UP, 1_000_000)
         await until_count(client, _other_effects(way, WARM_UP))
         for number in range(ROUNDS):
@@ -199,7 +208,7 @@ def _other_effects(way: str, count: int) -> Wanted:
 
 
 @asynccontextmanager
-async def other_way(way: str, client: Client, address: str, mongod: Mongod, hires: int) -> AsyncIterator[None]:
+async def other_way(way: str, client: Client, address: str, mongo: Mongo, hires: int) -> AsyncIterator[None]:
     """Another way's processes at work, with places for so many hires."""
     await create(address, [other_ways.topic(way, name) for name in (other_ways.HR, other_ways.ASSIGNMENTS, other_ways.JOURNEYS)])
     places = [{"_id": f"M-{n}", "load": 0} for n in range(hires // MAX_CAPACITY + 1)]
@@ -208,16 +217,12 @@ async def other_way(way: str, client: Client, address: str, mongod: Mongod, hire
     await matching["mentors"].create_index("load")
     async with AsyncExitStack() as stack:
         for service in SERVICES:
-            argv = [sys.executable, "-m", "bench.other_ways", way, service, address, mongod.uri]
-            process = await Process.start(f"{way} {service}", argv, log=mongod.data / f"{way}-{service}.log", env={})
+            argv = [sys.executable, "-m", "bench.other_ways", way, service, address, mongo.uri]
+            process = await Process.start(f"{way} {service}", argv, log=mongo.data / f"{way}-{service}.log", env={})
             stack.push_async_callback(process.stop, 10.0)
         yield
 
 
 if __name__ == "__main__":
-    options: dict[str, dict[str, Any]] = {
-        "kafka": {"choices": list(KAFKA), "default": "light"},
-        "workers": {"type": int, "default": 1},
-        "backlog": {"type": int, "default": 0},
-    }
-    command(measure, HIRES, __doc__, options=options)
+    more = {"workers": {"type": int, "default": 1}, "backlog": {"type": int, "default": 0}}
+    command(measure, HIRES, __doc__, options={**ENGINES, **more})
