@@ -23,6 +23,7 @@ KEEPS_ITS_SENSE: Mapping[Template, timedelta] = {
     "milestone_reminder": timedelta(days=4),  # over a long week-end; after that the milestone is late, and another letter says so
     "milestone_late": timedelta(days=14),
     "milestone_escalated": timedelta(days=14),
+    "waitlisted": timedelta(days=4),  # a first import may leave hundreds waiting; a page lists them
     "meeting_question": timedelta(days=7),
     "survey_invitation": timedelta(days=14),
     "manager_digest": timedelta(days=4),
