@@ -12,13 +12,15 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from bson import ObjectId
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.kafka_light import LightKafka
 from deploy.ports import free_port
-from shared import hold, kafka, lease, metrics
+from shared import hold, kafka, lease, metrics, progress
 from shared.clock import now
 from shared.mongo import Client, Database
 from shared.settings import Settings
@@ -124,6 +126,20 @@ async def _hold_on(db: Database) -> None:
     while True:
         await asyncio.sleep(1)
         await hold.renew(db, "tally", "copy")
+
+
+async def test_firstmate_records_gone(settings: Settings, db: Database, kafka_url: str, until: Until) -> None:
+    await publish(kafka_url, [None] * 3)
+    end = (await kafka.ends(kafka_url, [(HR, 0)]))[HR, 0]
+    await progress.read(db, "tally", [(HR, 0)])
+    await db["progress"].update_one({"topic": HR, "partition": 0}, {"$set": {"next": end - 2}})
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_url)
+    await admin.start()
+    await admin.delete_records({TopicPartition(HR, 0): RecordsToDelete(end)})
+    await admin.close()
+    async with working(settings) as read:
+        await until(lambda: read("gone_records", consumer="tally", topic=HR, partition="0"))
+        assert await read("gone_records", consumer="tally", topic=HR, partition="0") == 2
 
 
 async def test_firstmate_outbox_waits(settings: Settings, db: Database, kafka_server: LightKafka, until: Until) -> None:
