@@ -39,12 +39,12 @@ from shared.topics import SERVICES, ensure_topics
 PATIENCE_S = 180.0
 COUNT_EVERY_S = 0.05
 Kafka: TypeAlias = LightKafka | ApacheKafka
+KAFKA: Mapping[str, type[LightKafka] | type[ApacheKafka]] = {"light": LightKafka, "apache": ApacheKafka}
 ENGINES: Mapping[str, Mapping[str, Any]] = {
-    "kafka": {"choices": ["light", "apache"], "default": "light"},
+    "kafka": {"choices": list(KAFKA), "default": "light"},
     "members": {"type": int, "choices": [1, MEMBERS], "default": 1},
 }
 """The options of a bench that say what it runs on."""
-KAFKA: Mapping[str, type[LightKafka] | type[ApacheKafka]] = {"light": LightKafka, "apache": ApacheKafka}
 DEPARTMENTS = ("Engineering", "Support", "Sales", "Finance", "Design")
 LANGUAGES = (["en"], ["en", "fr"], ["en", "de"], ["en", "es"])
 SKILLS = ("kafka", "python", "sql", "negotiation", "figma", "excel", "go", "support", "budgeting", "testing")

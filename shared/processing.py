@@ -268,8 +268,7 @@ class Processor:
 
     async def _waiting_for(self, item: Item) -> dict[str, Event[Any]]:
         """The facts that wait for a replayed one alone, by their letters and in order."""
-        place = dead_letters.turn(item.record)
-        if item.letter is None or item.alone or item.event is None or place is None:
+        if item.letter is None or item.alone or item.event is None or (place := dead_letters.turn(item.record)) is None:
             return {}
         found = [(each, _read_letter(each)) for each in await dead_letters.followers(self._db, self.consumer, place)]
         return {each["_id"]: event for each, event in takewhile(lambda pair: pair[1] is not None, found) if event is not None}
