@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 from services.onboarding.commands import AnswerSurvey, CompleteMilestone, LogMeeting, PauseJourney, ResumeJourney, ReviewDueDays
 from services.onboarding.domain import step
@@ -27,8 +27,11 @@ DISTINCT = 300
 ARRIVALS_A_DAY = 40
 SPAN_DAYS = 120  # the retention days after that are told too, where the calendar comes to them
 ID = "H-0000000"  # stands for the hire in a life; an id of the same length takes its place in the bytes
-FIRST_DAY = date(2027, 1, 11)
+FIRST_DAY = date(2023, 1, 9)  # all of a million events are past: Apache Kafka refuses what is ahead of its clock
 CRITERIA = ("role", "skills", "hours", "languages", "interests")
+
+Record: TypeAlias = tuple[int, str, bytes, bytes, list[tuple[str, bytes]]]
+"""Time in ms, topic, key, value, headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +170,8 @@ def _sent(template: str) -> MessageSent:
     )
 
 
-def records(count: int) -> Iterator[tuple[int, str, bytes, bytes, list[tuple[str, bytes]]]]:
-    """So many records in order of time: time in ms, topic, key, value, headers."""
+def records(count: int) -> Iterator[Record]:
+    """So many records in order of time."""
     kinds = lives()
     underway: list[tuple[float, int, int]] = []  # time of the next record, whose, which
     arrived, gap = 0, 86_400 / ARRIVALS_A_DAY

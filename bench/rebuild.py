@@ -2,15 +2,19 @@
 
 The events are whole journeys (`bench.lives`). The live rows are what onboarding's own worker makes of them. The bare loop reads
 the same bytes and bulk-writes the same final rows, with nothing in between, once before each rebuild and once after it, for
-machines change their pace. Each step is a process of its own.
+machines change their pace. Memory grows by what a rebuild takes more at its most than one of a tenth of the events, at most
+`SMALL`. Each step is a process of its own.
+
+`--kafka apache`: the embedded broker answers with a whole partition at once, whatever a reader asks for, and rebuilds hold it.
 """
 
 import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import mean
 from time import perf_counter
 from typing import Any
@@ -18,34 +22,35 @@ from typing import Any
 import psutil
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from bench.chain import command, cores, servers
-from bench.lives import records
+from bench.chain import ENGINES, command, cores, servers
+from bench.lives import Record, records
 from services.onboarding.projections.reading import TOPICS
 from services.onboarding.read_models import CONSUMER, READ_MODELS, SERVICE, ReadModelWork
 from services.onboarding.rebuilding import rebuild
 from services.onboarding.rebuilding_part import Workers, workers
 from services.onboarding.store import ensure_indexes
-from shared import kafka, progress
+from shared import kafka as clients
+from shared import progress
 from shared.clock import now
 from shared.mongo import InsertOne, connect
 from shared.settings import Settings
 from shared.worker import Subscription, Worker
 
 EVENTS = 1_000_000
-SMALL = 100_000  # from here on memory must not grow
+SMALL = 100_000  # what more events take than these is growth
 PUBLISH_AT_ONCE = 5_000
 READ_AT_ONCE, WRITE_AT_ONCE = 1_000, 500
 PATIENCE_S = 3_600.0
 LOOK_EVERY_S = 0.1
 
 
-async def publish(address: str, count: int) -> None:
+async def publish(address: str, events: Iterable[Record]) -> None:
     """Put the events onto their topics, each at the time when it happened."""
-    producer = kafka.producer(address)
+    producer = clients.producer(address)
     await producer.start()
     try:
         futures: list[Any] = []
-        for at, topic, key, value, headers in records(count):
+        for at, topic, key, value, headers in events:
             futures.append(await producer.send(topic, value, key, timestamp_ms=at, headers=headers))
             if len(futures) == PUBLISH_AT_ONCE:
                 await asyncio.gather(*futures)
@@ -61,7 +66,7 @@ async def live(address: str, mongo: str) -> dict[str, Any]:
     settings = Settings(kafka=address, mongo=mongo, log_level="WARNING")
     working = asyncio.create_task(Worker(SERVICE, settings, following, prepare=ensure_indexes).run())
     client = await connect(mongo)
-    ends = await kafka.ends(address, kafka.places(TOPICS))
+    ends = await clients.ends(address, clients.places(TOPICS))
     started = perf_counter()
     async with asyncio.timeout(PATIENCE_S):
         while await progress.read(client[SERVICE], CONSUMER, ends) != ends:
@@ -76,19 +81,15 @@ async def live(address: str, mongo: str) -> dict[str, Any]:
 
 @dataclass
 class Memory:
-    """The most that processes take together: at all, and before the mark."""
+    """The most that processes take together, in bytes."""
 
     processes: Sequence[psutil.Process]
-    marked: bool = False
-    before: int = 0
     most: int = 0
 
     async def look(self) -> None:
         """Look again and again, until cancelled."""
         while True:
-            used = sum(each.memory_info().rss for each in self.processes)
-            self.before = self.before if self.marked else max(self.before, used)
-            self.most = max(self.most, used)
+            self.most = max(self.most, sum(each.memory_info().rss for each in self.processes))
             await asyncio.sleep(LOOK_EVERY_S)
 
 
@@ -104,13 +105,9 @@ async def rebuilt(address: str, mongo: str, name: str, reading: Workers) -> dict
     process = psutil.Process()
     memory = Memory([process, *(psutil.Process(each.process.pid) for each in reading.beside)])
 
-    def tell(read: int, known: int) -> None:
-        if read >= min(SMALL, known // 10):
-            memory.marked = True
-
     client = await connect(mongo)
     looking = asyncio.create_task(memory.look())
-    done = await rebuild(client[SERVICE], address, READ_MODELS[name], "bench", now(), tell, reading)
+    done = await rebuild(client[SERVICE], address, READ_MODELS[name], "bench", now(), workers=reading)
     looking.cancel()
     client.close()
     return {
@@ -120,7 +117,6 @@ async def rebuilt(address: str, mongo: str, name: str, reading: Workers) -> dict
         "seconds": done.seconds,
         "held_seconds": done.held_seconds,
         "rss_mb": memory.most / 1e6,
-        "rss_growth_mb": (memory.most - memory.before) / 1e6,
     }
 
 
@@ -149,7 +145,7 @@ async def _write(copy: Any, rows: list[Any]) -> float:
 
 
 async def _consume(address: str) -> None:
-    ends = await kafka.ends(address, kafka.places(TOPICS))
+    ends = await clients.ends(address, clients.places(TOPICS))
     consumer = AIOKafkaConsumer(bootstrap_servers=address, enable_auto_commit=False, max_poll_records=READ_AT_ONCE)
     await consumer.start()
     try:
@@ -178,32 +174,45 @@ def apart(step: str, *arguments: str) -> dict[str, Any]:
     return answer
 
 
-async def measure(count: int) -> dict[str, Any]:
+async def measure(count: int, kafka: str = "light", members: int = 1) -> dict[str, Any]:
     """The figures of one run."""
-    figures: dict[str, Any] = {"cores": cores(), "events": count}
-    async with servers() as (broker, mongod):
-        print(f"{count} events are published", file=sys.stderr)
-        await publish(broker.address, count)
-        print("the live read models are made", file=sys.stderr)
-        made = await asyncio.to_thread(apart, "live", broker.address, mongod.uri)
-        figures["live_seconds"] = round(made["seconds"], 1)
+    figures: dict[str, Any] = {"kafka": kafka, "members": members, "cores": cores(), "events": count}
+    events, small = records(count), min(SMALL, count // 10)
+    async with servers(kafka, members) as (broker, mongod):
+        address, mongo = broker.address, mongod.uri
+        await _lived(address, mongo, islice(events, small))
+        before = {name: await asyncio.to_thread(apart, "again", address, mongo, name) for name in READ_MODELS}
+        figures["live_seconds"] = round(await _lived(address, mongo, events), 1)
         for name in READ_MODELS:
-            print(f"{name}: the bare loop, the rebuild, and the loop again", file=sys.stderr)
-            before = await asyncio.to_thread(apart, "bare", broker.address, mongod.uri, name)
-            figures[name] = await asyncio.to_thread(apart, "again", broker.address, mongod.uri, name)
-            loops = [before, await asyncio.to_thread(apart, "bare", broker.address, mongod.uri, name)]
-            share = mean(loop["seconds"] for loop in loops) / figures[name]["seconds"]
-            figures[name] |= {"bare_loops": loops, "share_of_bare_loop": round(share, 3)}
+            figures[name] = await _against_the_loop(address, mongo, name)
+            figures[name]["rss_growth_mb"] = figures[name]["rss_mb"] - before[name]["rss_mb"]
     models = [figures[name] for name in READ_MODELS]
     return figures | {
-        "differences": sum(model["differences"] for model in models),
+        "differences": sum(model["differences"] for model in (*models, *before.values())),
         "share_of_bare_loop": min(model["share_of_bare_loop"] for model in models),
         "rss_growth_mb": round(max(model["rss_growth_mb"] for model in models), 1),
     }
+
+
+async def _lived(address: str, mongo: str, events: Iterable[Record]) -> float:
+    """Publish events, and have the live read models made of them: in so many seconds."""
+    print("events are published, and the live read models made", file=sys.stderr)
+    await publish(address, events)
+    seconds: float = (await asyncio.to_thread(apart, "live", address, mongo))["seconds"]
+    return seconds
+
+
+async def _against_the_loop(address: str, mongo: str, name: str) -> dict[str, Any]:
+    print(f"{name}: the bare loop, the rebuild, and the loop again", file=sys.stderr)
+    before = await asyncio.to_thread(apart, "bare", address, mongo, name)
+    rebuilt = await asyncio.to_thread(apart, "again", address, mongo, name)
+    loops = [before, await asyncio.to_thread(apart, "bare", address, mongo, name)]
+    share = mean(loop["seconds"] for loop in loops) / rebuilt["seconds"]
+    return rebuilt | {"bare_loops": loops, "share_of_bare_loop": round(share, 3)}
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] and sys.argv[1] in STEPS:
         print(json.dumps(STEPS[sys.argv[1]](*sys.argv[2:])))
     else:
-        command(measure, EVENTS, __doc__, "events")
+        command(measure, EVENTS, __doc__, "events", ENGINES)

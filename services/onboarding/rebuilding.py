@@ -34,7 +34,7 @@ from shared.topics import PARTITIONS
 KEEP_ROWS = 1_200  # in each process, those used last: whoever joins at one time is told of at one time
 ENOUGH_RECORDS = 5_000  # fewer are read within a moment by one process
 NEAR_RECORDS = 2_000  # so few are read within a moment: hold then
-COMPARE_ROWS = 250  # at a time: a timeline has some kilobytes, and an answer may have 16 MB
+COMPARE_ROWS = 100  # at a time: a timeline has some kilobytes, and an answer may have 16 MB
 ROUNDS = 20  # a live model that runs ahead for ever is held nevertheless
 
 LEASE = "rebuild"  # one at a time: the models share a reader, which only one may hold

@@ -215,6 +215,8 @@ def _standing(status: JourneyStatus, attention: Sequence[Attention]) -> Standing
     return "attention" if attention else "track"
 
 
+_ASSIGNED = {"mentor_id", "score", "contributions", "runner_up_ids", "decided_by"}
+
 Updates = dict[str, Any]
 Milestones = dict[str, Stored]
 OPEN: Sequence[MilestoneStatus] = ("planned", "late")
@@ -318,25 +320,29 @@ def _row_added(row: Stored, event: Event[MilestoneAdded]) -> Updates:
 
 
 def _row_changed(change: Callable[[Any], Updates]) -> Callable[[Stored, Event[Any]], Updates | None]:
-    def apply(row: Stored, event: Event[Any]) -> Updates | None:
-        id, milestones = event.data.milestone_id, row["milestones"]
-        milestone = milestones.get(id)
-        if milestone is None or milestone["status"] == "done":
-            return None
-        return {"milestones": {**milestones, id: {**milestone, **change(event.data)}}}
+    return lambda row, event: _row_with(row, event.data.milestone_id, change(event.data))
 
-    return apply
+
+def _row_with(row: Stored, id: str, change: Updates) -> Updates | None:
+    """The change of one milestone that is known and not done."""
+    milestones = row["milestones"]
+    milestone = milestones.get(id)
+    if milestone is None or milestone["status"] == "done":
+        return None
+    return {"milestones": {**milestones, id: {**milestone, **change}}}
 
 
 def _row_milestone(status: MilestoneStatus) -> Callable[[Stored, Event[Any]], Updates | None]:
-    return _row_changed(lambda _: {"status": status})
+    change = {"status": status}
+    return lambda row, event: _row_with(row, event.data.milestone_id, change)
 
 
 def _row_done(row: Stored, event: Event[MilestoneCompleted]) -> Updates | None:
     """Done; of a planned meeting, with the mentor of the last one: the fact that one was held comes before this one."""
-    planned = row["milestones"].get(event.data.milestone_id, {})
-    with_whom = {"met": row["met"][-1]} if planned.get("meeting") and row["met"] else {}
-    return _row_changed(lambda _: {"status": "done", **with_whom})(row, event)
+    id = event.data.milestone_id
+    planned = row["milestones"].get(id)
+    met = row["met"] if planned and planned.get("meeting") else []
+    return _row_with(row, id, {"status": "done", "met": met[-1]} if met else {"status": "done"})
 
 
 def _row_due_anew(row: Stored, event: Event[Any]) -> Updates | None:
@@ -361,35 +367,29 @@ def _row_answered(row: Stored, event: Event[SurveyAnswered]) -> Updates:
 
 
 def _row_assigned(row: Stored, event: Event[MentorAssigned]) -> Updates:
-    fact = event.data
-    return _assignment(
-        row,
-        status="assigned",
-        mentor_id=fact.mentor_id,
-        score=fact.score,
-        contributions=fact.contributions,
-        runner_up_ids=fact.runner_up_ids,
-        decided_by=fact.decided_by,
-        since=event.time,
-    )
+    told = event.data.model_dump(mode="json", include=_ASSIGNED)
+    return _assignment(row, status="assigned", since=event.stamp, **told)
 
 
 def _row_released(row: Stored, event: Event[MentorReleased]) -> Updates:
-    return _assignment(row, status="released", cause=event.data.cause, since=event.time)
+    return _assignment(row, status="released", cause=event.data.cause, since=event.stamp)
 
 
 def _row_waitlisted(row: Stored, event: Event[HireWaitlisted]) -> Updates:
-    return _assignment(row, status="waitlisted", ruled_out=event.data.ruled_out, since=event.time)
+    return _assignment(row, status="waitlisted", ruled_out=event.data.ruled_out, since=event.stamp)
 
 
 def _row_unlisted(row: Stored, event: Event[HireUnlisted]) -> Updates:
-    return _assignment(row, status="none", cause=event.data.cause, since=event.time)
+    return _assignment(row, status="none", cause=event.data.cause, since=event.stamp)
 
 
 def _assignment(row: Stored, **known: Any) -> Updates:
+    """Another `Assignment`, of which this is known."""
     before = row["assignment"]
-    after_another = bool(before.get("after_another") or before["mentor_id"])
-    return {"assignment": Assignment.model_construct(**known, after_another=after_another).model_dump(mode="json")}
+    after = {**EMPTY["assignment"], **known}
+    if before.get("after_another") or before["mentor_id"]:
+        after["after_another"] = True
+    return {"assignment": after}
 
 
 def _row_message(state: MailState) -> Callable[[Stored, Event[Any]], Updates | None]:
