@@ -8,6 +8,8 @@ Found by trying noida-db 0.2.3, and what follows from it:
   (`FIRSTMATE_KAFKA_GROUPS=false`), which commits and resumes rightly.
 - A taken port or a data folder in use end it with code 1 and a line "error: ..." that says which.
 - It makes a topic of one partition when metadata of an unknown one is asked for: list topics first, describe only what is there.
+- It answers a fetch with all that the partition holds from there on, whatever size the reader allows: whoever reads a topic from
+  its beginning holds a partition of it in memory. Apache Kafka keeps to the size.
 - Its glibc weak-symbol lines in the log are harmless.
 """
 
