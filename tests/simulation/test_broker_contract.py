@@ -1,20 +1,24 @@
-"""The simulated broker against the embedded one: what the product asks of its producer and consumers it gets from both.
+"""The simulated broker against a real one: what the product asks of its producer and consumers it gets from both.
 
-Groups with several members run on real clusters only; of them the simulation models eager rebalances, fenced commits and
-sessions that end, as Kafka's protocol says.
+What groups with several members do is held against a broker whose groups hold, `--backing apache` or the like. The simulation
+differs in two: whoever stops leaves at once, where a real one keeps a named member's share until its session ends; and a member
+whose name was taken over stays out, where aiokafka's asks for the name again when a commit of its fails.
 """
 
 import itertools
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import CommitFailedError
 
 from shared import kafka
 from shared.topics import PARTITIONS
+from tests.conftest import Until
 from tests.simulation.broker import Broker, Consumer, Producer
 from tests.simulation.store import Open
 
@@ -30,18 +34,64 @@ class Cluster:
     consumer: Callable[..., Any]
 
 
-@pytest.fixture(params=["simulated", "real"])
-async def cluster(request: pytest.FixtureRequest, kafka_url: str) -> AsyncIterator[Cluster]:
-    options = {"enable_auto_commit": False, "auto_offset_reset": "earliest"}
-    if request.param == "real":
-        yield Cluster(
+def _cluster(kind: str, kafka_url: str) -> Cluster:
+    options: dict[str, Any] = {"enable_auto_commit": False, "auto_offset_reset": "earliest"}
+    if kind == "real":
+        return Cluster(
             lambda: kafka.producer(kafka_url), lambda **more: AIOKafkaConsumer(bootstrap_servers=kafka_url, **options, **more)
         )
-        return
     broker = Broker(PARTITIONS, lambda: int(datetime.now(UTC).timestamp() * 1000))
-    yield Cluster(
+    return Cluster(
         lambda: Producer(broker, Open(), enable_idempotence=True), lambda **more: Consumer(broker, Open(), **options, **more)
     )
+
+
+@pytest.fixture(params=["simulated", "real"])
+def cluster(request: pytest.FixtureRequest, kafka_url: str) -> Cluster:
+    return _cluster(request.param, kafka_url)
+
+
+@pytest.fixture(params=["simulated", pytest.param("real", marks=pytest.mark.groups)])
+def grouped(request: pytest.FixtureRequest, kafka_url: str) -> Cluster:
+    """One whose groups share partitions out."""
+    return _cluster(request.param, kafka_url)
+
+
+@dataclass
+class Told(ConsumerRebalanceListener):  # type: ignore[misc]
+    """What a member of a group is told."""
+
+    last: set[TopicPartition] = field(default_factory=set)
+
+    def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Others are told too."""
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self.last = set(assigned)
+
+
+@asynccontextmanager
+async def member(cluster: Cluster, group: str, told: Told | None = None, name: str | None = None) -> AsyncIterator[Any]:
+    """A consumer that shares the topic with the others of its group."""
+    consumer = cluster.consumer(
+        group_id=group, group_instance_id=name, session_timeout_ms=6_000, heartbeat_interval_ms=500, rebalance_timeout_ms=6_000
+    )
+    consumer.subscribe([TOPIC], listener=told)
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def shared_out(until: Until, *members: Any) -> None:
+    """Wait until each has a share, no two the same partition, and together all."""
+
+    async def so() -> bool:
+        shares = [member.assignment() for member in members]
+        return all(shares) and sum(map(len, shares)) == len(every(TOPIC)) and set().union(*shares) == set(every(TOPIC))
+
+    await until(so)
 
 
 def every(topic: str) -> list[TopicPartition]:
@@ -153,3 +203,74 @@ async def test_an_empty_poll_finds_nothing_and_a_group_without_a_place_starts_at
         assert consumer.assignment() == {TopicPartition(TOPIC, number)}
     finally:
         await consumer.stop()
+
+
+async def told(until: Until, listener: Told, member: Any) -> None:
+    """Wait until a member's listener has heard of its whole share."""
+
+    async def so() -> bool:
+        return listener.last == set(member.assignment())
+
+    await until(so)
+
+
+async def test_members_share_all_partitions_and_each_is_told_its_own(grouped: Cluster, until: Until) -> None:
+    group, one, other = f"contract-{next(_groups)}", Told(), Told()
+    async with member(grouped, group, one) as first:
+        await shared_out(until, first)
+        async with member(grouped, group, other) as second:
+            await shared_out(until, first, second)
+            await told(until, one, first)
+            await told(until, other, second)
+        await shared_out(until, first)
+        await told(until, one, first)
+
+
+async def test_after_a_rebalance_what_was_not_committed_comes_again_to_whoever_has_the_partition(
+    grouped: Cluster, until: Until
+) -> None:
+    places = await send(grouped, *((f"again-{n}".encode(), b"x") for n in range(12)))
+    group = f"contract-{next(_groups)}"
+    async with member(grouped, group) as first:
+        await shared_out(until, first)
+        ends = await first.end_offsets(every(TOPIC))
+        await take(first, sum(ends.values()))
+        committed = {TopicPartition(TOPIC, number): offset + 1 for number, offset in places[:4]}  # of the others none
+        await first.commit(committed)
+        async with member(grouped, group) as second:
+            await shared_out(until, first, second)
+            left = {one: end - committed.get(one, 0) for one, end in ends.items()}
+            for one in (first, second):
+                found = await take(one, sum(left[partition] for partition in one.assignment()))
+                first_of = {record.partition: record.offset for record in reversed(found)}
+                assert first_of == {p.partition: committed.get(p, 0) for p in one.assignment() if left[p]}
+
+
+async def test_whoever_comes_under_a_members_name_takes_its_place_and_the_former_commits_no_more(
+    grouped: Cluster, until: Until
+) -> None:
+    await send(grouped, (b"named", b"x"))
+    group = f"contract-{next(_groups)}"
+    async with member(grouped, group, name="owner") as former:
+        await shared_out(until, former)
+        await take(former, 1)
+        async with member(grouped, group, name="owner") as present:
+            await shared_out(until, present)
+            with pytest.raises(CommitFailedError):
+                await former.commit()
+
+
+async def test_no_outsider_commits_for_a_group_that_has_members(grouped: Cluster, until: Until) -> None:
+    await send(grouped, (b"outside", b"x"))
+    group = f"contract-{next(_groups)}"
+    outsider = grouped.consumer(group_id=group)
+    async with member(grouped, group) as inside:
+        await shared_out(until, inside)
+        await outsider.start()
+        try:
+            outsider.assign(every(TOPIC))
+            await take(outsider, 1)
+            with pytest.raises(CommitFailedError):
+                await outsider.commit()
+        finally:
+            await outsider.stop()
