@@ -3,7 +3,7 @@
 The events are whole journeys (`bench.lives`). The live rows are what onboarding's own worker makes of them. The bare loop reads
 the same bytes and bulk-writes the same final rows, with nothing in between, once before each rebuild and once after it, for
 machines change their pace. Memory grows by what a rebuild takes more at its most than one of a tenth of the events, at most
-`SMALL`. Each step is a process of its own.
+`SMALL`. Each step is a process of its own. The live models meet three backlogs, each ten times the one before.
 
 `--kafka apache`: the embedded broker answers with a whole partition at once, whatever a reader asks for, and rebuilds hold it.
 """
@@ -32,11 +32,13 @@ from services.onboarding.store import ensure_indexes
 from shared import kafka as clients
 from shared import progress
 from shared.clock import now
-from shared.mongo import InsertOne, connect
+from shared.mongo import Database, InsertOne, connect
+from shared.progress import Place
 from shared.settings import Settings
 from shared.worker import Subscription, Worker
 
 EVENTS = 1_000_000
+FEW = 10_000  # the first backlog
 SMALL = 100_000  # what more events take than these is growth
 PUBLISH_AT_ONCE = 5_000
 READ_AT_ONCE, WRITE_AT_ONCE = 1_000, 500
@@ -61,22 +63,37 @@ async def publish(address: str, events: Iterable[Record]) -> None:
 
 
 async def live(address: str, mongo: str) -> dict[str, Any]:
-    """Let onboarding's worker make its read models, up to the ends of the topics."""
+    """Let onboarding's worker make its read models, up to the ends of the topics.
+
+    The time of an event is that of the last four fifths: before them the process warms up.
+    """
     following = [Subscription(CONSUMER, TOPICS, ReadModelWork)]
     settings = Settings(kafka=address, mongo=mongo, log_level="WARNING")
     working = asyncio.create_task(Worker(SERVICE, settings, following, prepare=ensure_indexes).run())
     client = await connect(mongo)
     ends = await clients.ends(address, clients.places(TOPICS))
-    started = perf_counter()
-    async with asyncio.timeout(PATIENCE_S):
-        while await progress.read(client[SERVICE], CONSUMER, ends) != ends:
-            if working.done():
-                working.result()
-            await asyncio.sleep(0.2)
+
+    async def until(upto: int) -> tuple[int, float]:
+        async with asyncio.timeout(PATIENCE_S):
+            while (done := await _done(client[SERVICE], ends)) < upto:
+                if working.done():
+                    working.result()
+                await asyncio.sleep(0.2)
+        return done, perf_counter()
+
+    begin, started = await until(0)
+    last = sum(ends.values())
+    warm, since = await until(begin + (last - begin) // 5)
+    _, ended = await until(last)
+    memory = psutil.Process().memory_info().rss
     working.cancel()
     await asyncio.gather(working, return_exceptions=True)
     client.close()
-    return {"seconds": perf_counter() - started}
+    return {"seconds": ended - started, "seconds_per_event": (ended - since) / max(1, last - warm), "rss_mb": memory / 1e6}
+
+
+async def _done(db: Database, ends: Mapping[Place, int]) -> int:
+    return sum((await progress.read(db, CONSUMER, ends)).values())
 
 
 @dataclass
@@ -177,29 +194,33 @@ def apart(step: str, *arguments: str) -> dict[str, Any]:
 async def measure(count: int, kafka: str = "light", members: int = 1) -> dict[str, Any]:
     """The figures of one run."""
     figures: dict[str, Any] = {"kafka": kafka, "members": members, "cores": cores(), "events": count}
-    events, small = records(count), min(SMALL, count // 10)
+    events, few, small = records(count), min(FEW, count // 100), min(SMALL, count // 10)
     async with servers(kafka, members) as (broker, mongod):
         address, mongo = broker.address, mongod.uri
-        await _lived(address, mongo, islice(events, small))
+        backlogs = {few: await _lived(address, mongo, islice(events, few))}
+        backlogs[small - few] = await _lived(address, mongo, islice(events, small - few))
         before = {name: await asyncio.to_thread(apart, "again", address, mongo, name) for name in READ_MODELS}
-        figures["live_seconds"] = round(await _lived(address, mongo, events), 1)
+        backlogs[count - small] = await _lived(address, mongo, events)
         for name in READ_MODELS:
             figures[name] = await _against_the_loop(address, mongo, name)
             figures[name]["rss_growth_mb"] = figures[name]["rss_mb"] - before[name]["rss_mb"]
     models = [figures[name] for name in READ_MODELS]
+    first, *_, last = (lived["seconds_per_event"] for lived in backlogs.values())
     return figures | {
+        "live": {f"backlog_{waiting}": lived for waiting, lived in backlogs.items()},
+        "seconds_per_event_1M_vs_10k": round(last / first, 3),
         "differences": sum(model["differences"] for model in (*models, *before.values())),
         "share_of_bare_loop": min(model["share_of_bare_loop"] for model in models),
         "rss_growth_mb": round(max(model["rss_growth_mb"] for model in models), 1),
     }
 
 
-async def _lived(address: str, mongo: str, events: Iterable[Record]) -> float:
-    """Publish events, and have the live read models made of them: in so many seconds."""
+async def _lived(address: str, mongo: str, events: Iterable[Record]) -> dict[str, float]:
+    """Publish events, and have the live read models made of them."""
     print("events are published, and the live read models made", file=sys.stderr)
     await publish(address, events)
-    seconds: float = (await asyncio.to_thread(apart, "live", address, mongo))["seconds"]
-    return seconds
+    lived: dict[str, float] = await asyncio.to_thread(apart, "live", address, mongo)
+    return lived
 
 
 async def _against_the_loop(address: str, mongo: str, name: str) -> dict[str, Any]:

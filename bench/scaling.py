@@ -128,7 +128,7 @@ def _board(board: dict[str, Any]) -> str:
 
 
 def _rebuild(figures: dict[str, Any]) -> str:
-    models = {name: each for name, each in figures.items() if isinstance(each, dict)}
+    models = {name: each for name, each in figures.items() if isinstance(each, dict) and "held_seconds" in each}
     said = ", ".join(f"{name} {each['seconds']:.0f} s ({each['held_seconds']:.0f} s held)" for name, each in models.items())
     rows, memory = (max(each[key] for each in models.values()) for key in ("rows", "rss_mb"))
     return (
