@@ -2,11 +2,12 @@
 
 Erasing a person touches directories, and `named` in their row of onboarding's board: our own topics carry ids. Collection
 `directory`, document `{_id: employee_id, <fields>, "left": bool, "last_day": date, "said_at": time, "said": {field: time},
-"start_said_at": time, "again_said_at": time, "left_said_at": time}` with the JSON types of `shared.events.hr`. When HR said a
-field stands in `said`, or else in `said_at`; of the start date in `start_said_at`. Where a row of an older version does not tell,
-any word is the newer one. `left` says that HR told of the leaving, last at `left_said_at`; until the `last_day`, where one is
-told, is over, the person is still there: `has_left`. `again_said_at` is when HR said that somebody comes again who was leaving or
-had left.
+"start_said_at": time, "again_said_at": time, "left_said_at": time, "leaving_said_at": time}` with the JSON types of
+`shared.events.hr`. When HR said a field stands in `said`, or else in `said_at`; of the start date in `start_said_at`. Where a row
+of an older version does not tell, any word is the newer one. `left` says that HR told of the leaving, last at `left_said_at`;
+until the `last_day`, where one is told, is over, the person is still there: `has_left`. `again_said_at` is when HR said that
+somebody comes again who was leaving or had left, `leaving_said_at` when it last told of a leaving or its cancellation, where that
+is known.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -30,8 +31,20 @@ from shared.mongo import Database, Document, UpdateOne
 COLLECTION = "directory"
 NAMES = ("given_name", "family_name", "display_name")
 UNTIMED = frozenset(
-    {"_id", "left", "last_day", "start_date", "start_said_at", "again_said_at", "left_said_at", "said_at", "said"}
+    {
+        "_id",
+        "left",
+        "last_day",
+        "start_date",
+        "start_said_at",
+        "again_said_at",
+        "left_said_at",
+        "leaving_said_at",
+        "said_at",
+        "said",
+    }
 )
+ENDINGS = (EmployeeTerminated, HireRescinded)
 CHAIN_LIMIT = 30  # deeper reporting lines than this are a loop in the data
 
 
@@ -59,11 +72,17 @@ class Directory:
         return self._people.get(id)
 
     def is_overtaken(self, event: Event[Any]) -> bool:
-        """Whether HR said this ending before it said that the person comes again: it is about what was before, and comes late."""
-        if not isinstance(event.data, (EmployeeTerminated, HireRescinded)):
-            return False
-        again_said_at: str = (self._people.get(event.subject) or {}).get("again_said_at", "")
-        return event.time.isoformat() < again_said_at
+        """Whether a later word on the leaving is known: this one is about what was before, and comes late.
+
+        An ending is overtaken by a coming back and by a cancellation, a cancellation by an ending.
+        """
+        person, said_at = self._people.get(event.subject) or {}, event.time.isoformat()
+        before_the_last = said_at < (person.get("leaving_said_at") or "")
+        if isinstance(event.data, TerminationCancelled):
+            return before_the_last and bool(person.get("left"))
+        if isinstance(event.data, ENDINGS):
+            return said_at < person.get("again_said_at", "") or (before_the_last and not person.get("left"))
+        return False
 
     def apply(self, event: Event[Any], now: datetime) -> None:
         """Fold one HR event that was not applied before; others change nothing here.
@@ -74,6 +93,8 @@ class Directory:
         change = _newest(before, _told(event.data, self._fields), said_at) | _standing(event.data, before, said_at)
         if self._comes_again(event, now):
             change["again_said_at"] = event.time.isoformat()
+        if isinstance(event.data, (*ENDINGS, TerminationCancelled)):  # one ahead of ours is an effective date
+            change["leaving_said_at"] = event.time.isoformat() if event.time <= now else None
         if "left" in change and "last_day" not in change and before.get("last_day"):
             change["last_day"] = None
         if not change:

@@ -176,6 +176,7 @@ async def test_a_hire_told_after_the_ending_that_was_said_later_begins_nothing_a
 
 HIRED = EmployeeHired(employee_id="E-1", display_name="Ada", start_date="2027-01-11")
 REHIRED = EmployeeRehired(employee_id="E-1", display_name="Ada", start_date="2027-06-01")
+STAYS = TerminationCancelled(employee_id="E-1")
 LEFT, RESCINDED = EmployeeTerminated(employee_id="E-1"), HireRescinded(employee_id="E-1")
 Told = list[tuple[HrEvent, int]]
 
@@ -194,6 +195,11 @@ Told = list[tuple[HrEvent, int]]
         ([(HIRED, 0), (LEFT, 5), (REHIRED, 600)], 70, False),  # an effective date ahead says not when it was said
         ([(HIRED, 0), (LEFT, 5), (REHIRED, 20), (LEFT, 25), (REHIRED, 30), (REHIRED, 20)], 25, True),
         ([], 5, False),
+        ([(HIRED, 0), (LEFT, 5), (STAYS, 9)], 5, True),  # told again of what was cancelled
+        ([(HIRED, 0), (STAYS, 9)], 5, True),  # cancelled before we heard of it
+        ([(HIRED, 0), (LEFT, 5), (STAYS, 9)], 12, False),
+        ([(HIRED, 0), (LEFT, 5), (STAYS, 600)], 9, False),
+        ([(HIRED, 0), (LEFT, 20)], 5, False),  # of two endings their order decides
     ],
 )
 async def test_an_ending_said_before_the_coming_back_is_about_what_was_before(
@@ -204,6 +210,27 @@ async def test_an_ending_said_before_the_coming_back_is_about_what_was_before(
     entries = Directory(FIELDS)
     await entries.load(database, ["E-1"])
     assert entries.is_overtaken(_said(ending, said)) is overtaken
+
+
+@pytest.mark.parametrize(
+    ("told", "said", "overtaken"),
+    [
+        ([(HIRED, 0), (LEFT, 5), (STAYS, 9), (LEFT, 20)], 9, True),  # about the leaving before
+        ([(HIRED, 0), (LEFT, 5), (STAYS, 9), (LEFT, 20)], 25, False),
+        ([(HIRED, 0), (LEFT, 5)], 5, False),  # at one time their order decides
+        ([(HIRED, 0), (LEFT, 600)], 5, False),  # an effective date ahead says not when it was said
+        ([(HIRED, 0), (STAYS, 9)], 5, False),
+        ([], 5, False),
+    ],
+)
+async def test_a_cancellation_said_before_the_leaving_is_about_another(
+    database: Database, told: Told, said: int, overtaken: bool
+) -> None:
+    for payload, second in told:
+        await _hear(database, payload, second)
+    entries = Directory(FIELDS)
+    await entries.load(database, ["E-1"])
+    assert entries.is_overtaken(_said(STAYS, said)) is overtaken
 
 
 def _said(payload: HrEvent, second: int) -> Any:
