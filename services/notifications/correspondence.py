@@ -213,7 +213,7 @@ class SendResult(BaseModel):
     `attempted` says whether the message itself was tried, so that its next pause is longer. `traceparent` is where its trace
     stands. `instead` is the channel by which it goes now, where it does not go by this one. `rendered_at` is when it was
     written, where it was, and `written_in` the language where that is not its reader's. `perhaps_told`: it does not go any more,
-    and an earlier attempt may have arrived.
+    and an attempt may have arrived. `failed_by` is the reason why this attempt failed, where the outcome has another.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -231,6 +231,7 @@ class SendResult(BaseModel):
     rendered_at: datetime | None = None
     written_in: str | None = None
     perhaps_told: bool = False
+    failed_by: str | None = None
 
     @property
     def subject(self) -> str:

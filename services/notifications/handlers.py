@@ -175,7 +175,7 @@ class CorrespondenceWork:
         letter = stream.state.letter(result.message_id) if stream.state else None
         if letter is not None and letter.is_withdrawn and (result.outcome == "deferred" or result.instead):
             settled = {"outcome": "suppressed", "reason": "withdrawn", "retry_at": None, "instead": None}
-            result = result.model_copy(update=settled)
+            result = result.model_copy(update=settled | {"failed_by": result.reason if result.attempted else None})
         if result.reason == "withdrawn" and (entry.may_have_arrived or event.data.reason in UNCERTAIN) and stream.state:
             result = result.model_copy(update={"perhaps_told": True, "told": stream.state.start_date})
         self._ledger.settle(entry, result, now)

@@ -182,10 +182,14 @@ def _outcome(result: SendResult, now: datetime) -> Document:
     step["$inc"]["attempts"] = int(result.attempted)
     if deferred and not result.attempted:
         step["$push"]["transitions"]["untried"] = True
+    before: list[Document] = []
     if result.rendered_at is not None:  # kept with the result: a round trip of its own would halve the rate
         reason = {"reason": f"written_in_{result.written_in}"} if result.written_in else {}
-        rendered = {"state": "rendered", "at": result.rendered_at} | reason
-        step["$push"]["transitions"] = {"$each": [rendered, step["$push"]["transitions"]]}
+        before.append({"state": "rendered", "at": result.rendered_at} | reason)
+    if result.failed_by is not None:
+        before.append({"state": "due", "at": now, "reason": result.failed_by})
+    if before:
+        step["$push"]["transitions"] = {"$each": [*before, step["$push"]["transitions"]]}
     return step
 
 

@@ -21,6 +21,7 @@ from shared.events.notifications import MessageFailed, MessageSent, MessageSuppr
 from shared.kafka import to_record
 from shared.streams import Stream
 from shared.topics import PARTITIONS, dead_letter_topic
+from shared.worker import LONGEST_PAUSE_S
 from tests.simulation import queries
 from tests.simulation.loop import OWNER
 from tests.simulation.queries import Document
@@ -57,6 +58,9 @@ def is_quiet(world: World) -> list[str]:
     for name, process in world.processes.items():
         if not process.alive or process.thawed is not None:
             moving.append(f"{name} is away")
+    outages = (world.store_away_until, world.broker_away_until, *(each.away_until for each in world.processes.values()))
+    if asyncio.get_running_loop().time() < max(outages) + LONGEST_PAUSE_S:
+        moving.append("a duty may pause after an outage")
     for service in SERVICES:
         waiting = [each for each in world.store.documents(service, "outbox").values() if each["published_at"] is None]
         if waiting:

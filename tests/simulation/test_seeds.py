@@ -16,6 +16,7 @@ from tests.simulation.thread import played
 
 ROOT = Path(__file__).parents[2]
 SEEDS, AT_ONCE = 500, 10
+FOUND = (8103, 8436)  # seeds of a soak that broke an invariant, of the product's or of the checker's making
 
 
 @pytest.mark.slow
@@ -29,6 +30,12 @@ async def test_whatever_goes_wrong_every_invariant_holds(first: int) -> None:
         return {outcome.script.seed: outcome.violations for outcome in outcomes if outcome.violations}
 
     assert await played(violations) == {}
+
+
+@pytest.mark.no_cover
+@pytest.mark.parametrize("seed", FOUND)
+async def test_what_a_soak_has_found_stays_mended(seed: int) -> None:
+    assert (await played(play, script_of(seed))).violations == []
 
 
 def _hash_in_a_fresh_process(seed: int, hash_seed: str) -> str:
