@@ -74,15 +74,15 @@ class Directory:
     def is_overtaken(self, event: Event[Any]) -> bool:
         """Whether a later word on the leaving is known: this one is about what was before, and comes late.
 
-        An ending is overtaken by a coming back and by a cancellation, a cancellation by an ending.
+        An ending is overtaken by a coming back, a termination by its cancellation, and that by another ending.
         """
         person, said_at = self._people.get(event.subject) or {}, event.time.isoformat()
         before_the_last = said_at < (person.get("leaving_said_at") or "")
         if isinstance(event.data, TerminationCancelled):
             return before_the_last and bool(person.get("left"))
-        if isinstance(event.data, ENDINGS):
-            return said_at < person.get("again_said_at", "") or (before_the_last and not person.get("left"))
-        return False
+        if isinstance(event.data, EmployeeTerminated) and before_the_last and not person.get("left"):
+            return True
+        return isinstance(event.data, ENDINGS) and said_at < person.get("again_said_at", "")
 
     def apply(self, event: Event[Any], now: datetime) -> None:
         """Fold one HR event that was not applied before; others change nothing here.

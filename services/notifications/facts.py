@@ -123,7 +123,7 @@ def _is_overtaken(said_at: datetime, by: datetime | None) -> bool:
 def _hired(state: Correspondence, event: Event[EmployeeHired | EmployeeRehired]) -> Correspondence:
     data = event.data
     if _is_overtaken(event.time, state.over_at):  # HR is late, not hiring again
-        return state
+        return _expected_late(state, event)
     leaves = state.status == "left" or state.last_day is not None
     if leaves and data.start_date == state.start_date:  # HR repeats what is over
         return state
@@ -131,6 +131,14 @@ def _hired(state: Correspondence, event: Event[EmployeeHired | EmployeeRehired])
         state = _with(state, status="expected", chapter=state.chapter + 1, over_at=None, last_day=None)
     # A second hire event for somebody expected is a repetition or a correction, not a second hire.
     return _with_manager(_with_start(state, data.start_date, event.time), data, event.time)
+
+
+def _expected_late(state: Correspondence, event: Event[EmployeeHired | EmployeeRehired]) -> Correspondence:
+    """A hire that is told after the leaving is news of somebody who is still to come and to leave, and of nobody else."""
+    if state.status != "unknown" or state.last_day is None:
+        return state
+    state = _with(state, status="expected")
+    return _with_manager(_with_start(state, event.data.start_date, event.time), event.data, event.time)
 
 
 def _rehired(state: Correspondence, event: Event[EmployeeRehired]) -> Correspondence:

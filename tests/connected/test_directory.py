@@ -195,10 +195,6 @@ Told = list[tuple[HrEvent, int]]
         ([(HIRED, 0), (LEFT, 5), (REHIRED, 600)], 70, False),  # an effective date ahead says not when it was said
         ([(HIRED, 0), (LEFT, 5), (REHIRED, 20), (LEFT, 25), (REHIRED, 30), (REHIRED, 20)], 25, True),
         ([], 5, False),
-        ([(HIRED, 0), (LEFT, 5), (STAYS, 9)], 5, True),  # told again of what was cancelled
-        ([(HIRED, 0), (STAYS, 9)], 5, True),  # cancelled before we heard of it
-        ([(HIRED, 0), (LEFT, 5), (STAYS, 9)], 12, False),
-        ([(HIRED, 0), (LEFT, 5), (STAYS, 600)], 9, False),
         ([(HIRED, 0), (LEFT, 20)], 5, False),  # of two endings their order decides
     ],
 )
@@ -213,24 +209,29 @@ async def test_an_ending_said_before_the_coming_back_is_about_what_was_before(
 
 
 @pytest.mark.parametrize(
-    ("told", "said", "overtaken"),
+    ("told", "late", "said", "overtaken"),
     [
-        ([(HIRED, 0), (LEFT, 5), (STAYS, 9), (LEFT, 20)], 9, True),  # about the leaving before
-        ([(HIRED, 0), (LEFT, 5), (STAYS, 9), (LEFT, 20)], 25, False),
-        ([(HIRED, 0), (LEFT, 5)], 5, False),  # at one time their order decides
-        ([(HIRED, 0), (LEFT, 600)], 5, False),  # an effective date ahead says not when it was said
-        ([(HIRED, 0), (STAYS, 9)], 5, False),
-        ([], 5, False),
+        ([(HIRED, 0), (LEFT, 5), (STAYS, 9)], LEFT, 5, True),  # told again of what was cancelled
+        ([(HIRED, 0), (STAYS, 9)], LEFT, 5, True),  # cancelled before we heard of it
+        ([(HIRED, 0), (LEFT, 5), (STAYS, 9)], LEFT, 12, False),
+        ([(HIRED, 0), (LEFT, 5), (STAYS, 600)], LEFT, 9, False),  # an effective date ahead says not when it was said
+        ([(HIRED, 0), (STAYS, 9)], RESCINDED, 5, False),  # a termination is cancelled, nothing else
+        ([(HIRED, 0), (LEFT, 5), (STAYS, 9), (LEFT, 20)], STAYS, 9, True),  # about the leaving before
+        ([(HIRED, 0), (LEFT, 5), (STAYS, 9), (LEFT, 20)], STAYS, 25, False),
+        ([(HIRED, 0), (LEFT, 5)], STAYS, 5, False),  # at one time their order decides
+        ([(HIRED, 0), (LEFT, 600)], STAYS, 5, False),
+        ([(HIRED, 0), (STAYS, 9)], STAYS, 5, False),
+        ([], STAYS, 5, False),
     ],
 )
-async def test_a_cancellation_said_before_the_leaving_is_about_another(
-    database: Database, told: Told, said: int, overtaken: bool
+async def test_of_a_leaving_and_its_cancellation_the_later_word_stands(
+    database: Database, told: Told, late: HrEvent, said: int, overtaken: bool
 ) -> None:
     for payload, second in told:
         await _hear(database, payload, second)
     entries = Directory(FIELDS)
     await entries.load(database, ["E-1"])
-    assert entries.is_overtaken(_said(STAYS, said)) is overtaken
+    assert entries.is_overtaken(_said(late, said)) is overtaken
 
 
 def _said(payload: HrEvent, second: int) -> Any:
