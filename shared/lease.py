@@ -16,7 +16,7 @@ from shared.mongo import Database, PyMongoError, UpdateOne
 COLLECTION = "leases"
 TTL_S = 6.0  # a holder that died is replaced after this long; three renewals fit in
 RENEW_EVERY_S = 2.0
-TAKEN_WITHIN_MS = 1_000
+ANSWERED_WITHIN_MS = 1_000
 EXPIRED: dict[str, Any] = {"$expr": {"$lt": ["$expires_at", "$$NOW"]}}
 
 
@@ -66,14 +66,14 @@ async def take(db: Database, lease: str, holder: str, *, ttl: float = TTL_S) -> 
     grab = [{"$set": {"holder": holder, "fence": {"$add": ["$fence", 1]}, "expires_at": _until(ttl)}}]
     unheld = {"$setOnInsert": {"holder": None, "fence": 0, "expires_at": datetime.fromtimestamp(0, UTC)}}
     await db[COLLECTION].update_one({"_id": lease}, unheld, upsert=True)
-    taken = await db[COLLECTION].find_one_and_update(free, grab, return_document=True, maxTimeMS=TAKEN_WITHIN_MS)
+    taken = await db[COLLECTION].find_one_and_update(free, grab, return_document=True, maxTimeMS=ANSWERED_WITHIN_MS)
     return Fence(lease, int(taken["fence"])) if taken else None
 
 
 async def renew(db: Database, fence: Fence, *, ttl: float = TTL_S) -> None:
-    """Hold on for another `ttl` seconds. Raises `LeaseLost`."""
-    mine = {"_id": fence.lease, "fence": fence.number}
-    if (await db[COLLECTION].update_one(mine, [{"$set": {"expires_at": _until(ttl)}}])).matched_count != 1:
+    """Hold on for another `ttl` seconds. Raises `LeaseLost`, and `ExecutionTimeout` where the lease is locked, as `take` does."""
+    mine, longer = {"_id": fence.lease, "fence": fence.number}, [{"$set": {"expires_at": _until(ttl)}}]
+    if await db[COLLECTION].find_one_and_update(mine, longer, return_document=True, maxTimeMS=ANSWERED_WITHIN_MS) is None:
         raise LeaseLost(f"the lease '{fence.lease}' was taken over by another replica")
 
 

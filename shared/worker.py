@@ -291,11 +291,23 @@ async def _take(db: Database, name: str, holder: str) -> Fence:
 
 
 async def _keep(db: Database, fence: Fence) -> None:
-    """Renew until the lease is lost. While the database is away nobody else can take it either."""
+    """Renew until the lease is lost. While the database is away nobody else can take it either.
+
+    A transaction of our own whose commit never arrived may lock it: where it expired so, what we left open is ended.
+    """
     while True:
         await asyncio.sleep(lease.RENEW_EVERY_S)
         with suppress(PyMongoError):
-            await lease.renew(db, fence)
+            if not await _renewed(db, fence) and await lease.is_free(db, fence.lease):
+                await end_abandoned(db.client, f"firstmate {fence.lease}")
+
+
+async def _renewed(db: Database, fence: Fence) -> bool:
+    try:
+        await lease.renew(db, fence)
+    except PyMongoError:
+        return False
+    return True
 
 
 async def _problem(question: Awaitable[Any]) -> str | None:

@@ -89,3 +89,21 @@ async def test_a_lease_that_a_killed_holders_transaction_locks_is_taken_over(
             async with asyncio.timeout(20):  # the server ends the transaction after sixty
                 taken = await worker._take(other, "matching", "matching-1")
             assert taken.number == fence.number + 1
+
+
+async def test_a_holder_whose_own_commit_never_arrived_keeps_its_lease(
+    database: Database, clients: tuple[Client, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "RENEW_EVERY_S", 0.1)
+    own = clients[0][database.name]
+    fence = await lease.take(own, "matching", "matching-0", ttl=0)
+    assert fence is not None
+    with suppress(OperationFailure):
+        async with transaction(own) as lost:
+            await own[lease.COLLECTION].update_one({"_id": "matching"}, {"$set": {"relay_token": 1}}, session=lost)
+            keeping = asyncio.create_task(worker._keep(own, fence))
+            async with asyncio.timeout(20):  # the server ends the transaction after sixty
+                while await lease.is_free(own, "matching"):
+                    await asyncio.sleep(0.1)
+            keeping.cancel()
+            await fence.check(own)

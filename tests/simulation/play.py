@@ -23,6 +23,7 @@ from tests.simulation.script import Fault, Script, Step
 from tests.simulation.store_client import Client
 from tests.simulation.world import OWNER, Armed, Process, World, _policy, _programmes, inhabited
 
+QUIET_FOR_S = 10.0  # longer than the senders' poll, the waitlist's pause and a lease that its own holder has locked
 QUIET_WITHIN_S = 240.0  # the longest holds and pauses of the product, several times over
 
 
@@ -99,7 +100,7 @@ async def _until_quiet(world: World, company: "Company") -> list[str]:
             quiet_since = None
         elif quiet_since is None:
             quiet_since = loop.time()
-        elif loop.time() - quiet_since > 6.0:  # longer than the senders' poll and the waitlist's pause
+        elif loop.time() - quiet_since > QUIET_FOR_S:
             return []
         if world.stopped or loop.time() > deadline:
             return moving
