@@ -58,6 +58,7 @@ __all__ = [
     "is_duplicate",
     "is_outage",
     "is_rejected",
+    "is_unknown",
     "transaction",
 ]
 
@@ -203,9 +204,14 @@ def is_duplicate(error: PyMongoError) -> bool:
     return isinstance(error, DuplicateKeyError) or (isinstance(error, BulkWriteError) and DUPLICATE_CODE in _codes(error))
 
 
+def is_unknown(error: Exception) -> bool:
+    """A commit's answer was lost: it happened, or its transaction is open still (`end_abandoned`)."""
+    return isinstance(error, PyMongoError) and bool(error.has_error_label("UnknownTransactionCommitResult"))
+
+
 def is_conflict(error: PyMongoError) -> bool:
     """Another transaction came first (or the commit's outcome is unknown): run again on fresh states."""
-    labelled = error.has_error_label("TransientTransactionError") or error.has_error_label("UnknownTransactionCommitResult")
+    labelled = error.has_error_label("TransientTransactionError") or is_unknown(error)
     return labelled or bool(_codes(error) & CONFLICT_CODES)
 
 

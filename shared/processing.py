@@ -35,7 +35,18 @@ from shared.events import Event, Unprocessable, decode_record
 from shared.hold import Held
 from shared.lease import Fence
 from shared.logs import where
-from shared.mongo import Database, Document, InsertOne, PyMongoError, is_conflict, is_duplicate, is_outage, is_rejected
+from shared.mongo import (
+    Database,
+    Document,
+    InsertOne,
+    PyMongoError,
+    end_abandoned,
+    is_conflict,
+    is_duplicate,
+    is_outage,
+    is_rejected,
+    is_unknown,
+)
 from shared.progress import Place
 from shared.record import Record
 from shared.refusals import Refused
@@ -192,7 +203,7 @@ class Processor:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience
-        pause, duplicates, careful = FIRST_PAUSE_S, 0, False
+        pause, duplicates, careful, lost = FIRST_PAUSE_S, 0, False, False
         while True:
             try:
                 return await attempt(careful)
@@ -203,6 +214,7 @@ class Processor:
                 if reason is None or duplicates >= DUPLICATES_BEFORE_REJECTED:
                     raise
                 self._places.clear()
+                lost = (lost or is_unknown(error)) and not await self._ended()
                 metrics.RETRIES.labels(self.service, self.consumer, reason).inc()
                 if loop.time() + pause > deadline:
                     raise Stuck(
@@ -212,6 +224,15 @@ class Processor:
                 log_retry("attempt_failed", consumer=self.consumer, reason=reason, error=type(error).__name__, pause=pause)
             await asyncio.sleep(pause * _random.uniform(0.5, 1.0))
             pause = min(pause * 2, HELD_PAUSE_S if reason == "held" else LONGEST_PAUSE_S)
+
+    async def _ended(self) -> bool:
+        """End a transaction whose commit may never have arrived; whether the database was there for it. What it wrote would
+        meet every further attempt for a minute."""
+        try:
+            await end_abandoned(self._db.client, f"firstmate {self.service}")
+        except PyMongoError:
+            return False
+        return True
 
     async def _attempt(self, items: Sequence[Item], careful: bool) -> None:
         before = await self._progress({item.record.place for item in items})

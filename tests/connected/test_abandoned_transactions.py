@@ -3,11 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from shared import lease, worker
+from shared.changes import Changes
 from shared.mongo import Client, Database, OperationFailure, Session, connect, end_abandoned, is_conflict, transaction
+from shared.processing import Processor
+from tests.tally import NOW, TallyWork, hr_record, tallied
 
 NAME = "firstmate matching 0"
 
@@ -107,3 +112,28 @@ async def test_a_holder_whose_own_commit_never_arrived_keeps_its_lease(
                     await asyncio.sleep(0.1)
             keeping.cancel()
             await fence.check(own)
+
+
+async def test_a_batch_whose_commit_never_arrived_is_processed_at_once(
+    database: Database, clients: tuple[Client, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = clients[0][database.name]
+    await processor(own).process([hr_record(0)])
+    in_transaction, tries = Changes.in_transaction, iter([True])
+
+    async def lose(changes: Changes, db: Database, **options: Any) -> None:
+        if next(tries, False):
+            raise AutoReconnect("the answer is lost", {"errorLabels": ["UnknownTransactionCommitResult"]})
+        await in_transaction(changes, db, **options)
+
+    monkeypatch.setattr(Changes, "in_transaction", lose)
+    with suppress(OperationFailure):
+        async with transaction(own) as lost:
+            await own["progress"].update_one({"consumer": "tally"}, {"$set": {"seen": True}}, session=lost)
+            async with asyncio.timeout(20):  # the server ends the transaction after sixty
+                await processor(own).process([hr_record(1)])
+    assert await tallied(own) == ["id-0", "id-1"]
+
+
+def processor(db: Database) -> Processor:
+    return Processor(service="matching", consumer="tally", db=db, work=lambda: TallyWork(db), clock=lambda: NOW)
