@@ -93,7 +93,7 @@ async def web(mongo_client: Client, tmp_path_factory: pytest.TempPathFactory) ->
     chosen = settings(chat_file=chat)
     clock = lambda: told.now  # noqa: E731
     async with served([*onboarding.web(db, chosen, clock), *notifications.web(db, chosen, clock)], chosen) as server:
-        async with httpx.AsyncClient(base_url=server.url) as browser:
+        async with httpx.AsyncClient(base_url=server.url, timeout=60) as browser:
             for path, fields in ANSWERED:
                 assert (await browser.post(path, data=fields)).status_code == 303
         yield server.url

@@ -138,8 +138,11 @@ async def test_firstmate_records_gone(settings: Settings, db: Database, kafka_ur
     await admin.delete_records({TopicPartition(HR, 0): RecordsToDelete(end)})
     await admin.close()
     async with working(settings) as read:
-        await until(lambda: read("gone_records", consumer="tally", topic=HR, partition="0"))
-        assert await read("gone_records", consumer="tally", topic=HR, partition="0") == 2
+
+        async def counted() -> bool:
+            return await read("gone_records", consumer="tally", topic=HR, partition="0") == 2
+
+        await until(counted)
 
 
 async def test_firstmate_outbox_waits(settings: Settings, db: Database, kafka_server: LightKafka, until: Until) -> None:
