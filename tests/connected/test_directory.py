@@ -201,11 +201,7 @@ Told = list[tuple[HrEvent, int]]
 async def test_an_ending_said_before_the_coming_back_is_about_what_was_before(
     database: Database, told: Told, said: int, overtaken: bool, ending: HrEvent
 ) -> None:
-    for payload, second in told:
-        await _hear(database, payload, second)
-    entries = Directory(FIELDS)
-    await entries.load(database, ["E-1"])
-    assert entries.is_overtaken(_said(ending, said)) is overtaken
+    assert await _is_overtaken(database, told, _said(ending, said)) is overtaken
 
 
 @pytest.mark.parametrize(
@@ -227,11 +223,15 @@ async def test_an_ending_said_before_the_coming_back_is_about_what_was_before(
 async def test_of_a_leaving_and_its_cancellation_the_later_word_stands(
     database: Database, told: Told, late: HrEvent, said: int, overtaken: bool
 ) -> None:
+    assert await _is_overtaken(database, told, _said(late, said)) is overtaken
+
+
+async def _is_overtaken(db: Database, told: Told, event: Any) -> bool:
     for payload, second in told:
-        await _hear(database, payload, second)
+        await _hear(db, payload, second)
     entries = Directory(FIELDS)
-    await entries.load(database, ["E-1"])
-    assert entries.is_overtaken(_said(late, said)) is overtaken
+    await entries.load(db, ["E-1"])
+    return entries.is_overtaken(event)
 
 
 def _said(payload: HrEvent, second: int) -> Any:
